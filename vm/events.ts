@@ -1,0 +1,262 @@
+/**
+ * The facts of a run. Everything that watches a machine (traces, checker, stall explainer, profiler, page) reads this
+ * one stream and nothing else. What nobody listens to is not emitted: an emitter asks `wants(kind)` first, and engines
+ * are specialised when listeners change.
+ */
+
+/** Privilege modes by their encoding (priv §1.2). */
+export const Privilege = { U: 0, S: 1, M: 3 } as const;
+export type Privilege = typeof Privilege[keyof typeof Privilege];
+
+/** Where in the run a fact belongs: the instruction being executed. */
+export interface Where {
+  readonly hart: number;
+  /** Address of the instruction; unsigned, as wide as the hart's XLEN. */
+  readonly pc: bigint;
+  readonly privilege: Privilege;
+  /** Instructions retired or trapped before this one, over all harts. */
+  readonly steps: number;
+  /** Virtual time in steps: `steps` and what was skipped while idle. */
+  readonly now: number;
+}
+
+/** One access to a device, or to nothing (`device` is then undefined). An 8-byte access is two of these. */
+export interface MmioEvent {
+  readonly kind: "mmio";
+  readonly device: EventDevice | undefined;
+  /** Guest-physical address. */
+  readonly addr: number;
+  /** Offset from the device's base. */
+  readonly offset: number;
+  readonly size: 1 | 2 | 4;
+  /** Width of the instruction's access: 8 where this is one half of a doubleword. */
+  readonly accessSize: 1 | 2 | 4 | 8;
+  readonly write: boolean;
+  /** Unsigned; -1 where the access faulted. */
+  readonly value: number;
+}
+
+/** What a listener may know of a device: its name and the names of its registers. */
+export interface EventDevice {
+  readonly name: string;
+  readonly registers: readonly import("./bus/register.ts").RegisterDef[];
+  readonly legacy?: boolean;
+}
+
+/** A trap was taken (priv §3.1.15 mcause codes). */
+export interface TrapEvent {
+  readonly kind: "trap";
+  readonly interrupt: boolean;
+  readonly cause: number;
+  readonly tval: bigint;
+  readonly epc: bigint;
+  readonly from: Privilege;
+  readonly to: Privilege;
+  /** Where the handler is. */
+  readonly handler: bigint;
+}
+
+/** A handler returned. */
+export interface TrapReturnEvent {
+  readonly kind: "trap-return";
+  readonly instruction: "mret" | "sret";
+  readonly target: bigint;
+  readonly to: Privilege;
+}
+
+/** An interrupt on its way: a device's line, and what the guest does with it at the PLIC. */
+export interface IrqEvent {
+  readonly kind: "irq";
+  readonly step: "raised" | "lowered" | "claimed" | "completed";
+  readonly source: number;
+  /** PLIC context (claimed and completed only). */
+  readonly context?: number;
+  /** Name of the device behind the source, where the board knows one. */
+  readonly device?: string;
+}
+
+/** A descriptor as the device read it. */
+export interface DescriptorFact {
+  /** Index in its table; `table` tells which. */
+  readonly index: number;
+  readonly table: "ring" | "indirect";
+  readonly addr: number;
+  readonly length: number;
+  readonly flags: number;
+  readonly next: number;
+}
+
+/** One step of a virtqueue as its device sees it (virtio 1.2 §2.7, §2.8). */
+export type VirtqueueEvent =
+  & { readonly kind: "virtqueue"; readonly device: string; readonly queue: number }
+  & (
+    | { readonly step: "notified"; readonly value: number }
+    /** The available index was read: `from` was the device's position, `to` the driver's. */
+    | { readonly step: "available"; readonly from: number; readonly to: number }
+    | { readonly step: "chain"; readonly head: number; readonly position: number; readonly descriptors: readonly DescriptorFact[] }
+    | { readonly step: "used"; readonly head: number; readonly written: number; readonly position: number }
+    | { readonly step: "interrupt"; readonly sent: boolean; readonly reason: string }
+    | { readonly step: "configured"; readonly size: number; readonly desc: number; readonly driver: number; readonly device_area: number }
+    | { readonly step: "stopped" }
+  );
+
+/** Life cycle of a virtio device. */
+export type VirtioDeviceEvent =
+  & { readonly kind: "virtio"; readonly device: string }
+  & (
+    | { readonly step: "status"; readonly from: number; readonly to: number }
+    | { readonly step: "reset" }
+    | { readonly step: "features"; readonly offered: bigint; readonly accepted: bigint; readonly ok: boolean }
+    | { readonly step: "config-changed"; readonly generation: number }
+    | { readonly step: "needs-reset"; readonly reason: string }
+    | { readonly step: "request"; readonly queue: number; readonly head: number; readonly text: string }
+  );
+
+/** The guest broke a rule of a device; the guest goes on. `spec` cites it, `what` says what was seen. */
+export interface ViolationEvent {
+  readonly kind: "violation";
+  readonly device: string;
+  /** E.g. `virtio 1.2 §2.7.5.2`. */
+  readonly spec: string;
+  /** Short stable id, e.g. `descriptor-loop`. */
+  readonly id: string;
+  readonly what: string;
+}
+
+/** A hart began to wait, or was woken. */
+export interface WfiEvent {
+  readonly kind: "wfi";
+  readonly step: "wait" | "wake";
+}
+
+/** Bytes that went through a console or UART. */
+export interface ConsoleEvent {
+  readonly kind: "console";
+  readonly device: string;
+  readonly direction: "out" | "in";
+  readonly bytes: Uint8Array;
+}
+
+/** The machine was reset or told to stop. */
+export interface MachineEvent {
+  readonly kind: "machine";
+  readonly step: "reset" | "pass" | "fail" | "poweroff";
+  readonly code: number;
+}
+
+export type MachineFact =
+  | MmioEvent
+  | TrapEvent
+  | TrapReturnEvent
+  | IrqEvent
+  | VirtqueueEvent
+  | VirtioDeviceEvent
+  | ViolationEvent
+  | WfiEvent
+  | ConsoleEvent
+  | MachineEvent;
+
+/** Names of the low-rate facts, which travel as objects. */
+export type FactKind = MachineFact["kind"];
+
+type FactOf<K extends FactKind> = Extract<MachineFact, { kind: K }>;
+type Listener<K extends FactKind> = (fact: FactOf<K>, where: Where) => void;
+
+/**
+ * Layout of one high-rate record (retired instructions and what belongs to them), in the ring in the machine's Memory.
+ * Little endian; `RECORD.bytes` long. A CSR or extra memory record belongs to the instruction record before it.
+ */
+export const RECORD = {
+  bytes: 64,
+  /** u64 */
+  pc: 0,
+  /** u32; the low half only for a compressed instruction */
+  insn: 8,
+  /** u8, a `RecordKind` */
+  kind: 12,
+  /** u8, `RecordFlag`s */
+  flags: 13,
+  /** u8 */
+  privilege: 14,
+  /** u8, 0..31 */
+  rd: 15,
+  /** u64: value written to rd, or to the CSR */
+  value: 16,
+  /** u64: virtual address of the memory access */
+  addr: 24,
+  /** u64: value stored (or loaded, zero-extended to the access) */
+  data: 32,
+  /** u64: steps before this instruction */
+  step: 40,
+  /** u8: 1, 2, 4 or 8 */
+  size: 48,
+  /** u8 */
+  hart: 49,
+  /** u16 */
+  csr: 50,
+} as const;
+
+/** What a record says. */
+export const RecordKind = { Retired: 0, Csr: 1, Trapped: 2, Fence: 3 } as const;
+export type RecordKind = typeof RecordKind[keyof typeof RecordKind];
+
+/** What an instruction record holds beside pc and instruction. */
+export const RecordFlag = { Rd: 1, Load: 2, Store: 4 } as const;
+
+/** A batch of records: `count` of them from `view`'s start. Valid only during the call. */
+export type RecordListener = (view: DataView<ArrayBuffer>, count: number) => void;
+
+/** The one stream of a machine. */
+export class EventStream {
+  /** Tells where the run stands; set by the machine. */
+  where: () => Where = () => ({ hart: 0, pc: 0n, privilege: Privilege.M, steps: 0, now: 0 });
+  /** Called when the set of record listeners becomes empty or non-empty; set by the machine. */
+  onSpecialise: (records: boolean) => void = () => {};
+  readonly #listeners = new Map<FactKind, Listener<FactKind>[]>();
+  #records: RecordListener[] = [];
+
+  /** Whether anybody listens to `kind`; ask before building a fact. */
+  wants(kind: FactKind): boolean {
+    return this.#listeners.has(kind);
+  }
+
+  /** Listens to one kind of fact; the returned function ends it. */
+  on<K extends FactKind>(kind: K, listener: Listener<K>): () => void {
+    const list = this.#listeners.get(kind) ?? [];
+    list.push(listener as unknown as Listener<FactKind>);
+    this.#listeners.set(kind, list);
+    return () => {
+      const i = list.indexOf(listener as unknown as Listener<FactKind>);
+      if (i >= 0) list.splice(i, 1);
+      if (list.length === 0 && this.#listeners.get(kind) === list) this.#listeners.delete(kind);
+    };
+  }
+
+  /** Tells everybody who listens. */
+  emit(fact: MachineFact): void {
+    const list = this.#listeners.get(fact.kind);
+    if (list === undefined) return;
+    const where = this.where();
+    for (const listener of [...list]) listener(fact as never, where);
+  }
+
+  /** Whether anybody reads high-rate records. */
+  get wantsRecords(): boolean {
+    return this.#records.length > 0;
+  }
+
+  /** Reads retired instructions in batches; the returned function ends it. */
+  onRecords(listener: RecordListener): () => void {
+    this.#records = [...this.#records, listener];
+    if (this.#records.length === 1) this.onSpecialise(true);
+    return () => {
+      this.#records = this.#records.filter((l) => l !== listener);
+      if (this.#records.length === 0) this.onSpecialise(false);
+    };
+  }
+
+  /** Hands a batch to the record listeners. */
+  emitRecords(view: DataView<ArrayBuffer>, count: number): void {
+    for (const listener of this.#records) listener(view, count);
+  }
+}
