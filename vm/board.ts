@@ -43,7 +43,7 @@ export const TIMEBASE_HZ = 10_000_000;
 export const RAM_BASE = 0x8000_0000;
 
 /** Where RAM must end: 4 GiB of `WebAssembly.Memory` less the machine's own state. */
-export const RAM_MAX = 3 * 1024 * 1024 * 1024;
+export const RAM_MAX = 0xc000_0000;
 
 /** Most harts a machine can have. */
 export const HARTS_MAX = 8;
@@ -53,7 +53,14 @@ export const virtBoard: readonly BoardEntry[] = [
   { name: "rom", kind: "rom", base: 0x1000, size: 0xf000, present: true, what: "reset vector" },
   { name: "finisher", kind: "finisher", base: 0x10_0000, size: 0x1000, present: true, what: "test finisher" },
   { name: "rtc", kind: "rtc", base: 0x10_1000, size: 0x1000, irq: 11, present: false, what: "Goldfish RTC" },
-  { name: "clint", kind: "clint", base: 0x200_0000, size: 0x1_0000, present: true, what: "timer and software interrupts" },
+  {
+    name: "clint",
+    kind: "clint",
+    base: 0x200_0000,
+    size: 0x1_0000,
+    present: true,
+    what: "timer and software interrupts",
+  },
   { name: "plic", kind: "plic", base: 0xc00_0000, size: 0x60_0000, present: true, what: "interrupt controller" },
   { name: "uart", kind: "uart", base: 0x1000_0000, size: 0x100, irq: 10, present: true, what: "UART 16550" },
   ...Array.from({ length: VIRTIO_SLOTS }, (_, n): BoardEntry => ({

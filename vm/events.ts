@@ -93,10 +93,21 @@ export type VirtqueueEvent =
     | { readonly step: "notified"; readonly value: number }
     /** The available index was read: `from` was the device's position, `to` the driver's. */
     | { readonly step: "available"; readonly from: number; readonly to: number }
-    | { readonly step: "chain"; readonly head: number; readonly position: number; readonly descriptors: readonly DescriptorFact[] }
+    | {
+      readonly step: "chain";
+      readonly head: number;
+      readonly position: number;
+      readonly descriptors: readonly DescriptorFact[];
+    }
     | { readonly step: "used"; readonly head: number; readonly written: number; readonly position: number }
     | { readonly step: "interrupt"; readonly sent: boolean; readonly reason: string }
-    | { readonly step: "configured"; readonly size: number; readonly desc: number; readonly driver: number; readonly device_area: number }
+    | {
+      readonly step: "configured";
+      readonly size: number;
+      readonly desc: number;
+      readonly driver: number;
+      readonly device_area: number;
+    }
     | { readonly step: "stopped" }
   );
 

@@ -13,7 +13,7 @@ export class Clock {
   /** Steps of the running slice that are done; set by the hart before any code outside the engine runs. */
   inSlice = 0;
   /** Deadline of the running slice; moved earlier when a new deadline is set inside it. */
-  sliceEnd = Infinity;
+  sliceEnd: number = Infinity;
   #queue: Deadline[] = [];
   #order = 0;
 
