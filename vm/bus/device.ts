@@ -19,6 +19,8 @@ export interface Device {
   readonly registers: readonly RegisterDef[];
   /** Whether the table's legacy names and registers apply (virtio-mmio version 1). */
   readonly legacy?: boolean;
+  /** Widths of an instruction's access it takes, in bytes; the bus refuses others. Absent: all of them. */
+  readonly widths?: { readonly min: 1 | 2 | 4; readonly max: 4 | 8 };
   read(offset: number, size: AccessSize): number;
   /** Returns 0, or `BUS_FAULT`. */
   write(offset: number, size: AccessSize, value: number): number;

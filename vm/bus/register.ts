@@ -31,22 +31,40 @@ export interface RegisterDef {
   readonly spec: string;
 }
 
-/** The register that holds byte `offset`, with its index for register arrays; undefined where the table has a hole. */
+/** A register found in a table: its row, and which repetition for register arrays (0 otherwise). */
+export interface FoundRegister {
+  readonly def: RegisterDef;
+  readonly index: number;
+}
+
+/**
+ * The register that holds byte `offset`, with its index for register arrays; undefined where the table has a hole.
+ *
+ * Two registers may share an offset, one for reads and one for writes (a UART's RBR and THR): `write` chooses. A
+ * register that the access may not touch is found all the same where no other is there: that is worth telling.
+ */
 export function findRegister(
   table: readonly RegisterDef[],
   offset: number,
   legacy = false,
-): { readonly def: RegisterDef; readonly index: number } | undefined {
+  write?: boolean,
+): FoundRegister | undefined {
+  let other: FoundRegister | undefined;
+  const refused = write === undefined ? undefined : write ? "R" : "W";
   for (const def of table) {
     if (def.versions === (legacy ? "modern" : "legacy")) continue;
-    const delta = offset - def.offset;
-    if (delta < 0) continue;
-    if (def.repeat === undefined) {
-      if (delta < def.size) return { def, index: 0 };
-      continue;
-    }
-    const index = Math.floor(delta / def.repeat.stride);
-    if (index < def.repeat.count && delta % def.repeat.stride < def.size) return { def, index };
+    const index = indexIn(def, offset - def.offset);
+    if (index < 0) continue;
+    if (def.access !== refused) return { def, index };
+    other ??= { def, index };
   }
-  return undefined;
+  return other;
+}
+
+/** Which repetition of `def` holds the byte `delta` after its first one; -1 if none does. */
+function indexIn(def: RegisterDef, delta: number): number {
+  if (delta < 0) return -1;
+  if (def.repeat === undefined) return delta < def.size ? 0 : -1;
+  const index = Math.floor(delta / def.repeat.stride);
+  return index < def.repeat.count && delta % def.repeat.stride < def.size ? index : -1;
 }
