@@ -1,0 +1,120 @@
+/** From instruction words to rows: the decode tree, built from the rows' bit patterns. */
+import { readOperands } from "./format.ts";
+import type { Operands } from "./format.ts";
+import type { Row, Xlen } from "./row.ts";
+import type { Isa } from "./table.ts";
+
+/** A row's pattern as numbers: `(word & mask) === match` when the row may apply. */
+export interface Pattern {
+  readonly mask: number;
+  readonly match: number;
+  /** Bytes: 2 or 4. */
+  readonly length: 2 | 4;
+}
+
+/** Reads a row's `bits`. Throws if it is neither 16 nor 32 bits long. */
+export function patternOf(row: Row): Pattern {
+  const text = row.bits.replaceAll(" ", "");
+  if (!/^[01.]+$/.test(text) || (text.length !== 16 && text.length !== 32)) {
+    throw new Error(`row ${row.name}: bits must be 16 or 32 of 0, 1 and ., got ${row.bits}`);
+  }
+  let mask = 0;
+  let match = 0;
+  for (const c of text) {
+    mask = (mask << 1) | (c === "." ? 0 : 1);
+    match = (match << 1) | (c === "1" ? 1 : 0);
+  }
+  return { mask, match, length: text.length === 16 ? 2 : 4 };
+}
+
+/** One decoded instruction. */
+export interface Decoded {
+  readonly row: Row;
+  /** The row that says what it does: itself, or the base row a compressed one stands for. */
+  readonly base: Row;
+  readonly operands: Operands;
+  /** Bytes: 2 or 4. */
+  readonly length: 2 | 4;
+}
+
+interface Candidate {
+  readonly row: Row;
+  readonly base: Row;
+  readonly pattern: Pattern;
+}
+
+/**
+ * Decoder for one ISA.
+ *
+ * ```ts
+ * import { Decoder } from "./decode.ts";
+ * import { parseIsa } from "./table.ts";
+ * new Decoder(parseIsa("rv64imac")).decode(0x00b50633)?.row.name; // "add"
+ * ```
+ */
+export class Decoder {
+  readonly xlen: Xlen;
+  /** Base rows in table order: what an engine must be able to do. */
+  readonly bases: readonly Row[];
+  readonly #buckets: Candidate[][] = Array.from({ length: 256 }, () => []);
+
+  constructor(isa: Isa) {
+    this.xlen = isa.xlen;
+    const byName = new Map(isa.rows.map((r) => [r.name, r]));
+    this.bases = isa.rows.filter((r) => r.as === undefined);
+    const seen: Candidate[] = [];
+    for (const row of isa.rows) {
+      const base = row.as === undefined ? row : byName.get(row.as);
+      if (base?.run === undefined) throw new Error(`row ${row.name}: nothing says what it does (as ${row.as})`);
+      const candidate = { row, base, pattern: patternOf(row) };
+      refuseOverlap(seen, candidate);
+      seen.push(candidate);
+      for (let key = 0; key < 256; key++) {
+        if (mayMatch(candidate.pattern, key)) this.#buckets[key]!.push(candidate);
+      }
+    }
+  }
+
+  /** Length in bytes of the instruction that begins with this halfword; 4 for the reserved longer forms. */
+  static length(halfword: number): 2 | 4 {
+    return (halfword & 3) === 3 ? 4 : 2;
+  }
+
+  /** The instruction `word` is; undefined if it is illegal. Only the low half of a compressed word is looked at. */
+  decode(word: number): Decoded | undefined {
+    const length = Decoder.length(word);
+    for (const { row, base, pattern } of this.#buckets[bucket(word)]!) {
+      if (pattern.length !== length || ((word ^ pattern.match) & pattern.mask) !== 0) continue;
+      if (this.xlen === 32 && row.format.rv32Zero !== undefined && (word & row.format.rv32Zero) !== 0) continue;
+      const operands = readOperands(row.format, length === 2 ? word & 0xffff : word);
+      if (row.except?.(operands, this.xlen)) continue;
+      return { row, base, operands, length };
+    }
+    return undefined;
+  }
+}
+
+/** Eight bits that tell most rows apart: word bits 15..13 (funct3), 6..4 and 1..0 (opcode). */
+function bucket(word: number): number {
+  return ((word >>> 13) & 7) << 5 | (word >>> 2) & 28 | word & 3;
+}
+
+/** Whether a word in bucket `key` can match the pattern: see `bucket`. */
+function mayMatch(pattern: Pattern, key: number): boolean {
+  const word = ((key >>> 5) & 7) << 13 | ((key >>> 2) & 7) << 4 | key & 3;
+  const known = 0xe000 | 0x70 | 3;
+  return ((word ^ pattern.match) & pattern.mask & known) === 0;
+}
+
+/** Two rows may share words only if one has an exception or both differ by XLEN-filtered tables. */
+function refuseOverlap(seen: readonly Candidate[], next: Candidate): void {
+  for (const other of seen) {
+    if (other.pattern.length !== next.pattern.length) continue;
+    const common = other.pattern.mask & next.pattern.mask;
+    if (((other.pattern.match ^ next.pattern.match) & common) !== 0) continue;
+    // The narrower pattern may come first (c.nop before c.addi), or the rows exclude each other's operands.
+    const narrower = (other.pattern.mask & next.pattern.mask) === next.pattern.mask;
+    if (narrower || other.row.except !== undefined || next.row.except !== undefined) continue;
+    throw new Error(`rows ${other.row.name} and ${next.row.name} overlap`);
+  }
+}

@@ -1,0 +1,70 @@
+/** ISA strings and the rows they stand for. */
+import { rvA } from "./rv_a.ts";
+import { rvC } from "./rv_c.ts";
+import { rvI, rvZifencei } from "./rv_i.ts";
+import { rvM } from "./rv_m.ts";
+import { rvPriv } from "./rv_priv.ts";
+import { rvZicsr } from "./rv_zicsr.ts";
+import type { Extension, Row, Xlen } from "./row.ts";
+
+/** Every extension there are rows for, in the order in which an ISA string names them. */
+export const extensions: readonly Extension[] = [
+  rvI,
+  rvM,
+  rvA,
+  rvC,
+  rvZicsr,
+  rvZifencei,
+  // Counters are CSRs: the name is known, there are no rows.
+  { name: "zicntr", rows: [] },
+];
+
+/** What every hart has, whether its ISA string says so or not: the privileged architecture needs it. */
+const always: readonly string[] = ["zicsr", "zifencei", "zicntr"];
+
+/** A parsed ISA string. */
+export interface Isa {
+  readonly xlen: Xlen;
+  /** Canonical form: `rv64imac_zicntr_zicsr_zifencei`. */
+  readonly name: string;
+  readonly extensions: readonly string[];
+  /** Rows in table order. */
+  readonly rows: readonly Row[];
+  /** Instruction alignment in bytes: 2 with C, else 4. */
+  readonly ialign: 2 | 4;
+}
+
+/**
+ * Parses an ISA string such as `rv64imac` or `rv32imac_zicsr`. Throws a RangeError that names the unknown part.
+ *
+ * ```ts
+ * import { parseIsa } from "./table.ts";
+ * parseIsa("rv32ima").ialign; // 4
+ * ```
+ */
+export function parseIsa(text: string): Isa {
+  const match = /^rv(32|64)([a-z]*)((?:_[a-z0-9]+)*)$/.exec(text.toLowerCase());
+  if (match === null) throw new RangeError(`ISA string must look like rv64imac, got ${text}`);
+  const xlen: Xlen = match[1] === "32" ? 32 : 64;
+  const single = [...match[2]!].filter((c) => c !== "g" && c !== "s" && c !== "u");
+  if (match[2]!.includes("g")) throw new RangeError(`ISA ${text}: G needs F and D, which are not built yet`);
+  if (single[0] !== "i") throw new RangeError(`ISA ${text}: the base I must come first`);
+  const wanted = new Set([...single, ...match[3]!.split("_").filter((n) => n !== ""), ...always]);
+  for (const name of wanted) {
+    if (!extensions.some((e) => e.name === name)) {
+      throw new RangeError(
+        `ISA ${text}: unknown extension ${name}; known are ${extensions.map((e) => e.name).join(" ")}`,
+      );
+    }
+  }
+  const chosen = extensions.filter((e) => wanted.has(e.name));
+  const short = chosen.filter((e) => e.name.length === 1).map((e) => e.name).join("");
+  const long = chosen.filter((e) => e.name.length > 1).map((e) => e.name).sort();
+  return {
+    xlen,
+    name: [`rv${xlen}${short}`, ...long].join("_"),
+    extensions: chosen.map((e) => e.name),
+    rows: [...chosen, rvPriv].flatMap((e) => e.rows).filter((r) => r.xlen === undefined || r.xlen === xlen),
+    ialign: wanted.has("c") ? 2 : 4,
+  };
+}
