@@ -1,0 +1,160 @@
+/**
+ * Repository hygiene, as rules over one file at a time: {@linkcode untidy} says what is wrong with a file.
+ * `tests/tidy_test.ts` runs it over everything that is committed.
+ *
+ * @module
+ */
+
+/** A committed file. */
+export interface TrackedFile {
+  /** Path from the project's top. */
+  readonly path: string;
+  /** Its content. */
+  readonly bytes: Uint8Array;
+}
+
+/** The only names there are at the top. */
+const TOP_LEVEL: readonly string[] = [
+  ".ci",
+  ".gitignore",
+  "CHANGELOG.md",
+  "LICENSE",
+  "README.md",
+  "deno.json",
+  "deno.lock",
+  "devices",
+  "docs",
+  "guest",
+  "images",
+  "tests",
+  "tools",
+  "vm",
+  "web",
+];
+
+const MAX_BYTES = 400_000;
+const MAX_LINES = 450;
+
+/** Source files that may be longer than {@linkcode MAX_LINES} because they are one table. */
+const LONG_TABLES: readonly string[] = [];
+
+/** Recorded output and built files: kept byte for byte, whatever is in them. */
+const RECORDED = /^(images|tests\/golden)\/|\/__snapshots__\/|^deno\.lock$/;
+
+/** Tests that are about no single source file, and what they are about. */
+const CROSS_CUTTING: Readonly<Record<string, string>> = {
+  "tests/tidy_test.ts": "everything that is committed",
+  "tests/tools/std_bridge_test.ts": "the packages in tools/std",
+  "tests/virtio/tables_test.ts": "the tables of registers and features together",
+};
+
+const SNAKE_CASE = /^\.?[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)*$/;
+/** Names that are a convention of their own. */
+const OTHER_NAMES =
+  /(^|\/)(README\.md|CHANGELOG\.md|LICENSE|__snapshots__)$|^docs\/[A-Z][A-Z0-9_]*\.md$|\/[a-z0-9_]+\.S$/;
+
+/** What no committed text says, and what it would be. */
+const FORBIDDEN: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/(?<![\w.)}/-])\/(home|root|Users|work|opt)\/[\w.-]/, "a path of somebody's machine"],
+  [/\bregistry[.][a-z]+[.](org|com|io|dev)\b|\bnpmjs[.]|\bjsr[.]io\b/, "a registry's host"],
+  [/\b(TO[D]O|FIX[M]E)\b/, "a note about unfinished work"],
+];
+
+/** The file as text; undefined if it is binary. */
+function textOf(bytes: Uint8Array): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is wrong with a path: its place at the top, or a name in it. */
+function untidyName(path: string): string[] {
+  const found: string[] = [];
+  const names = path.split("/");
+  if (!TOP_LEVEL.includes(names[0] ?? "")) found.push(`${names[0]} is not one of the names at the top`);
+  names.forEach((name, depth) => {
+    const upTo = names.slice(0, depth + 1).join("/");
+    if (!SNAKE_CASE.test(name) && !OTHER_NAMES.test(upTo)) found.push(`${name} is not snake_case`);
+  });
+  return found;
+}
+
+/** What is wrong with a text as text. */
+function untidyText(path: string, text: string): string[] {
+  const found: string[] = [];
+  const lines = text.split("\n");
+  if (text.startsWith("\ufeff")) found.push("byte order mark");
+  if (text !== "" && !text.endsWith("\n")) found.push("no newline at the end");
+  if (text.endsWith("\n\n")) found.push("empty lines at the end");
+  lines.forEach((line, index) => {
+    if (/\s$/.test(line)) found.push(`line ${index + 1}: space at the end`);
+    for (const [pattern, what] of FORBIDDEN) {
+      const said = pattern.exec(line)?.[0];
+      if (said !== undefined) found.push(`line ${index + 1}: ${what}: ${said}`);
+    }
+  });
+  if (/\.(ts|c|h|S)$/.test(path) && lines.length - 1 > MAX_LINES && !LONG_TABLES.includes(path)) {
+    found.push(`${lines.length - 1} lines; over ${MAX_LINES} only tables listed in tools/tidy.ts`);
+  }
+  return found;
+}
+
+/**
+ * The source files a test may be about: `tests/isa/rv_m_test.ts` mirrors `vm/isa/rv_m.ts`, and
+ * `tests/isa/rv_m_overflow_test.ts`, about one side of it, does too.
+ */
+function mirrored(path: string): RegExp {
+  const stem = path.slice("tests/".length, -"_test.ts".length);
+  const slash = stem.lastIndexOf("/") + 1;
+  const words = stem.slice(slash).split("_");
+  const names = words.map((_, count) => words.slice(0, count + 1).join("_"));
+  return new RegExp(`^((vm|devices|guest|web)/)?${stem.slice(0, slash)}(${names.join("|")})(\\.(ts|c)$|/)`);
+}
+
+/** What is wrong with a test's place and name. */
+function untidyTest(path: string, text: string, paths: readonly string[]): string[] {
+  if (!path.startsWith("tests/") || !path.endsWith(".ts")) return [];
+  if (!path.endsWith("_test.ts")) {
+    return /^\s*Deno\.test\(/m.test(text) ? ["holds tests, but only files named _test.ts are run"] : [];
+  }
+  const source = mirrored(path);
+  const mirrors = paths.some((other) => !other.startsWith("tests/") && source.test(other));
+  if (mirrors || CROSS_CUTTING[path] !== undefined) return [];
+  return ["mirrors no source file, and is not listed as cross-cutting in tools/tidy.ts"];
+}
+
+/**
+ * What is wrong with a file, each in a few words; empty if nothing is.
+ *
+ * @param file the file
+ * @param paths paths of all committed files, to see what a test mirrors
+ *
+ * @example
+ * ```ts
+ * import { untidy } from "./tidy.ts";
+ *
+ * const bytes = new TextEncoder().encode("no newline");
+ * if (untidy({ path: "docs/NOTES.md", bytes }, [])[0] !== "no newline at the end") throw new Error();
+ * ```
+ */
+export function untidy(file: TrackedFile, paths: readonly string[]): string[] {
+  const { path, bytes } = file;
+  const found = untidyName(path);
+  if (bytes.length > MAX_BYTES) found.push(`${bytes.length} bytes; over ${MAX_BYTES} does not belong here`);
+  const text = textOf(bytes);
+  if (text === undefined) {
+    if (!RECORDED.test(path)) found.push("binary, or not UTF-8");
+    return found;
+  }
+  if (!RECORDED.test(path)) found.push(...untidyText(path, text));
+  found.push(...untidyTest(path, text, paths));
+  return found;
+}
+
+/** What is listed in the exceptions above without being committed: a list must not outlive its files. */
+export function staleExceptions(paths: readonly string[]): string[] {
+  return [...LONG_TABLES, ...Object.keys(CROSS_CUTTING)].filter((path) => !paths.includes(path));
+}
