@@ -105,9 +105,12 @@ export class Bus {
     return this.#write(target, addr + 4, 4, 8, high);
   }
 
-  /** System reset: every device back to power-on. Reset the clock first: devices set deadlines. */
+  /**
+   * System reset: every device back to power-on. Reset the clock first: devices set deadlines. From the highest base
+   * down, so that devices have lowered their lines when the interrupt controllers, which lie below them, look at them.
+   */
   reset(): void {
-    for (const { device } of this.#mappings) device.reset();
+    for (const { device } of this.#mappings.toReversed()) device.reset();
   }
 
   /** The mapping that takes an access of `width` bytes at `addr`; undefined if none does. */
