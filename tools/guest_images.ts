@@ -30,6 +30,10 @@ function plain(name: string, what: string): GuestProgram {
 /** Every program, in the order of the manifest. */
 export const guestPrograms: readonly GuestProgram[] = [
   plain("uart_hello", "one line on the UART"),
+  plain("uart_echo", "UART input by interrupt, echoed by line"),
+  plain("traps", "every synchronous trap, delegation, vectored mtvec and stvec"),
+  plain("timer", "mtime, deadlines, wfi, software interrupt"),
+  plain("plic", "pending, enable, priority, threshold, claim, complete"),
 ];
 
 /** Files of `guest/lib/` that every image links, in link order. */
