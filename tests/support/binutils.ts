@@ -1,0 +1,72 @@
+/** GNU binutils for RISC-V as an outside opinion on instruction text, where they are installed. */
+
+/** One word as objdump sees it. */
+export interface ForeignText {
+  /** Without the comment; `.short …` or `.word …` for what is no instruction. */
+  readonly text: string;
+  readonly pc: number;
+}
+
+const AS = "riscv64-unknown-elf-as";
+const OBJDUMP = "riscv64-unknown-elf-objdump";
+
+async function run(command: string, args: string[], stdin?: string): Promise<string> {
+  const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
+  const output = child.output();
+  const writer = child.stdin.getWriter();
+  if (stdin !== undefined) await writer.write(new TextEncoder().encode(stdin));
+  await writer.close();
+  const { success, stdout, stderr } = await output;
+  if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+/** First line of objdump's version; undefined where it is not installed. */
+export async function objdumpVersion(): Promise<string | undefined> {
+  try {
+    await run(AS, ["--version"]);
+    return (await run(OBJDUMP, ["--version"])).split("\n")[0];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Assembles `source` (GNU syntax) for `arch`, e.g. `rv64imac_zicsr`, and gives the path of the object file to `use`. */
+async function withObject<T>(arch: string, source: string, use: (path: string) => Promise<T>): Promise<T> {
+  const path = await Deno.makeTempFile({ prefix: "ringside-as-", suffix: ".o" });
+  try {
+    const abi = arch.startsWith("rv32") ? "ilp32" : "lp64";
+    await run(AS, [`-march=${arch}`, `-mabi=${abi}`, "-o", path, "-"], source);
+    return await use(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+/** Disassembles `words` (2 or 4 bytes each by their low bits), laid out one after the other from address 0. */
+export function objdump(arch: string, words: readonly number[], aliases = false): Promise<ForeignText[]> {
+  const source = words.map((w) => (w & 3) === 3 ? `.insn 4, ${w >>> 0}` : `.insn 2, ${w & 0xffff}`).join("\n") + "\n";
+  return withObject(arch, source, async (path) => {
+    const args = ["-d", "-z", ...(aliases ? [] : ["-M", "no-aliases"]), path];
+    const lines = (await run(OBJDUMP, args)).split("\n");
+    const texts: ForeignText[] = [];
+    for (const line of lines) {
+      const [, pc, rest] = /^\s*([0-9a-f]+):\s+[0-9a-f]{4,8}\s+(.*)$/.exec(line) ?? [];
+      if (pc === undefined) continue;
+      const text = rest!.replace(/#.*$/, "").replace(/<.*>/, "").replace(/\s+/g, " ").trim();
+      texts.push({ text, pc: parseInt(pc, 16) });
+    }
+    if (texts.length !== words.length) throw new Error(`objdump gave ${texts.length} lines for ${words.length} words`);
+    return texts;
+  });
+}
+
+/** Machine code that GNU as makes of `source`, as objdump's words in order. */
+export function assembleForeign(arch: string, source: string): Promise<number[]> {
+  return withObject(arch, source, async (path) => {
+    const lines = (await run(OBJDUMP, ["-d", "-z", "-j", ".text", path])).split("\n");
+    return lines.map((l) => /^\s*[0-9a-f]+:\s+([0-9a-f]{4,8})\s/.exec(l)?.[1])
+      .filter((w) => w !== undefined).map((w) => parseInt(w, 16));
+  });
+}
