@@ -39,6 +39,9 @@ export const PLIC_SOURCES = 95;
 /** Frequency of `mtime` in Hz. */
 export const TIMEBASE_HZ = 10_000_000;
 
+/** Input clock of the UART in Hz (`clock-frequency`): 16 cycles make a bit at divisor 1. */
+export const UART_CLOCK_HZ = 3_686_400;
+
 /** Start of RAM. */
 export const RAM_BASE = 0x8000_0000;
 
