@@ -1,0 +1,328 @@
+/**
+ * The command line's options as one table: parser, `--help`, did-you-mean and docs/OPTIONS.md read it. A row says an
+ * option's name, its value, and how it changes the {@linkcode Settings}.
+ */
+import { hex } from "../bits.ts";
+import { HARTS_MAX, RAM_BASE, RAM_MAX } from "../board.ts";
+import { parseIsa } from "../isa/table.ts";
+import { type DeviceSpec, parseDevice, parseDrive } from "./device_spec.ts";
+import { UsageError } from "./errors.ts";
+import { parseKeys } from "./keys.ts";
+import { formatSize, parseCount, parseInteger, parseSize, parseTime } from "./units.ts";
+
+/** Ways to run instructions, slowest first. */
+export const engines = ["reference", "interpreter"] as const;
+export type EngineName = typeof engines[number];
+
+/** Forms of an instruction trace. */
+export const traceFormats = ["text", "commit", "jsonl"] as const;
+export type TraceFormat = typeof traceFormats[number];
+
+/** Consoles that standard input can be tied to. */
+export const consoles = ["uart", "virtio"] as const;
+export type ConsoleName = typeof consoles[number];
+
+/** One step of a scripted session. */
+export interface ScriptStep {
+  readonly action: "expect" | "send";
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** A pc filter as written: an address, or a symbol with an offset; `to` is exclusive. */
+export interface PcRange {
+  readonly from: string;
+  readonly to?: string;
+}
+
+/** What the command line says. Absent means that the machine decides (`isa` by the image, `stdin` by the guest). */
+export interface Settings {
+  image?: string;
+  memory: number;
+  harts: number;
+  isa?: string;
+  engine: EngineName;
+  readonly devices: DeviceSpec[];
+  virtioVersion: 1 | 2;
+  defaultDevices: boolean;
+  symbols?: string;
+  /** Where the instruction trace goes: a file's name, or "" for standard error. */
+  trace?: string;
+  traceFormat?: TraceFormat;
+  readonly tracePc: PcRange[];
+  tracePrivilege?: string;
+  traceWindow?: { readonly from: number; readonly to: number };
+  traceClass?: readonly string[];
+  /** Where the device trace goes, likewise. */
+  traceDevices?: string;
+  seed: number;
+  /** Steps after which the run ends. */
+  timeoutInsns?: number;
+  /** Host time after which it ends, in nanoseconds. */
+  timeout?: number;
+  reboot: boolean;
+  stdin?: ConsoleName;
+  readonly script: ScriptStep[];
+  /** Something to print instead of running. */
+  show?: "help" | "version" | "devices";
+}
+
+/** Settings of an empty command line. */
+export function defaultSettings(): Settings {
+  return {
+    memory: 128 * 2 ** 20,
+    harts: 1,
+    engine: "interpreter",
+    devices: [],
+    virtioVersion: 2,
+    defaultDevices: true,
+    tracePc: [],
+    seed: 0,
+    reboot: true,
+    script: [],
+  };
+}
+
+/** Headings of `--help`, in order. */
+export const sections = ["Machine", "Devices", "Trace", "Run", "Scripted session", "About"] as const;
+export type Section = typeof sections[number];
+
+/** One option. */
+export interface OptionRow {
+  /** Without the dashes. */
+  readonly name: string;
+  /** One letter for use with one dash. */
+  readonly short?: string;
+  readonly section: Section;
+  /** Its value's name in help; with `optional` it is taken only after `=`. Absent: the option takes none. */
+  readonly value?: string;
+  readonly optional?: true;
+  /** The only values there are. */
+  readonly values?: readonly string[];
+  /** May be given several times. Options of one `series` keep their order among each other. */
+  readonly series?: string;
+  readonly default?: string;
+  readonly help: string;
+  /** Applies it. A RangeError's message says what was expected. */
+  readonly set: (settings: Settings, value: string) => void;
+}
+
+const MEMORY_MIN = 64 * 2 ** 10;
+
+/** Every option. */
+export const options: readonly OptionRow[] = [
+  {
+    name: "memory",
+    section: "Machine",
+    value: "SIZE",
+    default: "128M",
+    help: `RAM at ${hex(RAM_BASE)}, ${formatSize(MEMORY_MIN)} to ${formatSize(RAM_MAX)}; K, M and G are powers of 1024`,
+    set: (s, text) => s.memory = parseSize(text, { min: MEMORY_MIN, max: RAM_MAX }, 4096),
+  },
+  {
+    name: "harts",
+    section: "Machine",
+    value: "N",
+    default: "1",
+    help: `number of harts, 1 to ${HARTS_MAX}, run in turn`,
+    set: (s, text) => s.harts = parseInteger(text, { min: 1, max: HARTS_MAX }),
+  },
+  {
+    name: "isa",
+    section: "Machine",
+    value: "ISA",
+    default: "rv64imac, or rv32imac for a 32-bit ELF",
+    help: "instruction set, such as rv32imac or rv64ima_zicsr",
+    set: (s, text) => s.isa = isaName(text),
+  },
+  {
+    name: "engine",
+    section: "Machine",
+    value: "NAME",
+    values: engines,
+    default: "interpreter",
+    help: "how instructions are run: reference is slow and plain TypeScript, interpreter is WebAssembly",
+    set: (s, text) => s.engine = text as EngineName,
+  },
+  {
+    name: "drive",
+    section: "Devices",
+    value: "FILE[,…]",
+    series: "devices",
+    help: "a virtio disk with a file behind it; the first one replaces the default disk. " +
+      "After commas: parameters, see --device help; a comma in the name is written twice",
+    set: (s, text) => void s.devices.push(parseDrive(text)),
+  },
+  {
+    name: "device",
+    section: "Devices",
+    value: "KIND[,…]",
+    series: "devices",
+    help: "a virtio device; it replaces the default one of its kind. --device help lists kinds and parameters",
+    set: (s, text) => {
+      if (text === "help") s.show ??= "devices";
+      else s.devices.push(parseDevice(text));
+    },
+  },
+  {
+    name: "virtio-version",
+    section: "Devices",
+    value: "1|2",
+    values: ["1", "2"],
+    default: "2",
+    help: "virtio-mmio version of devices that name none: 1 is the legacy interface, 2 the modern one",
+    set: (s, text) => s.virtioVersion = Number(text) as 1 | 2,
+  },
+  {
+    name: "no-default-devices",
+    section: "Devices",
+    help: "only the virtio devices that are asked for",
+    set: (s) => s.defaultDevices = false,
+  },
+  {
+    name: "stdin",
+    section: "Devices",
+    value: "CONSOLE",
+    values: consoles,
+    default: "the console the guest wrote to last",
+    help: "console that standard input and --send go to",
+    set: (s, text) => s.stdin = text as ConsoleName,
+  },
+  {
+    name: "symbols",
+    section: "Trace",
+    value: "FILE",
+    default: "the image, if it is an ELF file",
+    help: "ELF file with the names of addresses, for traces and reports",
+    set: (s, text) => s.symbols = text,
+  },
+  {
+    name: "trace",
+    section: "Trace",
+    value: "FILE",
+    optional: true,
+    help: "write every instruction to FILE, or to standard error",
+    set: (s, text) => s.trace = text,
+  },
+  {
+    name: "trace-format",
+    section: "Trace",
+    value: "FORMAT",
+    values: traceFormats,
+    default: "text",
+    help: "text for people, commit for comparing with Spike's --log-commits, jsonl for programs",
+    set: (s, text) => s.traceFormat = text as TraceFormat,
+  },
+  {
+    name: "trace-pc",
+    section: "Trace",
+    value: "RANGE",
+    series: "trace-pc",
+    help: "trace only this: SYMBOL, or FROM..TO where each is 0xADDRESS, SYMBOL or SYMBOL+OFFSET; again for more",
+    set: (s, text) => void s.tracePc.push(parsePcRange(text)),
+  },
+  {
+    name: "trace-privilege",
+    section: "Trace",
+    value: "MODES",
+    help: "trace only these privilege modes: letters out of M, S, U",
+    set: (s, text) => s.tracePrivilege = parsePrivileges(text),
+  },
+  {
+    name: "trace-window",
+    section: "Trace",
+    value: "FROM..TO",
+    help: "trace only from one instruction count up to another; either may be left out",
+    set: (s, text) => s.traceWindow = parseWindow(text),
+  },
+  {
+    name: "trace-devices",
+    section: "Trace",
+    value: "FILE",
+    optional: true,
+    help: "write every device access, virtqueue step and interrupt to FILE, or to standard error",
+    set: (s, text) => s.traceDevices = text,
+  },
+  {
+    name: "seed",
+    section: "Run",
+    value: "N",
+    default: "0",
+    help: "seed of everything random: the same image, options, seed and input give the same run",
+    set: (s, text) => s.seed = parseInteger(text),
+  },
+  {
+    name: "timeout-insns",
+    section: "Run",
+    value: "N",
+    help: "end the run after N instructions, with a report; K, M and G are powers of 1000",
+    set: (s, text) => s.timeoutInsns = parseCount(text),
+  },
+  {
+    name: "timeout",
+    section: "Run",
+    value: "SECONDS",
+    help: "end the run after this time, with a report; 500ms and 2m are understood too",
+    set: (s, text) => s.timeout = parseTime(text, "s", 1),
+  },
+  {
+    name: "no-reboot",
+    section: "Run",
+    help: "end the run where the guest resets the machine",
+    set: (s) => s.reboot = false,
+  },
+  {
+    name: "expect",
+    section: "Scripted session",
+    value: "TEXT",
+    series: "script",
+    help: "wait until the guest has written TEXT on a console",
+    set: (s, text) => void s.script.push({ action: "expect", bytes: parseKeys(text) }),
+  },
+  {
+    name: "send",
+    section: "Scripted session",
+    value: "KEYS",
+    series: "script",
+    help: "then type KEYS",
+    set: (s, text) => void s.script.push({ action: "send", bytes: parseKeys(text) }),
+  },
+  { name: "help", short: "h", section: "About", help: "show this and end", set: (s) => s.show = "help" },
+  { name: "version", section: "About", help: "show the version and end", set: (s) => s.show = "version" },
+];
+
+/** An ISA string in its canonical form; UsageError for one we do not have. */
+function isaName(text: string): string {
+  try {
+    return parseIsa(text).name;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`--isa: ${error.message}`);
+  }
+}
+
+function parsePrivileges(text: string): string {
+  const modes = text.toUpperCase();
+  if (!/^[MSU]+$/.test(modes)) throw new RangeError("letters out of M, S, U, such as SU");
+  return modes;
+}
+
+const PLACE = String.raw`(?:0x[0-9a-fA-F]+|[A-Za-z_.$](?:[\w$]|\.(?!\.))*(?:\+(?:0x[0-9a-fA-F]+|[0-9]+))?)`;
+const PC_RANGE = new RegExp(String.raw`^(${PLACE})(?:\.\.(${PLACE}))?$`);
+
+function parsePcRange(text: string): PcRange {
+  const [, from, to] = PC_RANGE.exec(text) ?? [];
+  if (from === undefined || (to === undefined && /^0x|\+/.test(from))) {
+    throw new RangeError("SYMBOL or FROM..TO, such as main or 0x80000000..0x80000100");
+  }
+  return to === undefined ? { from } : { from, to };
+}
+
+function parseWindow(text: string): { readonly from: number; readonly to: number } {
+  const match = /^([^.]*)\.\.([^.]*)$/.exec(text);
+  if (match === null || match[0] === "..") throw new RangeError("FROM..TO, such as 1000..2000 or 10M..");
+  const bound = (part: string, absent: number): number =>
+    part === "" ? absent : parseCount(part, { min: 0, max: Number.MAX_SAFE_INTEGER });
+  const window = { from: bound(match[1]!, 0), to: bound(match[2]!, Infinity) };
+  if (window.from >= window.to) throw new RangeError("FROM..TO where FROM is below TO");
+  return window;
+}

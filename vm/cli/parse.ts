@@ -1,0 +1,141 @@
+/** Turns the command line into {@linkcode Settings} by the table of options. */
+import { parseArgs } from "@std/cli/parse-args";
+import { assignSlots } from "./device_spec.ts";
+import { UsageError } from "./errors.ts";
+import { didYouMean } from "./nearest.ts";
+import { defaultSettings, type OptionRow, options, type Settings } from "./options.ts";
+
+/** What the command line says; UsageError where it is wrong. */
+export function parseCommandLine(args: readonly string[]): Settings {
+  const given: Readonly<Record<string, unknown>> & { _: unknown[] } = parseArgs(normalise(args), {
+    boolean: options.filter((row) => row.value === undefined).map((row) => row.name),
+    string: ["_", ...options.filter((row) => row.value !== undefined).map(key)],
+    collect: options.filter((row) => row.value !== undefined).map(key),
+  });
+  const settings = defaultSettings();
+  const done = new Set<string>();
+  for (const row of options) {
+    const value = given[key(row)];
+    if (row.value === undefined) {
+      if (value === true) row.set(settings, "");
+    } else if (row.series === undefined) {
+      for (const text of value as string[] ?? []) apply(row, settings, text);
+    } else if (!done.has(row.series)) {
+      done.add(row.series);
+      for (const text of value as string[] ?? []) {
+        const [name, rest] = cut(text, "=");
+        apply(find(name)!, settings, rest!);
+      }
+    }
+  }
+  if (settings.show === undefined) {
+    settings.image = oneImage(given._.map(String));
+    check(settings);
+  }
+  return settings;
+}
+
+/** Name under which `parseArgs` keeps a row's values: options whose order matters share one. */
+function key(row: OptionRow): string {
+  return row.series === undefined ? row.name : `series-${row.series}`;
+}
+
+function find(name: string): OptionRow | undefined {
+  return options.find((row) => row.name === name);
+}
+
+/** `text` up to the first `separator`, and what follows it; undefined if there is none. */
+function cut(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/**
+ * Writes every option as `--name=value` or `--name` and moves the rest behind `--`, so that `parseArgs` has nothing
+ * left to guess: by itself it would give `--trace image.bin` the image as its value, accept unknown options, and lose
+ * the order of `--expect` and `--send`.
+ */
+export function normalise(args: readonly string[]): string[] {
+  const out: string[] = [];
+  const rest: string[] = [];
+  const seen = new Set<string>();
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") {
+      rest.push(...args.slice(i + 1));
+      break;
+    }
+    if (arg === "-" || !arg.startsWith("-")) {
+      rest.push(arg);
+      continue;
+    }
+    const row = recognise(arg);
+    let [, value] = cut(arg, "=");
+    if (row.series === undefined && seen.has(row.name)) throw new UsageError(`--${row.name} is given twice`);
+    seen.add(row.name);
+    if (row.value === undefined) {
+      if (value !== undefined) throw new UsageError(`--${row.name} takes no value, got "${value}"`);
+      out.push(`--${row.name}`);
+      continue;
+    }
+    if (value === undefined && row.optional) {
+      out.push(`--${row.name}`);
+      continue;
+    }
+    if (value === undefined && args[i + 1]?.startsWith("--") === false) value = args[++i];
+    if (value === undefined || value === "") {
+      throw new UsageError(`--${row.name} needs a value: --${row.name}=${row.value}`);
+    }
+    out.push(`--${key(row)}=${row.series === undefined ? "" : `${row.name}=`}${value}`);
+  }
+  return [...out, "--", ...rest];
+}
+
+/** The row of an argument that begins with a dash. */
+function recognise(arg: string): OptionRow {
+  const [name] = cut(arg, "=");
+  const row = options.find((one) => name === `--${one.name}` || (one.short !== undefined && name === `-${one.short}`));
+  if (row !== undefined) return row;
+  const hint = didYouMean(name.replace(/^-+/, ""), options.map((one) => one.name), (one) => `--${one}`);
+  throw new UsageError(`unknown option ${name}${hint === "" ? "; --help lists them" : hint}`);
+}
+
+function apply(row: OptionRow, settings: Settings, text: string): void {
+  if (row.values !== undefined && !row.values.includes(text)) {
+    const hint = didYouMean(text, row.values);
+    throw new UsageError(`--${row.name}: expected ${row.values.join(" or ")}, got "${text}"${hint}`);
+  }
+  try {
+    row.set(settings, text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`--${row.name}: expected ${error.message}, got "${text}"`);
+  }
+}
+
+function oneImage(images: readonly string[]): string {
+  const [image, second] = images;
+  if (image === undefined || image === "") {
+    throw new UsageError(
+      "no image: expected the name of a flat binary or ELF file, or - for standard input; see --help",
+    );
+  }
+  if (second !== undefined) throw new UsageError(`one image expected, got "${image}" and "${second}"`);
+  return image;
+}
+
+/** Refuses what each option allows but all of them together do not. */
+function check(settings: Settings): void {
+  const slots = assignSlots(settings.devices, settings.defaultDevices);
+  if (settings.stdin === "virtio" && !slots.some((spec) => spec?.kind === "console")) {
+    throw new UsageError("--stdin virtio: the machine has no virtio console");
+  }
+  const needTrace: readonly (keyof Settings)[] = ["traceFormat", "tracePrivilege", "traceWindow"];
+  const lone = settings.trace === undefined && needTrace.some((name) => settings[name] !== undefined);
+  if (lone || (settings.trace === undefined && settings.tracePc.length > 0)) {
+    throw new UsageError("--trace-format and the filters of the trace need --trace");
+  }
+  if (settings.trace !== undefined && settings.trace !== "" && settings.trace === settings.traceDevices) {
+    throw new UsageError(`--trace and --trace-devices would both write ${settings.trace}`);
+  }
+}
