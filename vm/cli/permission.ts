@@ -1,0 +1,41 @@
+/** The command that would have worked, for a run that Deno denied a permission. */
+import type { Settings } from "./options.ts";
+
+/** `word` as a POSIX shell needs it written. */
+export function shellQuote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Files that a run with `settings` reads and writes. */
+export function filesOf(settings: Settings): { readonly read: readonly string[]; readonly write: readonly string[] } {
+  const read = [settings.image, settings.symbols, ...settings.devices.map((spec) => spec.file)];
+  const write = [
+    settings.trace,
+    settings.traceDevices,
+    ...settings.devices.filter((spec) => spec.readOnly !== true).map((spec) => spec.file),
+  ];
+  const named = (files: readonly (string | undefined)[]): string[] => [
+    ...new Set(files.filter((file): file is string => file !== undefined && file !== "" && file !== "-")),
+  ];
+  return { read: named(read), write: named(write) };
+}
+
+/**
+ * The `deno run` line with exactly the permissions the run needs, in place of the one that began with `main` (a path)
+ * and `args`.
+ */
+export function permittedCommand(settings: Settings, main: string, args: readonly string[]): string {
+  const { read, write } = filesOf(settings);
+  // Deno splits these lists at commas: a file with a comma in its name can only be allowed with all others.
+  const flag = (name: string, files: readonly string[]): string[] =>
+    files.length === 0 ? [] : [files.some((file) => file.includes(",")) ? `--${name}` : `--${name}=${files.join(",")}`];
+  const words = ["deno", "run", ...flag("allow-read", read), ...flag("allow-write", write), main, ...args];
+  return words.map(shellQuote).join(" ");
+}
+
+/** The path of the program that runs, as short as it can be said from the working directory. */
+export function mainPath(url: string, cwd: string): string {
+  const path = decodeURIComponent(new URL(url).pathname);
+  const folder = cwd.endsWith("/") ? cwd : `${cwd}/`;
+  return path.startsWith(folder) ? path.slice(folder.length) : path;
+}
