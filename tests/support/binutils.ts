@@ -34,13 +34,14 @@ export async function objdumpVersion(): Promise<string | undefined> {
 
 /** Assembles `source` (GNU syntax) for `arch`, e.g. `rv64imac_zicsr`, and gives the path of the object file to `use`. */
 async function withObject<T>(arch: string, source: string, use: (path: string) => Promise<T>): Promise<T> {
-  const path = await Deno.makeTempFile({ prefix: "ringside-as-", suffix: ".o" });
+  const folder = await Deno.makeTempDir({ prefix: "ringside-as-" });
+  const path = `${folder}/code.o`;
   try {
     const abi = arch.startsWith("rv32") ? "ilp32" : "lp64";
     await run(AS, [`-march=${arch}`, `-mabi=${abi}`, "-o", path, "-"], source);
     return await use(path);
   } finally {
-    await Deno.remove(path);
+    await Deno.remove(folder, { recursive: true });
   }
 }
 

@@ -55,6 +55,7 @@ export const aliases: readonly Alias[] = [
   { name: "jr", of: "jalr", asm: "imm(rs1)", with: { rd: X0 } },
   { name: "jalr", of: "jalr", asm: "rs1", with: { rd: RA, imm: 0 } },
   { name: "jalr", of: "jalr", asm: "imm(rs1)", with: { rd: RA } },
+  { name: "jalr", of: "jalr", asm: "rd, rs1, imm", with: {}, only: "assemble" },
   // Writing `cycle` can never work: the usual way to ask for an illegal instruction.
   { name: "unimp", of: "csrrw", asm: "", with: { rd: X0, rs1: X0, imm: 0xc00 } },
   { name: "rdcycle", of: "csrrs", asm: "rd", with: { rs1: X0, imm: 0xc00 } },

@@ -123,7 +123,8 @@ const words: ReadonlyMap<string, OperandText> = new Map(Object.entries<OperandTe
       return name === undefined ? hex(address) : `${hex(address)} <${name}>`;
     },
     parse: (text, p) => {
-      const distance = BigInt.asIntN(p.xlen, p.value(text) - p.pc);
+      // A symbol that `print` added is no part of the number.
+      const distance = BigInt.asIntN(p.xlen, p.value(text.replace(/\s*<.*>$/, "")) - p.pc);
       if (distance !== BigInt.asIntN(32, distance)) throw new RangeError(`${text} is too far away`);
       return { imm: Number(distance) };
     },
