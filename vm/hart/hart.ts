@@ -1,0 +1,333 @@
+/**
+ * A hart: its registers (kept in the machine's Memory, where every engine finds them), its CSRs and modes, its lines and
+ * its traps. What executes instructions is an engine beside it.
+ */
+import type { Bus } from "../bus/bus.ts";
+import type { Clock } from "../bus/clock.ts";
+import type { IrqLine } from "../bus/irq.ts";
+import type { GuestMemory } from "../bus/memory.ts";
+import { Privilege } from "../events.ts";
+import type { EventStream, TrapEvent } from "../events.ts";
+import { Decoder } from "../isa/decode.ts";
+import type { Xlen } from "../isa/row.ts";
+import type { Isa } from "../isa/table.ts";
+import { csrTable, Interrupt, MSTATUS } from "./csr.ts";
+import type { CsrRow } from "./csr.ts";
+import { HART, NO_RESERVATION } from "./layout.ts";
+import { RecordRing } from "./record_ring.ts";
+import { Tlb } from "./tlb.ts";
+import { nextInterrupt, takeTrap } from "./trap.ts";
+
+/** What a hart needs of the machine around it. */
+export interface HartOptions {
+  readonly index: number;
+  readonly isa: Isa;
+  readonly memory: GuestMemory;
+  readonly bus: Bus;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  /** Host address of the hart's state. */
+  readonly base: number;
+  /** High-rate records of all harts go here. */
+  readonly records: RecordRing;
+  /** Where the reset vector is. */
+  readonly resetPc: bigint;
+  /** `mtime` for the time CSR. */
+  readonly time: () => bigint;
+}
+
+/** Told when guest memory that may hold decoded code changes. Addresses are host addresses. */
+export interface CodeWatch {
+  /** Whether the page at this host address holds decoded code, so that stores there must be seen. */
+  holds(page: number): boolean;
+  written(host: number, length: number): void;
+}
+
+/** Why a guest cannot go on: a trap that can only repeat for ever. */
+export interface Death {
+  readonly what: "no-handler" | "trap-loop";
+  /** The trap that began it. */
+  readonly trap: Omit<TrapEvent, "kind">;
+}
+
+/** CSRs kept as plain storage, in the order of their slots in the hart's state. */
+const STORED: readonly number[] = [
+  ...[0x300, 0x302, 0x303, 0x304, 0x305, 0x306, 0x30a, 0x320, 0x340, 0x341, 0x342, 0x343, 0x344],
+  ...[0x105, 0x106, 0x10a, 0x140, 0x141, 0x142, 0x143],
+];
+
+/** One hart. */
+export class Hart {
+  readonly index: number;
+  readonly isa: Isa;
+  readonly xlen: Xlen;
+  /** All ones, XLEN wide. */
+  readonly mask: bigint;
+  readonly memory: GuestMemory;
+  readonly bus: Bus;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  readonly base: number;
+  readonly records: RecordRing;
+  readonly decoder: Decoder;
+  readonly tlb: Tlb;
+  readonly time: () => bigint;
+  /** Set by an engine that keeps decoded code. */
+  code: CodeWatch | undefined = undefined;
+  /** Something changed that may make an interrupt takeable; engines look before the next instruction. */
+  attention = true;
+  /** Waiting in wfi. */
+  waiting = false;
+  /** Set when the guest cannot go on. */
+  death: Death | undefined = undefined;
+  /** Instructions retired or trapped by this hart. */
+  steps = 0;
+  /** Of these, trapped. */
+  trapped = 0;
+  /** The whole Memory, by host address. */
+  readonly view: DataView<ArrayBuffer>;
+  readonly #resetPc: bigint;
+  readonly #u64: BigUint64Array;
+  readonly #u32: Uint32Array;
+  readonly #csrs: ReadonlyMap<number, CsrRow>;
+  readonly #slots: ReadonlyMap<number, number>;
+  /** External interrupt levels, as bits of mip. */
+  #lines = 0;
+  /** Added to the counters: what the guest wrote, and what was not counted while inhibited. */
+  readonly #counterOffset = { cycle: 0n, instret: 0n };
+  #lastTrap: Omit<TrapEvent, "kind"> | undefined = undefined;
+
+  constructor(options: HartOptions) {
+    this.index = options.index;
+    this.isa = options.isa;
+    this.xlen = options.isa.xlen;
+    this.mask = (1n << BigInt(this.xlen)) - 1n;
+    this.memory = options.memory;
+    this.bus = options.bus;
+    this.events = options.events;
+    this.clock = options.clock;
+    this.base = options.base;
+    this.records = options.records;
+    this.time = options.time;
+    this.decoder = new Decoder(options.isa);
+    this.#resetPc = options.resetPc;
+    this.view = new DataView(options.memory.buffer);
+    this.#u64 = new BigUint64Array(options.memory.buffer);
+    this.#u32 = new Uint32Array(options.memory.buffer);
+    this.#csrs = csrTable(this.xlen);
+    this.#slots = new Map(STORED.map((csr, i) => [csr, (this.base + HART.csr) / 8 + i]));
+    this.tlb = new Tlb(options.memory.buffer, this.base);
+    options.memory.onWrite((addr, length) => this.#memoryWritten(addr, length));
+    this.reset();
+  }
+
+  /** Power-on state (priv §3.4). */
+  reset(): void {
+    this.#u64.fill(0n, this.base / 8, (this.base + HART.tlbs) / 8);
+    this.tlb.flush();
+    this.privilege = Privilege.M;
+    this.pc = this.#resetPc;
+    this.attention = true;
+    this.waiting = false;
+    this.death = undefined;
+    this.steps = this.trapped = 0;
+    this.#counterOffset.cycle = this.#counterOffset.instret = 0n;
+    this.#lastTrap = this.#entry = undefined;
+    this.#repeats = 0;
+    this.clearReservation();
+    this.modeChanged();
+  }
+
+  // --- registers -----------------------------------------------------------------------------------------------
+
+  /** Register `n`, unsigned. */
+  x(n: number): bigint {
+    return this.#u64[(this.base + HART.x) / 8 + n]! & this.mask;
+  }
+
+  /** Writes register `n`; x0 stays 0. */
+  setX(n: number, value: bigint): void {
+    if (n !== 0) this.#u64[(this.base + HART.x) / 8 + n] = value & this.mask;
+  }
+
+  get pc(): bigint {
+    return this.#u64[(this.base + HART.pc) / 8]!;
+  }
+  set pc(value: bigint) {
+    this.#u64[(this.base + HART.pc) / 8] = value & this.mask;
+  }
+
+  get privilege(): Privilege {
+    return this.#u32[(this.base + HART.privilege) / 4] as Privilege;
+  }
+  set privilege(value: Privilege) {
+    this.#u32[(this.base + HART.privilege) / 4] = value;
+  }
+
+  // --- CSRs ----------------------------------------------------------------------------------------------------
+
+  /** The row of a CSR this hart has. */
+  csrRow(number: number): CsrRow | undefined {
+    return this.#csrs.get(number);
+  }
+
+  /** What a CSR holds, without access checks; undefined if the hart has no such CSR. */
+  csr(number: number): bigint | undefined {
+    return this.#csrs.get(number)?.read(this);
+  }
+
+  /** A CSR kept as plain storage. */
+  stored(number: number): bigint {
+    return this.#u64[this.#slots.get(number)!]!;
+  }
+
+  store(number: number, value: bigint): void {
+    this.#u64[this.#slots.get(number)!] = value;
+  }
+
+  get mstatus(): bigint {
+    return this.stored(0x300);
+  }
+  set mstatus(value: bigint) {
+    this.store(0x300, value);
+  }
+
+  /** mstatus as it reads through `mask`: the fields that are constants added (UXL and SXL: 64 bits). */
+  statusFor(mask: bigint): bigint {
+    const widths = this.xlen === 64 ? (2n << 32n) | (2n << 34n) : 0n;
+    return (this.mstatus | widths) & mask & this.mask;
+  }
+
+  get misa(): bigint {
+    const letters = [...this.isa.extensions.filter((e) => e.length === 1), "s", "u"];
+    const bits = letters.reduce((m, c) => m | (1n << BigInt(c.charCodeAt(0) - 97)), 0n);
+    return ((this.xlen === 64 ? 2n : 1n) << BigInt(this.xlen - 2)) | bits;
+  }
+
+  /** A 64-bit counter (priv §3.1.10): cycle counts steps, instret retired instructions. */
+  counter(name: "cycle" | "instret"): bigint {
+    const frozen = this.stored(0x320) & (name === "cycle" ? 1n : 4n);
+    return BigInt.asUintN(64, this.#counterOffset[name] + (frozen ? 0n : this.#running(name)));
+  }
+
+  /** Sets a counter; the instruction that does it does not count (priv §3.1.10). */
+  setCounter(name: "cycle" | "instret", value: bigint): void {
+    const frozen = this.stored(0x320) & (name === "cycle" ? 1n : 4n);
+    this.#counterOffset[name] = frozen ? value : value - this.#running(name) - 1n;
+  }
+
+  /** mcountinhibit: freezes or thaws the counters without a jump in their values (priv §3.1.12). */
+  inhibitCounters(mask: bigint): void {
+    const values = { cycle: this.counter("cycle"), instret: this.counter("instret") };
+    this.store(0x320, mask);
+    for (const name of ["cycle", "instret"] as const) {
+      const frozen = mask & (name === "cycle" ? 1n : 4n);
+      this.#counterOffset[name] = frozen ? values[name] : values[name] - this.#running(name);
+    }
+  }
+
+  #running(name: "cycle" | "instret"): bigint {
+    return BigInt(name === "cycle" ? this.steps : this.steps - this.trapped);
+  }
+
+  // --- modes, interrupts, traps -----------------------------------------------------------------------------------
+
+  /** Must follow every change of privilege or of the fields of mstatus that decide about addresses. */
+  modeChanged(): void {
+    const sum = (this.mstatus & MSTATUS.SUM) !== 0n;
+    const p = this.privilege;
+    this.context = p === Privilege.M ? 3 : p === Privilege.U ? 0 : sum ? 2 : 1;
+    this.#u32[(this.base + HART.tlb) / 4] = this.tlb.context(this.context);
+    this.attention = true;
+  }
+
+  /** The addressing context in use, an index of `Tlb.context`. */
+  context = 3;
+
+  /** mip as the guest reads it. */
+  pending(): bigint {
+    return this.stored(0x344) | BigInt(this.#lines);
+  }
+
+  /** The line that drives an interrupt-pending bit. */
+  line(interrupt: Interrupt): IrqLine {
+    const bit = 1 << interrupt;
+    return {
+      set: (level) => {
+        const next = level ? this.#lines | bit : this.#lines & ~bit;
+        if (next === this.#lines) return;
+        this.#lines = next;
+        this.attention = true;
+      },
+    };
+  }
+
+  /** Takes the interrupt that is due, if one is. Engines call it when `attention` is set, before an instruction. */
+  takeInterrupt(): void {
+    this.attention = false;
+    if (this.pending() & this.stored(0x304)) this.wake();
+    if (this.waiting) return;
+    const interrupt = nextInterrupt(this);
+    if (interrupt !== undefined) takeTrap(this, true, interrupt, 0n);
+  }
+
+  /** Begins to wait for an interrupt (priv §3.3.3). */
+  wait(): void {
+    if (this.pending() & this.stored(0x304)) return;
+    this.waiting = true;
+    if (this.events.wants("wfi")) this.events.emit({ kind: "wfi", step: "wait" });
+  }
+
+  /** Ends waiting: an interrupt that mie enables is pending, whether or not it can be taken. */
+  wake(): void {
+    if (!this.waiting) return;
+    this.waiting = false;
+    if (this.events.wants("wfi")) this.events.emit({ kind: "wfi", step: "wake" });
+  }
+
+  /** Called for every trap taken: tells listeners, and sees when the guest can only trap for ever. */
+  noteTrap(trap: Omit<TrapEvent, "kind">): void {
+    if (this.events.wants("trap")) this.events.emit({ kind: "trap", ...trap });
+    this.#lastTrap = trap;
+    if (trap.interrupt || trap.epc !== trap.handler || trap.from !== trap.to) {
+      this.#entry = trap;
+      this.#repeats = 0;
+      return;
+    }
+    // The handler's first instruction trapped into the same handler: what follows can only be the same again.
+    const fetch = trap.cause === 0 || trap.cause === 1 || trap.cause === 12;
+    if (!fetch && ++this.#repeats < 3) return;
+    this.death = { what: fetch ? "no-handler" : "trap-loop", trap: this.#entry ?? trap };
+  }
+  /** The trap that entered the handler from elsewhere, and how often its first instruction has trapped since. */
+  #entry: Omit<TrapEvent, "kind"> | undefined = undefined;
+  #repeats = 0;
+
+  /** The last trap taken. */
+  get lastTrap(): Omit<TrapEvent, "kind"> | undefined {
+    return this.#lastTrap;
+  }
+
+  // --- reservation, decoded code ------------------------------------------------------------------------------------
+
+  /** Host address of the reserved line, or `NO_RESERVATION`. */
+  get reservation(): number {
+    return this.#u32[(this.base + HART.reservation) / 4]!;
+  }
+  set reservation(line: number) {
+    this.#u32[(this.base + HART.reservation) / 4] = line;
+  }
+
+  clearReservation(): void {
+    this.reservation = NO_RESERVATION;
+  }
+
+  /** A device or loader wrote guest memory: what was decoded there, or reserved, is no more. */
+  #memoryWritten(addr: number, length: number): void {
+    const host = this.memory.host(addr, length);
+    if (host < 0 || length === 0) return;
+    this.code?.written(host, length);
+    const line = this.reservation;
+    if (line !== NO_RESERVATION && line < host + length && line + 64 > host) this.clearReservation();
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Where everything lies in the machine's one `WebAssembly.Memory`. Engines bake these offsets into the code they emit;
+ * TypeScript reaches the same bytes through views. Nothing here ever moves, so views never detach.
+ */
+import { alignUp } from "../bits.ts";
+import { PAGE_SIZE } from "../bus/memory.ts";
+import { RECORD } from "../events.ts";
+
+/** One hart's state; offsets from the hart's base. Registers are 8 bytes each, on RV32 the low 4 count. */
+export const HART = {
+  /** x0..x31; x0 is never written. */
+  x: 0x000,
+  /** Where emitted code puts what an instruction writes to x0. */
+  sink: 0x100,
+  pc: 0x108,
+  /** u32: address of the TLB in use. */
+  tlb: 0x110,
+  /** u32: instructions of the budget that emitted code left. */
+  left: 0x114,
+  /** u32: host address of the reserved 64-byte line, or `NO_RESERVATION`. */
+  reservation: 0x118,
+  /** u32: where the next high-rate record goes. */
+  record: 0x11c,
+  /** u32: privilege mode. */
+  privilege: 0x120,
+  /** u32: next byte of `edges`, from 0. */
+  edge: 0x124,
+  /** u64: steps done before the running call of emitted code; records are numbered from it. */
+  step: 0x128,
+  /** f0..f31 keep their place here. */
+  f: 0x200,
+  /** CSRs that are plain storage, 8 bytes each. */
+  csr: 0x300,
+  /** The last `EDGES` taken branches and jumps: from and to, u32 each, as addresses of decoded entries. */
+  edges: 0x800,
+  /** TLBs, one per addressing context. */
+  tlbs: 0x1_0000,
+  size: 0x4_0000,
+} as const;
+
+/** How many taken branches are remembered for the report on a guest's death. */
+export const EDGES = 64;
+
+/** Value of `HART.reservation` when there is none; no line begins there. */
+export const NO_RESERVATION = 0xffff_ffff;
+
+/** One TLB entry. A tag is the virtual page for which the access is allowed; see `tlb.ts`. */
+export const TLB = {
+  entries: 1024,
+  bytes: 32,
+  /** u64 each: load, store, fetch. */
+  read: 0,
+  write: 8,
+  fetch: 16,
+  /** u32: host address minus virtual address, modulo 2^32. */
+  addend: 24,
+  /** u32: decoded page behind a fetch tag. */
+  page: 28,
+  /** Addressing contexts per hart: U, S, S with SUM, M. */
+  contexts: 4,
+} as const;
+
+/** One decoded instruction. */
+export const ENTRY = {
+  bytes: 16,
+  /** u16 each: handler; byte offsets of rd, rs1 and rs2 in the hart's state. */
+  op: 0,
+  rd: 2,
+  rs1: 4,
+  rs2: 6,
+  /** i32 */
+  imm: 8,
+  /** u32: the instruction's bits. */
+  word: 12,
+} as const;
+
+/** A decoded page: an entry per halfword and two that end it. */
+export const PAGE_ENTRIES: number = PAGE_SIZE / 2;
+export const PAGE_BYTES: number = alignUp((PAGE_ENTRIES + 2) * ENTRY.bytes, 64);
+
+/** How many decoded pages are kept at a time. */
+export const PAGES = 256;
+
+/** Records per ring. */
+export const RECORDS = 16384;
+
+/** Host addresses of the parts. */
+export interface Layout {
+  readonly hart: (index: number) => number;
+  readonly records: number;
+  readonly pages: number;
+  readonly rom: number;
+  readonly ram: number;
+  /** Size of the whole Memory in 64 KiB pages. */
+  readonly wasmPages: number;
+}
+
+/** Lays out a machine with `harts` harts, `romSize` bytes of ROM and `ramSize` bytes of RAM. */
+export function layoutOf(harts: number, romSize: number, ramSize: number): Layout {
+  const first = 0x1_0000;
+  const records = first + harts * HART.size;
+  const pages = alignUp(records + RECORDS * RECORD.bytes, PAGE_SIZE);
+  const rom = alignUp(pages + PAGES * PAGE_BYTES, PAGE_SIZE);
+  const ram = alignUp(rom + romSize, 0x1_0000);
+  const end = alignUp(ram + ramSize, 0x1_0000);
+  if (end > 0x1_0000_0000) throw new RangeError(`memory: ${ramSize} bytes of RAM do not fit beside the machine's state`);
+  return { hart: (index) => first + index * HART.size, records, pages, rom, ram, wasmPages: end / 0x1_0000 };
+}

@@ -1,0 +1,149 @@
+/** Traps: causes, how one is taken, how a handler returns, and which interrupt goes first (priv §3.1, §3.3.2, §10.1). */
+import { Privilege } from "../events.ts";
+import { Interrupt, MSTATUS } from "./csr.ts";
+import type { Hart } from "./hart.ts";
+
+/** Exception codes of mcause (priv §3.1.15, table 14). */
+export const Cause = {
+  InstructionMisaligned: 0,
+  InstructionAccessFault: 1,
+  IllegalInstruction: 2,
+  Breakpoint: 3,
+  LoadMisaligned: 4,
+  LoadAccessFault: 5,
+  StoreMisaligned: 6,
+  StoreAccessFault: 7,
+  EcallFromU: 8,
+  EcallFromS: 9,
+  EcallFromM: 11,
+  InstructionPageFault: 12,
+  LoadPageFault: 13,
+  StorePageFault: 15,
+} as const;
+export type Cause = typeof Cause[keyof typeof Cause];
+
+const exceptionNames: Readonly<Record<number, string>> = {
+  0: "instruction address misaligned",
+  1: "instruction access fault",
+  2: "illegal instruction",
+  3: "breakpoint",
+  4: "load address misaligned",
+  5: "load access fault",
+  6: "store/AMO address misaligned",
+  7: "store/AMO access fault",
+  8: "environment call from U-mode",
+  9: "environment call from S-mode",
+  11: "environment call from M-mode",
+  12: "instruction page fault",
+  13: "load page fault",
+  15: "store/AMO page fault",
+};
+
+const interruptNames: Readonly<Record<number, string>> = {
+  1: "supervisor software interrupt",
+  3: "machine software interrupt",
+  5: "supervisor timer interrupt",
+  7: "machine timer interrupt",
+  9: "supervisor external interrupt",
+  11: "machine external interrupt",
+};
+
+/** What a cause is called in the specification. */
+export function causeName(interrupt: boolean, cause: number): string {
+  return (interrupt ? interruptNames : exceptionNames)[cause] ?? `${interrupt ? "interrupt" : "exception"} ${cause}`;
+}
+
+/** Taken in this order when several wait (priv §3.1.9). */
+const PRIORITY: readonly Interrupt[] = [
+  Interrupt.MEI,
+  Interrupt.MSI,
+  Interrupt.MTI,
+  Interrupt.SEI,
+  Interrupt.SSI,
+  Interrupt.STI,
+];
+
+const MEDELEG = 0x302;
+const MIDELEG = 0x303;
+const MIE = 0x304;
+
+/** The interrupt to take now, or undefined. */
+export function nextInterrupt(hart: Hart): Interrupt | undefined {
+  const ready = hart.pending() & hart.stored(MIE);
+  if (ready === 0n) return undefined;
+  const delegated = hart.stored(MIDELEG);
+  const status = hart.mstatus;
+  const machine = hart.privilege < Privilege.M || (status & MSTATUS.MIE) !== 0n;
+  const supervisor = hart.privilege < Privilege.S || (hart.privilege === Privilege.S && (status & MSTATUS.SIE) !== 0n);
+  const enabled = (machine ? ready & ~delegated : 0n) || (supervisor ? ready & delegated : 0n);
+  if (enabled === 0n) return undefined;
+  return PRIORITY.find((i) => (enabled >> BigInt(i)) & 1n);
+}
+
+/**
+ * Takes a trap at the hart's pc: saves state, changes mode, goes to the handler. `tval` is what mtval or stval gets.
+ * A trap that can only repeat for ever is the guest's death, see `Hart.die`.
+ */
+export function takeTrap(hart: Hart, interrupt: boolean, cause: number, tval: bigint): void {
+  const from = hart.privilege;
+  const epc = hart.pc;
+  const delegation = hart.stored(interrupt ? MIDELEG : MEDELEG);
+  const to = from <= Privilege.S && (delegation >> BigInt(cause)) & 1n ? Privilege.S : Privilege.M;
+  const supervisor = to === Privilege.S;
+  const code = (interrupt ? 1n << BigInt(hart.xlen - 1) : 0n) | BigInt(cause);
+  hart.store(supervisor ? 0x141 : 0x341, epc & hart.mask);
+  hart.store(supervisor ? 0x142 : 0x342, code);
+  hart.store(supervisor ? 0x143 : 0x343, tval & hart.mask);
+  hart.mstatus = supervisor ? stackSupervisor(hart.mstatus, from) : stackMachine(hart.mstatus, from);
+  const vector = hart.stored(supervisor ? 0x105 : 0x305);
+  const base = vector & ~3n;
+  const handler = (interrupt && (vector & 1n) !== 0n ? base + 4n * BigInt(cause) : base) & hart.mask;
+  hart.privilege = to;
+  hart.modeChanged();
+  hart.clearReservation();
+  hart.pc = handler;
+  hart.attention = true;
+  hart.noteTrap({ interrupt, cause, tval, epc, from, to, handler });
+}
+
+/** mstatus on a trap into M-mode (priv §3.1.6.1). */
+function stackMachine(status: bigint, from: Privilege): bigint {
+  const next = status & ~(MSTATUS.MPP | MSTATUS.MPIE | MSTATUS.MIE);
+  return next | (BigInt(from) << 11n) | ((status & MSTATUS.MIE) !== 0n ? MSTATUS.MPIE : 0n);
+}
+
+/** mstatus on a trap into S-mode (priv §10.1.1). */
+function stackSupervisor(status: bigint, from: Privilege): bigint {
+  const next = status & ~(MSTATUS.SPP | MSTATUS.SPIE | MSTATUS.SIE);
+  return next | (from === Privilege.S ? MSTATUS.SPP : 0n) | ((status & MSTATUS.SIE) !== 0n ? MSTATUS.SPIE : 0n);
+}
+
+/** mret or sret; false if it is illegal here (priv §3.3.2). */
+export function returnFromTrap(hart: Hart, instruction: "mret" | "sret"): boolean {
+  const status = hart.mstatus;
+  if (instruction === "mret") {
+    if (hart.privilege < Privilege.M) return false;
+    const to = Number((status & MSTATUS.MPP) >> 11n) as Privilege;
+    let next = status & ~(MSTATUS.MIE | MSTATUS.MPP) | MSTATUS.MPIE;
+    if ((status & MSTATUS.MPIE) !== 0n) next |= MSTATUS.MIE;
+    if (to !== Privilege.M) next &= ~MSTATUS.MPRV;
+    finishReturn(hart, instruction, next, to, hart.stored(0x341));
+    return true;
+  }
+  if (hart.privilege < Privilege.S) return false;
+  if (hart.privilege === Privilege.S && (status & MSTATUS.TSR) !== 0n) return false;
+  const to = (status & MSTATUS.SPP) !== 0n ? Privilege.S : Privilege.U;
+  let next = status & ~(MSTATUS.SIE | MSTATUS.SPP | MSTATUS.MPRV) | MSTATUS.SPIE;
+  if ((status & MSTATUS.SPIE) !== 0n) next |= MSTATUS.SIE;
+  finishReturn(hart, instruction, next, to, hart.stored(0x141));
+  return true;
+}
+
+function finishReturn(hart: Hart, instruction: "mret" | "sret", status: bigint, to: Privilege, target: bigint): void {
+  if (hart.events.wants("trap-return")) hart.events.emit({ kind: "trap-return", instruction, target, to });
+  hart.mstatus = status;
+  hart.privilege = to;
+  hart.modeChanged();
+  hart.pc = target;
+  hart.attention = true;
+}

@@ -1,0 +1,149 @@
+/**
+ * Decoded code: a bounded pool of pages of predecoded entries, filled as code is reached. A page stands for the
+ * physical page it was decoded from, and follows every write there at once.
+ */
+import { PAGE_SIZE } from "../bus/memory.ts";
+import type { CodeWatch } from "../hart/hart.ts";
+import { ENTRY, HART, PAGE_BYTES, PAGE_ENTRIES, PAGES } from "../hart/layout.ts";
+import { Decoder } from "../isa/decode.ts";
+import type { Decoded } from "../isa/decode.ts";
+
+/** Handlers that are no instruction. */
+export const Handler = {
+  /** Not decoded yet: decode from here. Zero, so that cleared entries mean it. */
+  Undecoded: 0,
+  /** Leave it to the reference executor. */
+  Slow: 1,
+  /** The page ends here. */
+  End: 2,
+  First: 3,
+} as const;
+
+/** Most instructions decoded at a time. */
+const RUN = 64;
+
+/** Told when emitted code must not rely on something any more. Pages are host addresses. */
+export interface PageListener {
+  /** The page holds decoded code from now on: stores to it must leave emitted code. */
+  held(page: number): void;
+  /** The page's entries are gone: fetches must look it up again. */
+  dropped(page: number): void;
+}
+
+/** The pool. */
+export class DecodedPages implements CodeWatch {
+  readonly #base: number;
+  readonly #decoder: Decoder;
+  readonly #handlerOf: (decoded: Decoded) => number;
+  readonly #u16: Uint16Array;
+  readonly #u32: Uint32Array;
+  readonly #slots = new Map<number, number>();
+  /** Page of each slot, or -1. */
+  readonly #pages: number[] = new Array<number>(PAGES).fill(-1);
+  readonly #listeners: PageListener[] = [];
+  #victim = 0;
+
+  /** `base` is where the pool lies; `handlerOf` numbers the handlers. */
+  constructor(buffer: ArrayBuffer, base: number, decoder: Decoder, handlerOf: (decoded: Decoded) => number) {
+    this.#base = base;
+    this.#decoder = decoder;
+    this.#handlerOf = handlerOf;
+    this.#u16 = new Uint16Array(buffer);
+    this.#u32 = new Uint32Array(buffer);
+  }
+
+  listen(listener: PageListener): void {
+    this.#listeners.push(listener);
+  }
+
+  holds(page: number): boolean {
+    return this.#slots.has(page);
+  }
+
+  /** Address of the entries for a host page; they are made if they are not there. */
+  enter(page: number): number {
+    let slot = this.#slots.get(page);
+    if (slot === undefined) {
+      slot = this.#victim;
+      this.#victim = (slot + 1) % PAGES;
+      const old = this.#pages[slot]!;
+      if (old >= 0) {
+        this.#slots.delete(old);
+        for (const l of this.#listeners) l.dropped(old);
+      }
+      this.#slots.set(page, slot);
+      this.#pages[slot] = page;
+      this.#clear(this.#base + slot * PAGE_BYTES);
+      for (const l of this.#listeners) l.held(page);
+    }
+    return this.#base + slot * PAGE_BYTES;
+  }
+
+  #clear(at: number): void {
+    this.#u32.fill(0, at >>> 2, (at + PAGE_BYTES) >>> 2);
+    this.#u16[(at + PAGE_ENTRIES * ENTRY.bytes) >>> 1] = Handler.End;
+    this.#u16[(at + (PAGE_ENTRIES + 1) * ENTRY.bytes) >>> 1] = Handler.End;
+  }
+
+  /** Host address of the code an entry stands for; -1 for an address that is no entry. */
+  codeAt(entry: number): number {
+    const slot = Math.floor((entry - this.#base) / PAGE_BYTES);
+    const page = this.#pages[slot] ?? -1;
+    return page < 0 ? -1 : page + ((entry - this.#base - slot * PAGE_BYTES) / ENTRY.bytes) * 2;
+  }
+
+  /** Decodes from `entry` on, as far as the code runs straight. */
+  decode(entry: number): void {
+    let at = entry;
+    let host = this.codeAt(entry);
+    const end = host - (host % PAGE_SIZE) + PAGE_SIZE;
+    for (let i = 0; i < RUN && host < end && this.#u16[at >>> 1] === Handler.Undecoded; i++) {
+      const low = this.#u16[host >>> 1]!;
+      const length = Decoder.length(low);
+      if (host + length > end) {
+        // Half of it lies in the next page, which may be elsewhere: the reference executor fetches it anew each time.
+        this.#u16[at >>> 1] = Handler.Slow;
+        return;
+      }
+      const word = length === 2 ? low : (low | (this.#u16[(host >>> 1) + 1]! << 16)) >>> 0;
+      const decoded = this.#decoder.decode(word);
+      this.#write(at, word, decoded);
+      if (decoded === undefined || decoded.base.class === "jump" || decoded.base.class === "system") return;
+      at += length * (ENTRY.bytes / 2);
+      host += length;
+    }
+  }
+
+  #write(at: number, word: number, decoded: Decoded | undefined): void {
+    this.#u32[(at + ENTRY.word) >>> 2] = word;
+    if (decoded !== undefined) {
+      const { rd, rs1, rs2, imm } = decoded.operands;
+      this.#u16[(at + ENTRY.rd) >>> 1] = rd === 0 ? HART.sink : HART.x + rd * 8;
+      this.#u16[(at + ENTRY.rs1) >>> 1] = HART.x + rs1 * 8;
+      this.#u16[(at + ENTRY.rs2) >>> 1] = HART.x + rs2 * 8;
+      this.#u32[(at + ENTRY.imm) >>> 2] = imm;
+    }
+    this.#u16[(at + ENTRY.op) >>> 1] = decoded === undefined ? Handler.Slow : this.#handlerOf(decoded);
+  }
+
+  /** Forgets what was decoded from `length` bytes at `host`. */
+  written(host: number, length: number): void {
+    const last = host + length - 1;
+    for (let page = host - (host % PAGE_SIZE); page <= last; page += PAGE_SIZE) {
+      const slot = this.#slots.get(page);
+      if (slot === undefined) continue;
+      // An instruction that begins one halfword earlier may reach into the bytes.
+      const from = Math.max(0, (host - page - 2) >> 1);
+      const to = Math.min(PAGE_ENTRIES - 1, (last - page) >> 1);
+      const base = this.#base + slot * PAGE_BYTES;
+      for (let i = from; i <= to; i++) this.#u16[(base + i * ENTRY.bytes) >>> 1] = Handler.Undecoded;
+    }
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    for (const page of this.#slots.keys()) { for (const l of this.#listeners) l.dropped(page); }
+    this.#slots.clear();
+    this.#pages.fill(-1);
+  }
+}

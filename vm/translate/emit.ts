@@ -1,0 +1,297 @@
+/**
+ * The alphabet of the rows as WebAssembly: what an emitted engine needs whatever it does with registers and control.
+ * Values live on the WebAssembly stack, in the order in which the row makes them.
+ */
+import { HART, NO_RESERVATION, TLB } from "../hart/layout.ts";
+import { PAGE_SIZE } from "../bus/memory.ts";
+import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
+import type { IntegerFunctions } from "./integer.ts";
+import { I32, I64, Op } from "./wasm.ts";
+import type { FunctionBody, ValueType } from "./wasm.ts";
+
+/** A value or a truth value on the stack; only its place counts. */
+export type OnStack = "value";
+const VALUE: OnStack = "value";
+
+const LOAD_64 = { "1s": 0x30, "1u": 0x31, "2s": 0x32, "2u": 0x33, "4s": 0x34, "4u": 0x35, "8s": 0x29, "8u": 0x29 };
+const LOAD_32 = { "1s": 0x2c, "1u": 0x2d, "2s": 0x2e, "2u": 0x2f, "4s": 0x28, "4u": 0x28 };
+const STORE_64 = { 1: Op.I64Store8, 2: Op.I64Store16, 4: Op.I64Store32, 8: Op.I64Store };
+const STORE_32 = { 1: Op.I32Store8, 2: Op.I32Store16, 4: Op.I32Store };
+
+/** Operations with one opcode per width; the 64-bit one is found by name. */
+type Plain = "Add" | "Sub" | "Mul" | "And" | "Or" | "Xor" | "Shl" | "ShrS" | "ShrU";
+type Compare = "Eq" | "Ne" | "LtS" | "LtU" | "GeS" | "GeU" | "GtU";
+
+/** Everything but operands, destinations and control flow, which depend on the engine. */
+export abstract class Emitter implements Sem<OnStack, OnStack> {
+  readonly xlen: Xlen;
+  /** Type of a register value. */
+  readonly type: ValueType;
+  protected readonly f: FunctionBody;
+  protected readonly integer: IntegerFunctions;
+  /** Host address of the hart's state. */
+  protected readonly hart: number;
+  /** Set when the row cannot be done in emitted code at all. */
+  leaves = false;
+  readonly #tlb: number;
+  readonly #entry: number;
+  readonly #host: number;
+  protected readonly addr: number;
+  protected readonly data: number;
+  #lets: number[] = [];
+  #used = 0;
+
+  /** `tlb` is the local that holds the address of the TLB in use. */
+  constructor(f: FunctionBody, integer: IntegerFunctions, xlen: Xlen, hart: number, tlb: number) {
+    this.f = f;
+    this.integer = integer;
+    this.xlen = xlen;
+    this.type = xlen === 64 ? I64 : I32;
+    this.hart = hart;
+    this.#tlb = tlb;
+    this.#entry = f.local(I32);
+    this.#host = f.local(I32);
+    this.addr = f.local(this.type);
+    this.data = f.local(this.type);
+  }
+
+  /** Must be called before each instruction. */
+  begin(): void {
+    this.leaves = false;
+    this.#used = 0;
+  }
+
+  // --- what the engine says ----------------------------------------------------------------------------------------
+
+  abstract rs1(): OnStack;
+  abstract rs2(): OnStack;
+  abstract imm(): OnStack;
+  abstract pc(): OnStack;
+  abstract rd(value: OnStack): void;
+  abstract branch(condition: OnStack): void;
+  abstract jumpRelative(): void;
+  abstract jump(target: OnStack): void;
+  /** Leaves to the slow path if the truth value on the stack holds; nothing of the instruction has happened. */
+  protected abstract leaveIf(): void;
+  /** A memory access is about to be done: `addr` is its address, `data` what is stored (stores only). */
+  protected abstract noteAccess(kind: "load" | "store", size: MemorySize): void;
+
+  // --- values ------------------------------------------------------------------------------------------------------
+
+  protected plain(name: Plain | Compare): OnStack {
+    this.f.op(this.xlen === 64 ? Op[`I64${name}`] : Op[`I32${name}`]);
+    return VALUE;
+  }
+  #call(name: keyof IntegerFunctions): OnStack {
+    this.f.call(this.integer[name]);
+    return VALUE;
+  }
+  constant(value: number): OnStack {
+    if (this.xlen === 64) this.f.i64(value);
+    else this.f.i32(value);
+    return VALUE;
+  }
+  add(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("Add");
+  }
+  sub(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("Sub");
+  }
+  and(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("And");
+  }
+  or(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("Or");
+  }
+  xor(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("Xor");
+  }
+  // WebAssembly shifts count modulo the width too.
+  sll(_a: OnStack, _amount: OnStack): OnStack {
+    return this.plain("Shl");
+  }
+  srl(_a: OnStack, _amount: OnStack): OnStack {
+    return this.plain("ShrU");
+  }
+  sra(_a: OnStack, _amount: OnStack): OnStack {
+    return this.plain("ShrS");
+  }
+  mul(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("Mul");
+  }
+  mulh(_a: OnStack, _b: OnStack): OnStack {
+    return this.#call("mulh");
+  }
+  mulhsu(_a: OnStack, _b: OnStack): OnStack {
+    return this.#call("mulhsu");
+  }
+  mulhu(_a: OnStack, _b: OnStack): OnStack {
+    return this.#call("mulhu");
+  }
+  div(_a: OnStack, _b: OnStack): OnStack {
+    return this.#call("div");
+  }
+  divu(_a: OnStack, _b: OnStack): OnStack {
+    return this.#call("divu");
+  }
+  rem(_a: OnStack, _b: OnStack): OnStack {
+    return this.#call("rem");
+  }
+  remu(_a: OnStack, _b: OnStack): OnStack {
+    return this.#call("remu");
+  }
+  sext(_a: OnStack, bits: 8 | 16 | 32): OnStack {
+    if (this.xlen === 64) this.f.op(bits === 8 ? Op.I64Extend8S : bits === 16 ? Op.I64Extend16S : Op.I64Extend32S);
+    else if (bits !== 32) this.f.op(bits === 8 ? Op.I32Extend8S : Op.I32Extend16S);
+    return VALUE;
+  }
+  zext(_a: OnStack, bits: 8 | 16 | 32): OnStack {
+    if (this.xlen === 64) this.f.i64(2 ** bits - 1).op(Op.I64And);
+    else if (bits !== 32) this.f.i32(2 ** bits - 1).op(Op.I32And);
+    return VALUE;
+  }
+  eq(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("Eq");
+  }
+  ne(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("Ne");
+  }
+  lt(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("LtS");
+  }
+  ltu(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("LtU");
+  }
+  ge(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("GeS");
+  }
+  geu(_a: OnStack, _b: OnStack): OnStack {
+    return this.plain("GeU");
+  }
+  flag(_condition: OnStack): OnStack {
+    if (this.xlen === 64) this.f.op(Op.I64ExtendI32U);
+    return VALUE;
+  }
+  select(_a: OnStack, _b: OnStack, _condition: OnStack): OnStack {
+    this.f.op(Op.Select);
+    return VALUE;
+  }
+  let(_value: OnStack): () => OnStack {
+    const local = this.#lets[this.#used] ??= this.f.local(this.type);
+    this.#used++;
+    this.f.set(local);
+    return () => {
+      this.f.get(local);
+      return VALUE;
+    };
+  }
+
+  // --- memory ------------------------------------------------------------------------------------------------------
+
+  load(_addr: OnStack, size: MemorySize, extend: "signed" | "unsigned"): OnStack {
+    this.f.set(this.addr);
+    this.#probe(TLB.read, size, false);
+    this.noteAccess("load", size);
+    this.f.get(this.#host);
+    this.#loadHost(size, extend);
+    return VALUE;
+  }
+
+  store(_addr: OnStack, _value: OnStack, size: MemorySize): void {
+    this.f.set(this.data).set(this.addr);
+    this.#probe(TLB.write, size, false);
+    this.noteAccess("store", size);
+    this.f.get(this.#host).get(this.data);
+    this.#storeHost(size);
+  }
+
+  loadReserved(_addr: OnStack, size: 4 | 8): OnStack {
+    this.f.set(this.addr);
+    this.#probe(TLB.read, size, true);
+    this.noteAccess("load", size);
+    this.f.i32(0).get(this.#host).i32(-64).op(Op.I32And).memory(Op.I32Store, this.hart + HART.reservation);
+    this.f.get(this.#host);
+    this.#loadHost(size, "signed");
+    return VALUE;
+  }
+
+  storeConditional(_addr: OnStack, _value: OnStack, size: 4 | 8): OnStack {
+    const f = this.f;
+    f.set(this.data).set(this.addr);
+    this.#probe(TLB.write, size, true);
+    const holds = this.#entry;
+    f.i32(0).memory(Op.I32Load, this.hart + HART.reservation);
+    f.get(this.#host).i32(-64).op(Op.I32And, Op.I32Eq).set(holds);
+    f.i32(0).i32(NO_RESERVATION).memory(Op.I32Store, this.hart + HART.reservation);
+    f.get(holds).if();
+    this.noteAccess("store", size);
+    f.get(this.#host).get(this.data);
+    this.#storeHost(size);
+    f.end();
+    f.get(holds).op(Op.I32Eqz);
+    return this.flag(VALUE);
+  }
+
+  amo(_addr: OnStack, size: 4 | 8, combine: (old: () => OnStack) => OnStack): void {
+    const f = this.f;
+    f.set(this.addr);
+    this.#probe(TLB.write, size, true);
+    f.get(this.#host);
+    this.#loadHost(size, "signed");
+    const old = this.let(VALUE);
+    combine(old);
+    f.set(this.data);
+    this.noteAccess("load", size);
+    this.noteAccess("store", size);
+    f.get(this.#host).get(this.data);
+    this.#storeHost(size);
+    this.rd(old());
+  }
+
+  /** Finds the host address of `addr`, or leaves: not memory, not allowed, over a page's end, or watched. */
+  #probe(tag: number, size: MemorySize, aligned: boolean): void {
+    const f = this.f;
+    const wide = this.xlen === 64;
+    f.get(this.addr);
+    if (wide) f.op(Op.I32WrapI64);
+    // The page number's low bits times the size of an entry.
+    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlb).op(Op.I32Add).tee(this.#entry);
+    f.memory(wide ? Op.I64Load : Op.I32Load, tag).get(this.addr);
+    this.plain("Xor");
+    if (aligned) {
+      // In the page and a multiple of the size: no bit outside the page's offset, none below the size.
+      this.constant(~(PAGE_SIZE - size));
+      this.plain("And");
+      f.op(wide ? Op.I64Eqz : Op.I32Eqz, Op.I32Eqz);
+    } else {
+      this.constant(PAGE_SIZE - size);
+      this.plain("GtU");
+    }
+    this.leaveIf();
+    f.get(this.addr);
+    if (wide) f.op(Op.I32WrapI64);
+    f.get(this.#entry).memory(Op.I32Load, TLB.addend).op(Op.I32Add).set(this.#host);
+  }
+
+  /** The accessed bytes as a zero-extended 64-bit value. */
+  protected rawHost(size: MemorySize): void {
+    this.f.get(this.#host).memory(LOAD_64[`${size}u`], 0);
+  }
+  #loadHost(size: MemorySize, extend: "signed" | "unsigned"): void {
+    const key = `${size}${extend === "signed" ? "s" : "u"}` as keyof typeof LOAD_64;
+    this.f.memory(this.xlen === 64 ? LOAD_64[key] : LOAD_32[key as keyof typeof LOAD_32], 0);
+  }
+  #storeHost(size: MemorySize): void {
+    this.f.memory(this.xlen === 64 ? STORE_64[size] : STORE_32[size as keyof typeof STORE_32], 0);
+  }
+
+  // --- what emitted code leaves to the hart ------------------------------------------------------------------------
+
+  fence(): void {}
+  csr(_operation: "write" | "set" | "clear", _source: "rs1" | "uimm"): void {
+    this.leaves = true;
+  }
+  system(_operation: SystemOperation): void {
+    this.leaves = true;
+  }
+}

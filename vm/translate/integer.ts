@@ -1,0 +1,75 @@
+/** Integer operations that WebAssembly lacks or traps on, as functions of an emitted module. */
+import { FunctionBody, I32, I64, Op } from "./wasm.ts";
+import type { ModuleWriter, ValueType } from "./wasm.ts";
+import type { Xlen } from "../isa/row.ts";
+
+/** Function indices by operation. */
+export type IntegerFunctions = Readonly<Record<"mulh" | "mulhsu" | "mulhu" | "div" | "divu" | "rem" | "remu", number>>;
+
+/** Adds the functions for one XLEN. Each takes two values and gives one. */
+export function addIntegerFunctions(module: ModuleWriter, xlen: Xlen): IntegerFunctions {
+  const mulhu = xlen === 64 ? module.add(mulhu64()) : module.add(mulh32(Op.I64ExtendI32U, Op.I64ExtendI32U));
+  return {
+    mulhu,
+    mulh: module.add(xlen === 64 ? correctedMulh(mulhu, true) : mulh32(Op.I64ExtendI32S, Op.I64ExtendI32S)),
+    mulhsu: module.add(xlen === 64 ? correctedMulh(mulhu, false) : mulh32(Op.I64ExtendI32S, Op.I64ExtendI32U)),
+    div: module.add(divide(xlen, "div", true)),
+    divu: module.add(divide(xlen, "div", false)),
+    rem: module.add(divide(xlen, "rem", true)),
+    remu: module.add(divide(xlen, "rem", false)),
+  };
+}
+
+/** High half of a 32-bit product by a 64-bit multiplication. */
+function mulh32(extendA: number, extendB: number): FunctionBody {
+  const f = new FunctionBody([I32, I32], [I32]);
+  return f.get(0).op(extendA).get(1).op(extendB, Op.I64Mul).i64(32).op(Op.I64ShrS, Op.I32WrapI64);
+}
+
+/** High half of an unsigned 64-bit product from four 32-bit ones. */
+function mulhu64(): FunctionBody {
+  const f = new FunctionBody([I64, I64], [I64]);
+  const [lowLow, lowHigh, highLow, middle] = [f.local(I64), f.local(I64), f.local(I64), f.local(I64)];
+  const low = (p: number) => f.get(p).i64(0xffff_ffffn).op(Op.I64And);
+  const high = (p: number) => f.get(p).i64(32).op(Op.I64ShrU);
+  low(0), low(1), f.op(Op.I64Mul).set(lowLow);
+  low(0), high(1), f.op(Op.I64Mul).set(lowHigh);
+  high(0), low(1), f.op(Op.I64Mul).set(highLow);
+  high(lowLow), low(lowHigh), f.op(Op.I64Add), low(highLow), f.op(Op.I64Add).set(middle);
+  high(0), high(1), f.op(Op.I64Mul);
+  high(lowHigh), f.op(Op.I64Add);
+  high(highLow), f.op(Op.I64Add);
+  high(middle);
+  return f.op(Op.I64Add);
+}
+
+/** Signed forms: the unsigned high half less the other factor for each negative signed one. */
+function correctedMulh(mulhu: number, bothSigned: boolean): FunctionBody {
+  const f = new FunctionBody([I64, I64], [I64]);
+  f.get(0).get(1).call(mulhu);
+  f.get(0).i64(63).op(Op.I64ShrS).get(1).op(Op.I64And, Op.I64Sub);
+  if (bothSigned) f.get(1).i64(63).op(Op.I64ShrS).get(0).op(Op.I64And, Op.I64Sub);
+  return f;
+}
+
+/** Division by zero gives all ones (remainder: the dividend); MIN / -1 gives MIN (remainder 0) (unpriv §12.2). */
+function divide(xlen: Xlen, what: "div" | "rem", signed: boolean): FunctionBody {
+  const wide = xlen === 64;
+  const type: ValueType = wide ? I64 : I32;
+  const f = new FunctionBody([type, type], [type]);
+  const constant = (n: number) => wide ? f.i64(n) : f.i32(n);
+  f.get(1).op(wide ? Op.I64Eqz : Op.I32Eqz).if();
+  if (what === "div") constant(-1);
+  else f.get(0);
+  f.op(Op.Return).end();
+  if (signed) {
+    // Dividing by -1 is negation: the one overflow, MIN / -1, then wraps as it must.
+    f.get(1);
+    constant(-1).op(wide ? Op.I64Eq : Op.I32Eq).if();
+    constant(0);
+    if (what === "div") f.get(0).op(wide ? Op.I64Sub : Op.I32Sub);
+    f.op(Op.Return).end();
+  }
+  const code = what === "div" ? (signed ? "DivS" : "DivU") : (signed ? "RemS" : "RemU");
+  return f.get(0).get(1).op(wide ? Op[`I64${code}`] : Op[`I32${code}`]);
+}

@@ -1,0 +1,150 @@
+/** The interpreter as an engine: emitted code for what it can do, the reference executor for the rest. */
+import { PAGE_SIZE } from "../bus/memory.ts";
+import type { Engine } from "../hart/engine.ts";
+import type { Hart } from "../hart/hart.ts";
+import { ENTRY, HART, PAGE_BYTES } from "../hart/layout.ts";
+import { fetchPage } from "../hart/memory_access.ts";
+import { Reference } from "../hart/reference.ts";
+import { Access } from "../hart/tlb.ts";
+import type { DecodedPages } from "./decoded_pages.ts";
+import { emitInterpreter, Exit } from "./interpreter_code.ts";
+import type { Handlers } from "./interpreter_code.ts";
+
+/** Most instructions per call of emitted code: re-entry is how V8 swaps in its optimised version. */
+const QUANTUM = 100_000;
+
+/** `--engine interpreter`. */
+export class Interpreter implements Engine {
+  readonly name = "interpreter";
+  readonly #hart: Hart;
+  readonly #pages: DecodedPages;
+  readonly #handlers: Handlers;
+  readonly #memory: WebAssembly.Memory;
+  readonly #reference: Reference;
+  readonly #u32: Uint32Array;
+  #run: (budget: number) => number;
+  /** Both versions once they are made, by whether they record. */
+  readonly #versions = new Map<boolean, (budget: number) => number>();
+
+  constructor(hart: Hart, pages: DecodedPages, handlers: Handlers, memory: WebAssembly.Memory) {
+    this.#hart = hart;
+    this.#pages = pages;
+    this.#handlers = handlers;
+    this.#memory = memory;
+    this.#reference = new Reference(hart);
+    this.#u32 = new Uint32Array(memory.buffer);
+    this.#run = this.#version(false);
+    hart.code = pages;
+    pages.listen({
+      held: (page) => hart.tlb.revoke(page, Access.Store),
+      dropped: (page) => hart.tlb.revoke(page, Access.Fetch),
+    });
+  }
+
+  specialise(records: boolean): void {
+    this.#run = this.#version(records);
+  }
+
+  #version(records: boolean): (budget: number) => number {
+    let run = this.#versions.get(records);
+    if (run === undefined) {
+      const { xlen, base, index, isa } = this.#hart;
+      const memoryPages = this.#memory.buffer.byteLength / 0x1_0000;
+      const bytes = emitInterpreter(
+        { xlen, ialign: isa.ialign, hart: base, index, records, memoryPages },
+        this.#handlers,
+      );
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#memory } });
+      run = instance.exports["run"] as (budget: number) => number;
+      this.#versions.set(records, run);
+    }
+    return run;
+  }
+
+  run(): void {
+    const hart = this.#hart;
+    const clock = hart.clock;
+    while (hart.death === undefined) {
+      if (hart.attention) {
+        hart.takeInterrupt();
+        if (hart.waiting) return;
+      }
+      const rest = clock.sliceEnd - clock.now;
+      if (rest <= 0) return;
+      const exit = this.#burst(Math.min(Math.ceil(rest), QUANTUM));
+      if (exit === Exit.Slow) this.#step();
+      else if (exit === Exit.Undecoded) this.#decode();
+      else if (exit === Exit.Page) this.#enterPage();
+      if (hart.waiting) return;
+    }
+  }
+
+  /** One call of emitted code; counts what it retired. */
+  #burst(budget: number): number {
+    const hart = this.#hart;
+    const records = hart.records;
+    const state = hart.base >>> 2;
+    let n = budget;
+    if (records.active) {
+      if (records.room < 64) records.drain();
+      n = Math.min(n, records.room);
+      this.#u32[state + HART.record / 4] = records.next;
+      const step = hart.clock.steps + hart.clock.inSlice;
+      this.#u32[state + HART.step / 4] = step >>> 0;
+      this.#u32[state + HART.step / 4 + 1] = Math.floor(step / 0x1_0000_0000);
+    }
+    const exit = this.#run(n);
+    const retired = n - this.#u32[state + HART.left / 4]!;
+    if (records.active) records.next = this.#u32[state + HART.record / 4]!;
+    hart.steps += retired;
+    hart.clock.inSlice += retired;
+    return exit;
+  }
+
+  #step(): void {
+    this.#reference.step();
+    this.#hart.clock.inSlice++;
+  }
+
+  /** The page at pc is not known to the TLB: makes it so, or lets the reference executor take the fetch fault. */
+  #enterPage(): void {
+    const hart = this.#hart;
+    const page = fetchPage(hart, hart.pc);
+    if (typeof page !== "number") return this.#step();
+    hart.tlb.fill(hart.context, hart.pc, page, Access.Fetch, this.#pages.enter(page));
+  }
+
+  /** The entry at pc is not decoded: its page is in the TLB, so the pool has it. */
+  #decode(): void {
+    const hart = this.#hart;
+    const page = fetchPage(hart, hart.pc);
+    if (typeof page !== "number") return this.#step();
+    const offset = Number(hart.pc & BigInt(PAGE_SIZE - 1));
+    this.#pages.decode(this.#pages.enter(page) + (offset / 2) * ENTRY.bytes);
+  }
+
+  reset(): void {
+    this.#pages.reset();
+  }
+
+  /** The last instructions this hart did, oldest first, as host addresses of code: straight runs `[from, to]`. */
+  recentRuns(): { readonly from: number; readonly to: number; readonly done: boolean }[] {
+    const runs: { from: number; to: number; done: boolean }[] = [];
+    const state = this.#hart.base;
+    const edges = (state + HART.edges) >>> 2;
+    const next = this.#u32[(state + HART.edge) >>> 2]! / 4;
+    const words = HART.tlbs > 0 ? 128 : 0;
+    let from = 0;
+    for (let i = 0; i <= words; i += 2) {
+      const at = (next + i) % words;
+      const left = this.#u32[edges + at]!;
+      if (from !== 0 && left !== 0) {
+        const start = this.#pages.codeAt(from);
+        const end = this.#pages.codeAt(left & ~1);
+        if (start >= 0 && end >= start && end - start <= PAGE_BYTES) runs.push({ from: start, to: end, done: (left & 1) === 0 });
+      }
+      from = i < words ? this.#u32[edges + at + 1]! : 0;
+    }
+    return runs;
+  }
+}

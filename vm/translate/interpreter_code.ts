@@ -1,0 +1,385 @@
+/**
+ * The interpreter as WebAssembly: one function, a loop around a `br_table` over predecoded entries, one handler per
+ * row and instruction length, each emitted from the row itself.
+ */
+import { PAGE_SIZE } from "../bus/memory.ts";
+import { RECORD, RecordFlag, RecordKind } from "../events.ts";
+import { EDGES, ENTRY, HART, PAGE_ENTRIES, TLB } from "../hart/layout.ts";
+import type { Decoded, Decoder } from "../isa/decode.ts";
+import type { MemorySize, Row, Xlen } from "../isa/row.ts";
+import { Handler } from "./decoded_pages.ts";
+import { Emitter } from "./emit.ts";
+import type { OnStack } from "./emit.ts";
+import { addIntegerFunctions } from "./integer.ts";
+import type { IntegerFunctions } from "./integer.ts";
+import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
+
+/** Why emitted code came back. */
+export const Exit = {
+  /** The budget is used up. */
+  Budget: 0,
+  /** The instruction at pc is not for emitted code. */
+  Slow: 1,
+  /** The entry at pc is not decoded yet. */
+  Undecoded: 2,
+  /** The page at pc is not in the TLB. */
+  Page: 3,
+} as const;
+
+/** What the code is emitted for. */
+export interface InterpreterCode {
+  readonly xlen: Xlen;
+  readonly ialign: 2 | 4;
+  /** Host address of the hart's state. */
+  readonly hart: number;
+  readonly index: number;
+  /** Whether retired instructions are recorded. */
+  readonly records: boolean;
+  readonly memoryPages: number;
+}
+
+/** Numbers handlers: which one does a decoded instruction. */
+export class Handlers {
+  /** What each handler from `Handler.First` on does, by number. */
+  readonly list: readonly { readonly row: Row; readonly length: 2 | 4 }[];
+  readonly #numbers = new Map<Row, [short: number, long: number]>();
+  readonly #ialign: 2 | 4;
+
+  constructor(decoder: Decoder, ialign: 2 | 4) {
+    this.#ialign = ialign;
+    this.list = decoder.bases.flatMap((row) => [{ row, length: 2 as const }, { row, length: 4 as const }]);
+    decoder.bases.forEach((row, i) => this.#numbers.set(row, [Handler.First + 2 * i, Handler.First + 2 * i + 1]));
+  }
+
+  /** The handler of a decoded instruction. */
+  of(decoded: Decoded): number {
+    const { base, length, operands } = decoded;
+    if (base.class === "csr" || base.class === "system" || base.name === "fence.i") return Handler.Slow;
+    // A target that is not aligned traps if the branch is taken: left to the reference executor.
+    const relative = base.class === "branch" || base.name === "jal";
+    if (relative && operands.imm % this.#ialign !== 0) return Handler.Slow;
+    return this.#numbers.get(base)![length === 2 ? 0 : 1];
+  }
+}
+
+/** Bytes per code byte of a decoded page, as a shift: an entry of 16 bytes stands for 2. */
+const SCALE = 3;
+const EDGE_BYTES = EDGES * 8;
+
+class InterpreterEmitter extends Emitter {
+  readonly #code: InterpreterCode;
+  readonly #ip: number;
+  readonly #base: number;
+  readonly #page: number;
+  readonly #next: number;
+  readonly #edge: number;
+  readonly #record: number;
+  readonly #left: number;
+  readonly #tlbLocal: number;
+  #length: 2 | 4 = 4;
+  #flags = 0;
+
+  constructor(f: FunctionBody, integer: IntegerFunctions, code: InterpreterCode) {
+    const tlb = f.local(I32);
+    super(f, integer, code.xlen, code.hart, tlb);
+    this.#code = code;
+    this.#ip = f.local(I32);
+    this.#base = f.local(I32);
+    this.#edge = f.local(I32);
+    this.#record = f.local(I32);
+    this.#left = 0;
+    this.#page = f.local(this.type);
+    this.#next = f.local(this.type);
+    this.#tlbLocal = tlb;
+  }
+
+  // --- operands, from the entry at ip ----------------------------------------------------------------------------
+
+  rs1(): OnStack {
+    return this.#register(ENTRY.rs1);
+  }
+  rs2(): OnStack {
+    return this.#register(ENTRY.rs2);
+  }
+  #register(field: number): OnStack {
+    this.f.get(this.#ip).memory(Op.I32Load16U, field);
+    this.f.memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart);
+    return "value";
+  }
+  imm(): OnStack {
+    this.f.get(this.#ip).memory(this.xlen === 64 ? Op.I64Load32S : Op.I32Load, ENTRY.imm);
+    return "value";
+  }
+  pc(): OnStack {
+    const f = this.f;
+    f.get(this.#page).get(this.#ip).get(this.#base).op(Op.I32Sub).i32(SCALE).op(Op.I32ShrU);
+    if (this.xlen === 64) f.op(Op.I64ExtendI32U);
+    return this.plain("Add");
+  }
+  rd(_value: OnStack): void {
+    const f = this.f;
+    f.set(this.data);
+    f.get(this.#ip).memory(Op.I32Load16U, ENTRY.rd).get(this.data);
+    f.memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart);
+    if (this.#code.records) {
+      f.get(this.#record).get(this.data);
+      if (this.xlen === 32) f.op(Op.I64ExtendI32U);
+      f.memory(Op.I64Store, RECORD.value);
+      this.#flag(RecordFlag.Rd);
+    }
+  }
+
+  // --- control -----------------------------------------------------------------------------------------------------
+
+  branch(_condition: OnStack): void {
+    this.f.if();
+    this.#goRelative();
+    this.f.else();
+    this.advance();
+    this.f.end();
+  }
+  jumpRelative(): void {
+    this.#link();
+    this.#goRelative();
+  }
+  jump(_target: OnStack): void {
+    const f = this.f;
+    f.set(this.#next);
+    if (this.#code.ialign === 4) {
+      f.get(this.#next);
+      if (this.xlen === 64) f.op(Op.I32WrapI64);
+      f.i32(2).op(Op.I32And);
+      this.leaveIf();
+    }
+    this.#link();
+    this.#finishRecord();
+    this.#noteFrom(0);
+    f.get(this.#next).get(this.#page);
+    this.plain("Xor");
+    this.constant(PAGE_SIZE);
+    f.op(this.xlen === 64 ? Op.I64LtU : Op.I32LtU).if();
+    f.get(this.#base).get(this.#next);
+    if (this.xlen === 64) f.op(Op.I32WrapI64);
+    f.i32(PAGE_SIZE - 2).op(Op.I32And).i32(SCALE).op(Op.I32Shl, Op.I32Add).set(this.#ip);
+    this.#noteTo();
+    f.br("next").end().br("page");
+  }
+  /** Goes on with the next instruction. */
+  advance(): void {
+    this.#finishRecord();
+    this.f.get(this.#ip).i32(this.#length << SCALE).op(Op.I32Add).set(this.#ip).br("next");
+  }
+  #link(): void {
+    this.pc();
+    this.constant(this.#length);
+    this.plain("Add");
+    this.rd("value");
+  }
+  #goRelative(): void {
+    const f = this.f;
+    this.#finishRecord();
+    this.#noteFrom(0);
+    f.get(this.#ip).get(this.#ip).memory(Op.I32Load, ENTRY.imm).i32(SCALE).op(Op.I32Shl, Op.I32Add).tee(this.#ip);
+    f.get(this.#base).op(Op.I32Sub).i32(PAGE_ENTRIES * ENTRY.bytes).op(Op.I32LtU).if();
+    this.#noteTo();
+    f.br("next").end();
+    f.get(this.#page).get(this.#ip).get(this.#base).op(Op.I32Sub).i32(SCALE).op(Op.I32ShrS);
+    if (this.xlen === 64) f.op(Op.I64ExtendI32S);
+    this.plain("Add");
+    f.set(this.#next).br("page");
+  }
+
+  protected override leaveIf(): void {
+    this.f.brIf("slow");
+  }
+
+  // --- the last branches, for the report on a guest's death ----------------------------------------------------------
+
+  /** Remembers where control leaves from; `mark` 1 says that the instruction there was not done. */
+  #noteFrom(mark: 0 | 1): void {
+    const f = this.f;
+    f.get(this.#edge).get(this.#ip);
+    if (mark === 1) f.i32(1).op(Op.I32Or);
+    f.memory(Op.I32Store, this.hart + HART.edges);
+  }
+  /** Remembers where it goes. */
+  #noteTo(): void {
+    const f = this.f;
+    f.get(this.#edge).get(this.#ip).memory(Op.I32Store, this.hart + HART.edges + 4);
+    f.get(this.#edge).i32(8).op(Op.I32Add).i32(EDGE_BYTES - 1).op(Op.I32And).set(this.#edge);
+  }
+
+  // --- records -----------------------------------------------------------------------------------------------------
+
+  #flag(flag: number): void {
+    this.#flags |= flag;
+    this.f.get(this.#record).i32(this.#flags).memory(Op.I32Store8, RECORD.flags);
+  }
+  protected override noteAccess(kind: "load" | "store", size: MemorySize): void {
+    if (!this.#code.records) return;
+    const f = this.f;
+    const wide = this.xlen === 64;
+    f.get(this.#record).get(this.addr);
+    if (!wide) f.op(Op.I64ExtendI32U);
+    f.memory(Op.I64Store, RECORD.addr);
+    f.get(this.#record).i32(size).memory(Op.I32Store8, RECORD.size);
+    f.get(this.#record);
+    if (kind === "load") this.rawHost(size);
+    else {
+      f.get(this.data);
+      if (!wide) f.op(Op.I64ExtendI32U);
+      if (size < 8) f.i64(2n ** BigInt(size * 8) - 1n).op(Op.I64And);
+    }
+    f.memory(Op.I64Store, RECORD.data);
+    this.#flag(kind === "load" ? RecordFlag.Load : RecordFlag.Store);
+  }
+  /** The instruction has retired: its record stays. */
+  #finishRecord(): void {
+    if (this.#code.records) this.f.get(this.#record).i32(RECORD.bytes).op(Op.I32Add).set(this.#record);
+  }
+  /** Fills in what every record has. */
+  #beginRecord(): void {
+    const f = this.f;
+    const wide = this.xlen === 64;
+    f.get(this.#record);
+    this.pc();
+    if (!wide) f.op(Op.I64ExtendI32U);
+    f.memory(Op.I64Store, RECORD.pc);
+    f.get(this.#record).get(this.#ip).memory(Op.I32Load, ENTRY.word).memory(Op.I32Store, RECORD.insn);
+    // Kind, flags, privilege and rd in one store; rd is the register's offset over 8, the sink's number masks to 0.
+    f.get(this.#record).i32(0).memory(Op.I32Load, this.hart + HART.privilege).i32(16).op(Op.I32Shl);
+    f.get(this.#ip).memory(Op.I32Load16U, ENTRY.rd).i32(3).op(Op.I32ShrU).i32(31).op(Op.I32And).i32(24);
+    f.op(Op.I32Shl, Op.I32Or).i32(RecordKind.Retired).op(Op.I32Or).memory(Op.I32Store, RECORD.kind);
+    f.get(this.#record).i32(0).memory(Op.I64Load, this.hart + HART.step).memory(Op.I64Store, RECORD.step);
+    f.get(this.#record).i32(this.#code.index).i32(8).op(Op.I32Shl).memory(Op.I32Store, RECORD.size);
+    // One step more for the next record.
+    f.i32(0).i32(0).memory(Op.I64Load, this.hart + HART.step).i64(1).op(Op.I64Add);
+    f.memory(Op.I64Store, this.hart + HART.step);
+  }
+
+  // --- the function --------------------------------------------------------------------------------------------------
+
+  /** Emits everything: `run(budget) -> Exit`. State is read from and written to the hart's state in Memory. */
+  emit(handlers: Handlers): void {
+    const f = this.f;
+    const wide = this.xlen === 64;
+    const records = this.#code.records;
+    f.i32(0).memory(Op.I32Load, this.hart + HART.tlb).set(this.#tlbLocal);
+    f.i32(0).memory(Op.I32Load, this.hart + HART.edge).set(this.#edge);
+    if (records) f.i32(0).memory(Op.I32Load, this.hart + HART.record).set(this.#record);
+    f.i32(0).memory(wide ? Op.I64Load : Op.I32Load, this.hart + HART.pc).set(this.#next);
+    f.loop("page");
+    this.#enterPage();
+    f.loop("next");
+    this.#exitIfUsedUp();
+    f.get(this.#left).i32(1).op(Op.I32Sub).set(this.#left);
+    if (records) this.#beginRecord();
+    f.block("end").block("undecoded").block("slow");
+    for (let i = handlers.list.length - 1; i >= 0; i--) f.block(`handler${i}`);
+    f.get(this.#ip).memory(Op.I32Load16U, ENTRY.op);
+    const labels = ["undecoded", "slow", "end", ...handlers.list.map((_, i) => `handler${i}`)];
+    f.brTable(labels, "slow");
+    handlers.list.forEach(({ row, length }) => {
+      f.end();
+      this.#handler(row, length);
+    });
+    f.end(); // slow
+    this.#leave(Exit.Slow);
+    f.end(); // undecoded
+    this.#leave(Exit.Undecoded);
+    f.end(); // end
+    this.#undoStep();
+    f.get(this.#page);
+    this.constant(PAGE_SIZE);
+    this.plain("Add");
+    f.set(this.#next);
+    this.#noteFrom(1);
+    f.br("page").end().end();
+    f.op(Op.Unreachable);
+  }
+
+  #handler(row: Row, length: 2 | 4): void {
+    this.#length = length;
+    this.#flags = 0;
+    this.begin();
+    if (row.class === "csr" || row.class === "system" || row.name === "fence.i") {
+      this.f.br("slow");
+      return;
+    }
+    row.run!(this);
+    if (this.leaves) throw new Error(`interpreter: row ${row.name} leaves emitted code unexpectedly`);
+    if (row.class !== "branch" && row.class !== "jump") this.advance();
+  }
+
+  #enterPage(): void {
+    const f = this.f;
+    const wide = this.xlen === 64;
+    const entry = this.#ip;
+    f.get(this.#next);
+    if (wide) f.op(Op.I32WrapI64);
+    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlbLocal).op(Op.I32Add).set(entry);
+    f.get(this.#next);
+    this.constant(-PAGE_SIZE);
+    this.plain("And");
+    f.tee(this.#page).get(entry).memory(wide ? Op.I64Load : Op.I32Load, TLB.fetch);
+    this.plain("Ne");
+    f.if();
+    this.#storePc();
+    this.#return(Exit.Page);
+    f.end();
+    f.get(entry).memory(Op.I32Load, TLB.page).set(this.#base);
+    f.get(this.#base).get(this.#next);
+    if (wide) f.op(Op.I32WrapI64);
+    f.i32(PAGE_SIZE - 2).op(Op.I32And).i32(SCALE).op(Op.I32Shl, Op.I32Add).set(this.#ip);
+    this.#noteTo();
+  }
+
+  #exitIfUsedUp(): void {
+    const f = this.f;
+    f.get(this.#left).op(Op.I32Eqz).if();
+    this.pc();
+    f.set(this.#next);
+    this.#noteFrom(1);
+    this.#storePc();
+    this.#return(Exit.Budget);
+    f.end();
+  }
+
+  /** Takes back the step that the loop's head counted. */
+  #undoStep(): void {
+    const f = this.f;
+    f.get(this.#left).i32(1).op(Op.I32Add).set(this.#left);
+    if (!this.#code.records) return;
+    f.i32(0).i32(0).memory(Op.I64Load, this.hart + HART.step).i64(1).op(Op.I64Sub);
+    f.memory(Op.I64Store, this.hart + HART.step);
+  }
+
+  #leave(exit: number): void {
+    this.#undoStep();
+    this.pc();
+    this.f.set(this.#next);
+    this.#noteFrom(exit === Exit.Slow ? 0 : 1);
+    this.#storePc();
+    this.#return(exit);
+  }
+  #storePc(): void {
+    this.f.i32(0).get(this.#next).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.pc);
+  }
+  #return(exit: number): void {
+    const f = this.f;
+    f.i32(0).get(this.#left).memory(Op.I32Store, this.hart + HART.left);
+    f.i32(0).get(this.#edge).memory(Op.I32Store, this.hart + HART.edge);
+    if (this.#code.records) f.i32(0).get(this.#record).memory(Op.I32Store, this.hart + HART.record);
+    f.i32(exit).op(Op.Return);
+  }
+}
+
+/** The module: exports `run(budget: i32) -> i32`, an `Exit`. */
+export function emitInterpreter(code: InterpreterCode, handlers: Handlers): Uint8Array<ArrayBuffer> {
+  const module = new ModuleWriter();
+  const integer = addIntegerFunctions(module, code.xlen);
+  const body = new FunctionBody([I32], [I32]);
+  new InterpreterEmitter(body, integer, code).emit(handlers);
+  module.add(body, "run");
+  return module.encode(code.memoryPages);
+}

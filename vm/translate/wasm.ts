@@ -1,0 +1,268 @@
+/** Writing WebAssembly modules: instruction bytes with named labels, and the sections around them. */
+
+/** Value types. */
+export const I32 = 0x7f;
+export const I64 = 0x7e;
+export type ValueType = typeof I32 | typeof I64;
+
+/** Opcodes by their names in the WebAssembly specification. */
+export const Op = {
+  Unreachable: 0x00,
+  Block: 0x02,
+  Loop: 0x03,
+  If: 0x04,
+  Else: 0x05,
+  End: 0x0b,
+  Br: 0x0c,
+  BrIf: 0x0d,
+  BrTable: 0x0e,
+  Return: 0x0f,
+  Call: 0x10,
+  Drop: 0x1a,
+  Select: 0x1b,
+  LocalGet: 0x20,
+  LocalSet: 0x21,
+  LocalTee: 0x22,
+  I32Load: 0x28,
+  I64Load: 0x29,
+  I32Load8S: 0x2c,
+  I32Load8U: 0x2d,
+  I32Load16S: 0x2e,
+  I32Load16U: 0x2f,
+  I64Load8S: 0x30,
+  I64Load8U: 0x31,
+  I64Load16S: 0x32,
+  I64Load16U: 0x33,
+  I64Load32S: 0x34,
+  I64Load32U: 0x35,
+  I32Store: 0x36,
+  I64Store: 0x37,
+  I32Store8: 0x3a,
+  I32Store16: 0x3b,
+  I64Store8: 0x3c,
+  I64Store16: 0x3d,
+  I64Store32: 0x3e,
+  I32Const: 0x41,
+  I64Const: 0x42,
+  I32Eqz: 0x45,
+  I32Eq: 0x46,
+  I32Ne: 0x47,
+  I32LtS: 0x48,
+  I32LtU: 0x49,
+  I32GtU: 0x4b,
+  I32GeS: 0x4e,
+  I32GeU: 0x4f,
+  I64Eqz: 0x50,
+  I64Eq: 0x51,
+  I64Ne: 0x52,
+  I64LtS: 0x53,
+  I64LtU: 0x54,
+  I64GtU: 0x56,
+  I64GeS: 0x59,
+  I64GeU: 0x5a,
+  I32Add: 0x6a,
+  I32Sub: 0x6b,
+  I32Mul: 0x6c,
+  I32DivS: 0x6d,
+  I32DivU: 0x6e,
+  I32RemS: 0x6f,
+  I32RemU: 0x70,
+  I32And: 0x71,
+  I32Or: 0x72,
+  I32Xor: 0x73,
+  I32Shl: 0x74,
+  I32ShrS: 0x75,
+  I32ShrU: 0x76,
+  I64Add: 0x7c,
+  I64Sub: 0x7d,
+  I64Mul: 0x7e,
+  I64DivS: 0x7f,
+  I64DivU: 0x80,
+  I64RemS: 0x81,
+  I64RemU: 0x82,
+  I64And: 0x83,
+  I64Or: 0x84,
+  I64Xor: 0x85,
+  I64Shl: 0x86,
+  I64ShrS: 0x87,
+  I64ShrU: 0x88,
+  I32WrapI64: 0xa7,
+  I64ExtendI32S: 0xac,
+  I64ExtendI32U: 0xad,
+  I32Extend8S: 0xc0,
+  I32Extend16S: 0xc1,
+  I64Extend8S: 0xc2,
+  I64Extend16S: 0xc3,
+  I64Extend32S: 0xc4,
+} as const;
+
+/** Unsigned LEB128. */
+export function uleb(n: number): number[] {
+  const out: number[] = [];
+  let rest = n;
+  do {
+    const byte = rest % 128;
+    rest = Math.floor(rest / 128);
+    out.push(rest > 0 ? byte | 128 : byte);
+  } while (rest > 0);
+  return out;
+}
+
+/** Signed LEB128 of a 32-bit or small number, or of a 64-bit bigint. */
+export function sleb(n: number | bigint): number[] {
+  const out: number[] = [];
+  let rest = BigInt(n);
+  for (;;) {
+    const byte = Number(rest & 127n);
+    rest >>= 7n;
+    const done = (rest === 0n && (byte & 64) === 0) || (rest === -1n && (byte & 64) !== 0);
+    out.push(done ? byte : byte | 128);
+    if (done) return out;
+  }
+}
+
+/** The body of one function: parameters are the first locals. */
+export class FunctionBody {
+  readonly params: readonly ValueType[];
+  readonly results: readonly ValueType[];
+  readonly #locals: ValueType[] = [];
+  readonly #bytes: number[] = [];
+  readonly #labels: (string | undefined)[] = [];
+
+  constructor(params: readonly ValueType[], results: readonly ValueType[]) {
+    this.params = params;
+    this.results = results;
+  }
+
+  /** A new local; returns its index. */
+  local(type: ValueType): number {
+    this.#locals.push(type);
+    return this.params.length + this.#locals.length - 1;
+  }
+
+  /** Appends plain opcodes. */
+  op(...codes: number[]): this {
+    this.#bytes.push(...codes);
+    return this;
+  }
+  i32(value: number): this {
+    this.#bytes.push(Op.I32Const, ...sleb(value | 0));
+    return this;
+  }
+  i64(value: number | bigint): this {
+    this.#bytes.push(Op.I64Const, ...sleb(value));
+    return this;
+  }
+  get(local: number): this {
+    this.#bytes.push(Op.LocalGet, ...uleb(local));
+    return this;
+  }
+  set(local: number): this {
+    this.#bytes.push(Op.LocalSet, ...uleb(local));
+    return this;
+  }
+  tee(local: number): this {
+    this.#bytes.push(Op.LocalTee, ...uleb(local));
+    return this;
+  }
+  /** A load or store; the address is on the stack. */
+  memory(code: number, offset: number): this {
+    this.#bytes.push(code, 0, ...uleb(offset));
+    return this;
+  }
+  call(index: number): this {
+    this.#bytes.push(Op.Call, ...uleb(index));
+    return this;
+  }
+
+  /** Opens a block (a branch to it goes to its end). */
+  block(label?: string): this {
+    return this.#open(Op.Block, label);
+  }
+  /** Opens a loop (a branch to it goes to its start). */
+  loop(label: string): this {
+    return this.#open(Op.Loop, label);
+  }
+  /** Opens a conditional without a result; the condition is on the stack. */
+  if(): this {
+    return this.#open(Op.If, undefined);
+  }
+  else(): this {
+    return this.op(Op.Else);
+  }
+  end(): this {
+    this.#labels.pop();
+    return this.op(Op.End);
+  }
+  br(label: string): this {
+    this.#bytes.push(Op.Br, ...uleb(this.#depth(label)));
+    return this;
+  }
+  brIf(label: string): this {
+    this.#bytes.push(Op.BrIf, ...uleb(this.#depth(label)));
+    return this;
+  }
+  /** Goes to `labels[i]`, i on the stack, or to `otherwise`. */
+  brTable(labels: readonly string[], otherwise: string): this {
+    const depths = labels.flatMap((l) => uleb(this.#depth(l)));
+    this.#bytes.push(Op.BrTable, ...uleb(labels.length), ...depths, ...uleb(this.#depth(otherwise)));
+    return this;
+  }
+
+  #open(code: number, label: string | undefined): this {
+    this.#labels.push(label);
+    return this.op(code, 0x40);
+  }
+  #depth(label: string): number {
+    const at = this.#labels.lastIndexOf(label);
+    if (at < 0) throw new Error(`wasm: no open label ${label}`);
+    return this.#labels.length - 1 - at;
+  }
+
+  /** The body as it goes into the code section. */
+  encode(): number[] {
+    if (this.#labels.length > 0) throw new Error(`wasm: ${this.#labels.length} blocks are not closed`);
+    const locals = this.#locals.flatMap((type) => [1, type]);
+    const body = [...uleb(this.#locals.length), ...locals, ...this.#bytes, Op.End];
+    return [...uleb(body.length), ...body];
+  }
+}
+
+/** A module that imports one memory as `env.memory` and exports functions. */
+export class ModuleWriter {
+  readonly #functions: { readonly body: FunctionBody; readonly name: string | undefined }[] = [];
+
+  /** Adds a function; returns its index, for `call`. */
+  add(body: FunctionBody, exportName?: string): number {
+    this.#functions.push({ body, name: exportName });
+    return this.#functions.length - 1;
+  }
+
+  /** The module's bytes; `memoryPages` is the imported memory's size, initial and maximum. */
+  encode(memoryPages: number): Uint8Array<ArrayBuffer> {
+    const types = this.#functions.map(({ body }) => [
+      0x60,
+      ...uleb(body.params.length),
+      ...body.params,
+      ...uleb(body.results.length),
+      ...body.results,
+    ]);
+    const exported = this.#functions.flatMap(({ name }, i) => name === undefined ? [] : [{ name, i }]);
+    const bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    const section = (id: number, content: number[]) => {
+      bytes.push(id, ...uleb(content.length));
+      for (const b of content) bytes.push(b);
+    };
+    section(1, [...uleb(types.length), ...types.flat()]);
+    section(2, [1, ...text("env"), ...text("memory"), 2, 1, ...uleb(memoryPages), ...uleb(memoryPages)]);
+    section(3, [...uleb(types.length), ...types.flatMap((_, i) => uleb(i))]);
+    section(7, [...uleb(exported.length), ...exported.flatMap(({ name, i }) => [...text(name), 0, ...uleb(i)])]);
+    section(10, [...uleb(this.#functions.length), ...this.#functions.flatMap(({ body }) => body.encode())]);
+    return new Uint8Array(bytes);
+  }
+}
+
+function text(value: string): number[] {
+  const bytes = new TextEncoder().encode(value);
+  return [...uleb(bytes.length), ...bytes];
+}
