@@ -1,4 +1,5 @@
 /** What `--help`, `--device help` and docs/OPTIONS.md say, out of the tables. */
+import { filterKeys } from "../trace/filter.ts";
 import { deviceKinds, parameters } from "./device_spec.ts";
 import { statusTable } from "./errors.ts";
 import { escapeHelp, terminalKeys } from "./keys.ts";
@@ -68,6 +69,9 @@ function meaning(row: OptionRow): string {
   return `${row.help}${values}${row.default === undefined ? "" : ` (default: ${row.default})`}`;
 }
 
+/** The keys of a filter, with what they take. */
+const filterRows: readonly (readonly [string, string])[] = Object.entries(filterKeys);
+
 /** What `--help` prints. */
 export function helpText(): string {
   const lines = [
@@ -82,6 +86,9 @@ export function helpText(): string {
   for (const section of sections) {
     const rows = options.filter((row) => row.section === section);
     lines.push("", `${section}:`, ...columns(rows.map((row) => [typed(row), meaning(row)])));
+    if (section === "Trace") {
+      lines.push("  Keys of --trace-filter:", ...columns(filterRows.map(([k, v]) => [`  ${k}`, v])));
+    }
     if (section === "Scripted session") {
       lines.push(...SCRIPT.flatMap((text) => wrap(text, WIDTH - 2)).map((t) => `  ${t}`));
     }
@@ -143,6 +150,7 @@ export function optionsDocument(): string {
       );
       lines.push(...script.flatMap((text) => [...wrap(text, 120), ""]));
     }
+    if (section === "Trace") lines.push("Keys of `--trace-filter`:", "", ...table(["key", "value"], filterRows), "");
     if (section === "Devices") {
       const kinds = deviceKinds.map((row) =>
         [row.name, `${row.what}${row.byDefault ? "; there by default" : ""}`] as const

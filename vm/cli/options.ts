@@ -28,12 +28,6 @@ export interface ScriptStep {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** A pc filter as written: an address, or a symbol with an offset; `to` is exclusive. */
-export interface PcRange {
-  readonly from: string;
-  readonly to?: string;
-}
-
 /** What the command line says. Absent means that the machine decides (`isa` by the image, `stdin` by the guest). */
 export interface Settings {
   image?: string;
@@ -48,10 +42,8 @@ export interface Settings {
   /** Where the instruction trace goes: a file's name, or "" for standard error. */
   trace?: string;
   traceFormat?: TraceFormat;
-  readonly tracePc: PcRange[];
-  tracePrivilege?: string;
-  traceWindow?: { readonly from: number; readonly to: number };
-  traceClass?: readonly string[];
+  /** What the instruction trace shows, as written; each must hold. */
+  readonly traceFilters: string[];
   /** Where the device trace goes, likewise. */
   traceDevices?: string;
   seed: number;
@@ -75,7 +67,7 @@ export function defaultSettings(): Settings {
     devices: [],
     virtioVersion: 2,
     defaultDevices: true,
-    tracePc: [],
+    traceFilters: [],
     seed: 0,
     reboot: true,
     script: [],
@@ -213,26 +205,12 @@ export const options: readonly OptionRow[] = [
     set: (s, text) => s.traceFormat = text as TraceFormat,
   },
   {
-    name: "trace-pc",
+    name: "trace-filter",
     section: "Trace",
-    value: "RANGE",
-    series: "trace-pc",
-    help: "trace only this: SYMBOL, or FROM..TO where each is 0xADDRESS, SYMBOL or SYMBOL+OFFSET; again for more",
-    set: (s, text) => void s.tracePc.push(parsePcRange(text)),
-  },
-  {
-    name: "trace-privilege",
-    section: "Trace",
-    value: "MODES",
-    help: "trace only these privilege modes: letters out of M, S, U",
-    set: (s, text) => s.tracePrivilege = parsePrivileges(text),
-  },
-  {
-    name: "trace-window",
-    section: "Trace",
-    value: "FROM..TO",
-    help: "trace only from one instruction count up to another; either may be left out",
-    set: (s, text) => s.traceWindow = parseWindow(text),
+    value: "KEY=VALUE[,…]",
+    series: "trace-filter",
+    help: "trace only matching instructions; the same key again means either, another key both",
+    set: (s, text) => void s.traceFilters.push(text),
   },
   {
     name: "trace-devices",
@@ -298,31 +276,4 @@ function isaName(text: string): string {
     if (!(error instanceof RangeError)) throw error;
     throw new UsageError(`--isa: ${error.message}`);
   }
-}
-
-function parsePrivileges(text: string): string {
-  const modes = text.toUpperCase();
-  if (!/^[MSU]+$/.test(modes)) throw new RangeError("letters out of M, S, U, such as SU");
-  return modes;
-}
-
-const PLACE = String.raw`(?:0x[0-9a-fA-F]+|[A-Za-z_.$](?:[\w$]|\.(?!\.))*(?:\+(?:0x[0-9a-fA-F]+|[0-9]+))?)`;
-const PC_RANGE = new RegExp(String.raw`^(${PLACE})(?:\.\.(${PLACE}))?$`);
-
-function parsePcRange(text: string): PcRange {
-  const [, from, to] = PC_RANGE.exec(text) ?? [];
-  if (from === undefined || (to === undefined && /^0x|\+/.test(from))) {
-    throw new RangeError("SYMBOL or FROM..TO, such as main or 0x80000000..0x80000100");
-  }
-  return to === undefined ? { from } : { from, to };
-}
-
-function parseWindow(text: string): { readonly from: number; readonly to: number } {
-  const match = /^([^.]*)\.\.([^.]*)$/.exec(text);
-  if (match === null || match[0] === "..") throw new RangeError("FROM..TO, such as 1000..2000 or 10M..");
-  const bound = (part: string, absent: number): number =>
-    part === "" ? absent : parseCount(part, { min: 0, max: Number.MAX_SAFE_INTEGER });
-  const window = { from: bound(match[1]!, 0), to: bound(match[2]!, Infinity) };
-  if (window.from >= window.to) throw new RangeError("FROM..TO where FROM is below TO");
-  return window;
 }

@@ -130,10 +130,8 @@ function check(settings: Settings): void {
   if (settings.stdin === "virtio" && !slots.some((spec) => spec?.kind === "console")) {
     throw new UsageError("--stdin virtio: the machine has no virtio console");
   }
-  const needTrace: readonly (keyof Settings)[] = ["traceFormat", "tracePrivilege", "traceWindow"];
-  const lone = settings.trace === undefined && needTrace.some((name) => settings[name] !== undefined);
-  if (lone || (settings.trace === undefined && settings.tracePc.length > 0)) {
-    throw new UsageError("--trace-format and the filters of the trace need --trace");
+  if (settings.trace === undefined && (settings.traceFormat !== undefined || settings.traceFilters.length > 0)) {
+    throw new UsageError("--trace-format and --trace-filter need --trace");
   }
   if (settings.trace !== undefined && settings.trace !== "" && settings.trace === settings.traceDevices) {
     throw new UsageError(`--trace and --trace-devices would both write ${settings.trace}`);
