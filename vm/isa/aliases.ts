@@ -26,6 +26,8 @@ const RA = 1;
 /** In order of preference: the first one that fits is shown. */
 export const aliases: readonly Alias[] = [
   { name: "nop", of: "addi", asm: "", with: { rd: X0, rs1: X0, imm: 0 } },
+  // Whatever its immediate hints at.
+  { name: "nop", of: "c.nop", asm: "", with: {}, only: "disassemble" },
   { name: "li", of: "addi", asm: "rd, imm", with: { rs1: X0 }, only: "disassemble" },
   { name: "mv", of: "addi", asm: "rd, rs1", with: { imm: 0 } },
   { name: "mv", of: "c.mv", asm: "rd, rs2", with: {}, only: "disassemble" },
