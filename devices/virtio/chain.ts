@@ -1,0 +1,231 @@
+import type { GuestMemory } from "../../vm/bus/memory.ts";
+
+/** Below this many bytes copying one by one is cheaper than making two views. */
+const SMALL_COPY = 64;
+
+/** Contiguous stretches of guest memory in order; grows by doubling, is never shrunk, keeps no object per stretch. */
+class Segments {
+  count = 0;
+  /** Bytes in all stretches. */
+  total = 0;
+  addr: Float64Array = new Float64Array(8);
+  host: Float64Array = new Float64Array(8);
+  length: Float64Array = new Float64Array(8);
+
+  clear(): void {
+    this.count = this.total = 0;
+  }
+
+  /** Appends a stretch, joined to the last one where both are neighbours in guest and host memory. */
+  add(addr: number, host: number, length: number): void {
+    const last = this.count - 1;
+    this.total += length;
+    if (last >= 0) {
+      const lastLength = this.length[last]!;
+      if (this.addr[last]! + lastLength === addr && this.host[last]! + lastLength === host) {
+        this.length[last] = lastLength + length;
+        return;
+      }
+    }
+    if (this.count === this.addr.length) this.#grow();
+    this.addr[this.count] = addr;
+    this.host[this.count] = host;
+    this.length[this.count] = length;
+    this.count++;
+  }
+
+  #grow(): void {
+    const grown = (old: Float64Array): Float64Array => {
+      const array = new Float64Array(old.length * 2);
+      array.set(old);
+      return array;
+    };
+    this.addr = grown(this.addr);
+    this.host = grown(this.host);
+    this.length = grown(this.length);
+  }
+}
+
+/** A place in a list of segments. */
+class Cursor {
+  protected readonly segments: Segments;
+  protected readonly memory: GuestMemory;
+  protected readonly bytes: Uint8Array<ArrayBuffer>;
+  #segment = 0;
+  /** Within the segment. */
+  #offset = 0;
+  #position = 0;
+
+  constructor(segments: Segments, memory: GuestMemory, bytes: Uint8Array<ArrayBuffer>) {
+    this.segments = segments;
+    this.memory = memory;
+    this.bytes = bytes;
+  }
+
+  /** Bytes passed so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Bytes left. */
+  get remaining(): number {
+    return this.segments.total - this.#position;
+  }
+
+  /** Goes to byte `position`; to the end if there are not that many. */
+  seek(position: number): void {
+    this.#segment = this.#offset = this.#position = 0;
+    let left = Math.min(position, this.segments.total);
+    while (left > 0) left -= this.advance(Math.min(left, this.contiguous));
+  }
+
+  /** Bytes up to the end of this segment. */
+  protected get contiguous(): number {
+    return this.#segment < this.segments.count ? this.segments.length[this.#segment]! - this.#offset : 0;
+  }
+
+  protected get host(): number {
+    return this.segments.host[this.#segment]! + this.#offset;
+  }
+
+  protected get addr(): number {
+    return this.segments.addr[this.#segment]! + this.#offset;
+  }
+
+  /** Passes `length` bytes of this segment (never more than `contiguous`); returns `length`. */
+  protected advance(length: number): number {
+    this.#position += length;
+    this.#offset += length;
+    if (this.#offset === this.segments.length[this.#segment]) {
+      this.#segment++;
+      this.#offset = 0;
+    }
+    return length;
+  }
+}
+
+/** The device-readable part of a chain as a stream of bytes that knows nothing of descriptors (virtio 1.2 §2.7.4.1). */
+export class ChainReader extends Cursor {
+  /** Copies the next bytes to `target`, as many as fit and are left; returns how many. */
+  read(target: Uint8Array): number {
+    let done = 0;
+    while (done < target.length && this.remaining > 0) {
+      const length = Math.min(this.contiguous, target.length - done);
+      const host = this.host;
+      if (length <= SMALL_COPY) {
+        for (let i = 0; i < length; i++) target[done + i] = this.bytes[host + i]!;
+      } else target.set(this.bytes.subarray(host, host + length), done);
+      done += this.advance(length);
+    }
+    return done;
+  }
+
+  /**
+   * A view of the next bytes: at most `max`, and only as far as they lie together in memory. Undefined at the end.
+   * It is guest memory itself: read it now, keep nothing of it.
+   */
+  next(max: number): Uint8Array<ArrayBuffer> | undefined {
+    const length = Math.min(this.contiguous, max);
+    if (length <= 0) return undefined;
+    const host = this.host;
+    this.advance(length);
+    return this.bytes.subarray(host, host + length);
+  }
+}
+
+/** The device-writable part of a chain as a stream of bytes. */
+export class ChainWriter extends Cursor {
+  /** What `next` handed out last and nobody has been told of. */
+  #pendingAddr = 0;
+  #pendingLength = 0;
+
+  /** Copies `source` to the next bytes, as far as there is room; returns how many it wrote. */
+  write(source: Uint8Array): number {
+    this.settle();
+    let done = 0;
+    while (done < source.length && this.remaining > 0) {
+      const length = Math.min(this.contiguous, source.length - done);
+      const { host, addr } = this;
+      if (length <= SMALL_COPY) {
+        for (let i = 0; i < length; i++) this.bytes[host + i] = source[done + i]!;
+      } else this.bytes.set(source.subarray(done, done + length), host);
+      this.memory.wrote(addr, length);
+      done += this.advance(length);
+    }
+    return done;
+  }
+
+  /**
+   * A view of the next bytes to be filled in place: at most `max`, and only as far as they lie together in memory.
+   * Undefined at the end. It is guest memory itself: fill all of it before the next call on this chain or its queue.
+   */
+  next(max: number): Uint8Array<ArrayBuffer> | undefined {
+    this.settle();
+    const length = Math.min(this.contiguous, max);
+    if (length <= 0) return undefined;
+    const { host, addr } = this;
+    this.#pendingAddr = addr;
+    this.#pendingLength = length;
+    this.advance(length);
+    return this.bytes.subarray(host, host + length);
+  }
+
+  override seek(position: number): void {
+    this.settle();
+    super.seek(position);
+  }
+
+  /** Tells memory's listeners of bytes filled through a view; the queue does it before it gives the chain back. */
+  settle(): void {
+    if (this.#pendingLength === 0) return;
+    const length = this.#pendingLength;
+    this.#pendingLength = 0;
+    this.memory.wrote(this.#pendingAddr, length);
+  }
+}
+
+/**
+ * A buffer the driver made available: what was a chain of descriptors, as two streams of bytes. Every byte of it has
+ * been checked to be memory, device-writable bytes to be writable memory. Queues keep and reuse these objects.
+ */
+export class Chain {
+  /** Index of the first descriptor: the driver's name for the buffer. */
+  head = 0;
+  /** Which life of its queue it belongs to. */
+  epoch = -1;
+  readonly reader: ChainReader;
+  readonly writer: ChainWriter;
+  readonly #readable = new Segments();
+  readonly #writable = new Segments();
+
+  /** `bytes` is all of `memory`'s host memory. */
+  constructor(memory: GuestMemory, bytes: Uint8Array<ArrayBuffer>) {
+    this.reader = new ChainReader(this.#readable, memory, bytes);
+    this.writer = new ChainWriter(this.#writable, memory, bytes);
+  }
+
+  /** Bytes in the device-readable part. */
+  get readableLength(): number {
+    return this.#readable.total;
+  }
+
+  /** Bytes in the device-writable part. */
+  get writableLength(): number {
+    return this.#writable.total;
+  }
+
+  /** Makes it the empty chain that starts at descriptor `head`. */
+  begin(head: number, epoch: number): void {
+    this.head = head;
+    this.epoch = epoch;
+    this.#readable.clear();
+    this.#writable.clear();
+    this.reader.seek(0);
+    this.writer.seek(0);
+  }
+
+  /** Appends memory that its queue has checked: `host` is the host offset of guest address `addr`. */
+  add(addr: number, host: number, length: number, writable: boolean): void {
+    (writable ? this.#writable : this.#readable).add(addr, host, length);
+  }
+}

@@ -1,0 +1,71 @@
+import type { GuestMemory } from "../../vm/bus/memory.ts";
+import type { EventStream } from "../../vm/events.ts";
+import type { Chain } from "./chain.ts";
+import type { VirtioRule } from "./rules.ts";
+
+/** A virtqueue as a device type sees it, whatever its layout in memory (virtio 1.2 §2.6). */
+export interface Virtqueue {
+  readonly index: number;
+  /** Whether the driver has set it up. */
+  readonly ready: boolean;
+  /** Chains taken and not given back. */
+  readonly inFlight: number;
+  /**
+   * Takes the next available buffer; undefined if there is none, or if the queue is stopped. A buffer taken is in
+   * flight until `push`, or until the queue stops: then it must not be touched any more.
+   */
+  pop(): Chain | undefined;
+  /**
+   * Gives a buffer back as used with `written` bytes in its device-writable part, counted from the first, and notifies
+   * the driver if it wants that. A chain of a queue that was stopped meanwhile is dropped.
+   *
+   * @throws if `written` exceeds the device-writable part, which would be our mistake
+   */
+  push(chain: Chain, written: number): void;
+  /**
+   * Advises the driver that available buffer notifications are not needed (virtio 1.2 §2.7.10), or are again. Who
+   * wants them again must look at the queue afterwards: buffers may have come in between.
+   */
+  suppressNotifications(suppressed: boolean): void;
+}
+
+/** Where the driver laid out a queue. Guest-physical addresses, `size` in entries. */
+export interface QueueLayout {
+  readonly size: number;
+  /** Descriptor Area. */
+  readonly desc: number;
+  /** Driver Area: the available ring of a split queue. */
+  readonly driver: number;
+  /** Device Area: the used ring of a split queue. */
+  readonly device: number;
+}
+
+/** A virtqueue as its transport sees it. */
+export interface ManagedVirtqueue extends Virtqueue {
+  /** Begins at index 0 of the rings at `layout`; false (and a failed device) if they cannot be used. */
+  configure(layout: QueueLayout): boolean;
+  /** Forgets the rings and everything in flight. */
+  stop(): void;
+}
+
+/** What a queue needs of the device it belongs to. */
+export interface QueueHost {
+  /** Name of the device in events. */
+  readonly name: string;
+  readonly memory: GuestMemory;
+  readonly events: EventStream;
+  /** Refuse what only works because devices are lenient. */
+  readonly strict: boolean;
+  /** Whether buffers may be taken and given back now. */
+  readonly live: boolean;
+  /** Negotiated: VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_NOTIFY_ON_EMPTY. */
+  readonly eventIdx: boolean;
+  readonly indirectDesc: boolean;
+  readonly notifyOnEmpty: boolean;
+  /** Sends a used buffer notification. */
+  usedBuffer(): void;
+  /** The guest broke `rule`; it goes on. */
+  violation(rule: VirtioRule, what: string): void;
+  /** The guest broke `rule` so that the device cannot go on: DEVICE_NEEDS_RESET. */
+  fail(rule: VirtioRule, what: string): void;
+}

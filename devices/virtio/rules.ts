@@ -1,0 +1,82 @@
+/**
+ * What a guest can do wrong towards a virtio device, once: the id and the citation every `violation` event carries.
+ * What the device does about it stands where it notices; what was seen is the event's `what`.
+ */
+export const virtioRules = {
+  // The register file (virtio 1.2 §4.2).
+  "register-access": "virtio 1.2 §4.2.2.2",
+  "register-undefined": "virtio 1.2 §4.2.2.2",
+  "register-direction": "virtio 1.2 §4.2.2.2",
+  "register-interface": "virtio 1.2 §4.2.4",
+  "slot-empty": "virtio 1.2 §4.2.3.1.1",
+  "config-access": "virtio 1.2 §4.2.2.2",
+  "config-undefined": "virtio 1.2 §4.2.2.2",
+  "config-feature": "virtio 1.2 §2.5.1",
+  "config-read-only": "virtio 1.2 §2.5",
+  "config-early-write": "virtio 1.2 §3.1.1",
+  "interrupt-ack-undefined": "virtio 1.2 §4.2.2.2",
+  "queue-reset-not-negotiated": "virtio 1.2 §2.6.1",
+  // Life cycle and negotiation.
+  "status-undefined": "virtio 1.2 §2.1",
+  "status-cleared": "virtio 1.2 §2.1.1",
+  "status-after-failed": "virtio 1.2 §2.1.1",
+  "status-order": "virtio 1.2 §3.1.1",
+  "status-features-ok-legacy": "virtio 1.2 §3.1.2",
+  "feature-not-offered": "virtio 1.2 §2.2.1",
+  "feature-dependency": "virtio 1.2 §2.2.1",
+  "feature-refused": "virtio 1.2 §2.2.2",
+  "feature-version-1": "virtio 1.2 §6.1",
+  "features-early": "virtio 1.2 §3.1.1",
+  "features-after-ok": "virtio 1.2 §3.1.1",
+  // Setting up queues.
+  "queue-unknown": "virtio 1.2 §4.2.3.2",
+  "queue-num": "virtio 1.2 §4.2.2.2",
+  "queue-num-unset": "virtio 1.2 §4.2.3.2",
+  "queue-size": "virtio 1.2 §2.7",
+  "queue-in-use": "virtio 1.2 §4.2.2.2",
+  "queue-early": "virtio 1.2 §3.1.1",
+  "queue-ready-value": "virtio 1.2 §4.2.2",
+  "queue-misaligned": "virtio 1.2 §2.7.1",
+  "queue-address": "virtio 1.2 §2.7",
+  "legacy-page-size": "virtio 1.2 §4.2.4",
+  "legacy-align": "virtio 1.2 §4.2.4",
+  // Notifications.
+  "notify-unknown-queue": "virtio 1.2 §4.2.3.3",
+  "notify-stopped-queue": "virtio 1.2 §4.2.2.1",
+  "notify-before-driver-ok": "virtio 1.2 §3.1.1",
+  "notify-dead-device": "virtio 1.2 §2.1.1",
+  // Rings and chains.
+  "avail-idx-jump": "virtio 1.2 §2.7.6",
+  "avail-head-range": "virtio 1.2 §2.7.6",
+  "avail-head-in-flight": "virtio 1.2 §2.7.13",
+  "avail-overcommitted": "virtio 1.2 §2.7.13",
+  "descriptor-loop": "virtio 1.2 §2.7.5.2",
+  "descriptor-next-range": "virtio 1.2 §2.7.5",
+  "descriptor-address": "virtio 1.2 §2.7.5",
+  "descriptor-order": "virtio 1.2 §2.7.4.2",
+  "descriptor-empty": "virtio 1.2 §2.7.13.1",
+  "chain-length": "virtio 1.2 §2.7.5.2",
+  "indirect-not-negotiated": "virtio 1.2 §2.7.5.3.1",
+  "indirect-nested": "virtio 1.2 §2.7.5.3.1",
+  "indirect-next": "virtio 1.2 §2.7.5.3.1",
+  "indirect-length": "virtio 1.2 §2.7.5.3",
+  "indirect-chain-length": "virtio 1.2 §2.7.5.3.1",
+  // Device types.
+  "blk-header": "virtio 1.2 §5.2.6",
+  "blk-status": "virtio 1.2 §5.2.6",
+  "blk-direction": "virtio 1.2 §5.2.6",
+  "blk-type": "virtio 1.2 §5.2.6",
+  "blk-type-feature": "virtio 1.2 §5.2.6",
+  "blk-data-length": "virtio 1.2 §5.2.6.1",
+  "blk-range": "virtio 1.2 §5.2.6.1",
+  "blk-read-only": "virtio 1.2 §5.2.6.1",
+  "blk-flush-sector": "virtio 1.2 §5.2.6.1",
+  "blk-flush-data": "virtio 1.2 §5.2.6.1",
+  "blk-writeback-value": "virtio 1.2 §5.2.6.1",
+  "console-direction": "virtio 1.2 §5.3.6.1",
+  "rng-direction": "virtio 1.2 §5.4.6.1",
+  "dummy-direction": "devices/virtio/dummy.ts",
+} as const;
+
+/** Stable id of a rule. */
+export type VirtioRule = keyof typeof virtioRules;
