@@ -34,6 +34,11 @@ export const guestPrograms: readonly GuestProgram[] = [
   plain("traps", "every synchronous trap, delegation, vectored mtvec and stvec"),
   plain("timer", "mtime, deadlines, wfi, software interrupt"),
   plain("plic", "pending, enable, priority, threshold, claim, complete"),
+  {
+    ...plain("demo", "the tour: discovery, console, disk, entropy, removal and second probe"),
+    drivers: ["virtio_console", "virtio_blk", "virtio_rng"],
+    devices: ["console", "blk", "rng"],
+  },
 ];
 
 /** Files of `guest/lib/` that every image links, in link order. */

@@ -13,17 +13,17 @@ struct platform {
 	u64 memory_base, memory_size;
 	u32 harts;
 	u32 timebase; /* mtime's ticks per second */
-	uintptr_t uart;
+	unsigned long uart;
 	u32 uart_irq;
-	uintptr_t finisher;
-	uintptr_t clint;
+	unsigned long finisher;
+	unsigned long clint;
 	u32 clint_hart; /* this hart's index in the CLINT */
-	uintptr_t plic;
+	unsigned long plic;
 	u32 plic_sources;
 	u32 plic_context; /* this hart's machine-mode context */
 	/* virtio-mmio slots by ascending address. */
 	struct platform_virtio {
-		uintptr_t base;
+		unsigned long base;
 		size_t size;
 		u32 irq;
 	} virtio[PLATFORM_VIRTIO_MAX];

@@ -1,0 +1,322 @@
+/* The virtio bus: who drives what, and the steps from a found device to a live one (virtio 1.2 §3.1.1, §3.1.2). */
+#include "virtio.h"
+#include "../generated/virtio_mmio_regs.h"
+#include "../lib/printf.h"
+#include "../lib/string.h"
+#include "../lib/trap.h"
+
+#define TRANSPORT_BITS_START 28
+#define TRANSPORT_BITS_END 41
+#define DRIVERS_MAX 16
+
+extern struct virtio_driver *const __virtio_drivers_start[], *const __virtio_drivers_end[];
+
+static struct virtio_driver *drivers[DRIVERS_MAX];
+static struct virtio_device *devices;
+static unsigned int next_index;
+static u64 denied_features;
+
+void virtio_deny_features(u64 bits)
+{
+	denied_features = bits;
+}
+
+void virtio_add_status(struct virtio_device *dev, unsigned int status)
+{
+	dev->config->set_status(dev, dev->config->get_status(dev) | status);
+}
+
+void virtio_device_ready(struct virtio_device *dev)
+{
+	u8 status = dev->config->get_status(dev);
+
+	if (status & VIRTIO_CONFIG_S_DRIVER_OK)
+		panic("%s: made ready twice", dev->name);
+	dev->config->set_status(dev, status | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+void virtio_reset_device(struct virtio_device *dev)
+{
+	dev->config->reset(dev);
+}
+
+/* ---- Configuration changes: remembered while the driver is not there to hear of them -------------------------- */
+
+void virtio_config_changed(struct virtio_device *dev)
+{
+	if (!dev->config_enabled)
+		dev->config_change_pending = true;
+	else if (dev->driver != NULL && dev->driver->config_changed != NULL)
+		dev->driver->config_changed(dev);
+}
+
+static void config_disable(struct virtio_device *dev)
+{
+	unsigned long saved = irq_save();
+
+	dev->config_enabled = false;
+	irq_restore(saved);
+}
+
+static void config_enable(struct virtio_device *dev)
+{
+	unsigned long saved = irq_save();
+
+	dev->config_enabled = true;
+	if (dev->config_change_pending) {
+		dev->config_change_pending = false;
+		virtio_config_changed(dev);
+	}
+	irq_restore(saved);
+}
+
+/* ---- Probe and remove ---------------------------------------------------------------------------------------- */
+
+static u64 table_bits(const unsigned int *table, unsigned int size)
+{
+	u64 bits = 0;
+
+	for (unsigned int i = 0; i < size; i++)
+		bits |= BIT_ULL(table[i]);
+	return bits;
+}
+
+/* What both sides know. Transport bits are offered whole; finalize_features keeps those the ring code can do. */
+static u64 common_features(const struct virtio_device *dev, u64 offered)
+{
+	const struct virtio_driver *drv = dev->driver;
+	u64 known = table_bits(drv->feature_table, drv->feature_table_size);
+
+	if (!(offered & BIT_ULL(VIRTIO_F_VERSION_1))) {
+		if (drv->feature_table_legacy != NULL)
+			known = table_bits(drv->feature_table_legacy, drv->feature_table_size_legacy);
+		known &= UINT32_MAX;
+	}
+	for (unsigned int bit = TRANSPORT_BITS_START; bit < TRANSPORT_BITS_END; bit++)
+		known |= BIT_ULL(bit);
+	return offered & known & ~denied_features;
+}
+
+/* §3.1.1 steps 5 and 6; a legacy device has no FEATURES_OK (§3.1.2). */
+static int features_ok(struct virtio_device *dev)
+{
+	if (!virtio_has_feature(dev, VIRTIO_F_VERSION_1))
+		return 0;
+	virtio_add_status(dev, VIRTIO_CONFIG_S_FEATURES_OK);
+	if (!(dev->config->get_status(dev) & VIRTIO_CONFIG_S_FEATURES_OK)) {
+		printf("%s: device refuses features 0x%llx\n", dev->name, dev->features);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static int negotiate(struct virtio_device *dev)
+{
+	int err;
+
+	dev->features = common_features(dev, dev->config->get_features(dev));
+	err = dev->config->finalize_features(dev);
+	if (err != 0)
+		return err;
+	if (dev->driver->validate != NULL) {
+		u64 before = dev->features;
+
+		err = dev->driver->validate(dev);
+		if (err != 0)
+			return err;
+		if (dev->features != before)
+			err = dev->config->finalize_features(dev);
+		if (err != 0)
+			return err;
+	}
+	return features_ok(dev);
+}
+
+/* A device its driver cannot use stays without one, marked FAILED; the others go on. */
+static void virtio_dev_probe(struct virtio_device *dev, struct virtio_driver *drv)
+{
+	int err;
+
+	dev->driver = drv;
+	virtio_add_status(dev, VIRTIO_CONFIG_S_DRIVER);
+	err = negotiate(dev);
+	if (err == 0)
+		err = drv->probe(dev);
+	if (err != 0) {
+		virtio_add_status(dev, VIRTIO_CONFIG_S_FAILED);
+		dev->driver = NULL;
+		printf("%s: %s: probe failed, error %d\n", dev->name, drv->driver.name, err);
+		return;
+	}
+	/* A driver that needs its queues while probing has said so itself. */
+	if (!(dev->config->get_status(dev) & VIRTIO_CONFIG_S_DRIVER_OK))
+		virtio_device_ready(dev);
+	if (drv->scan != NULL)
+		drv->scan(dev);
+	config_enable(dev);
+}
+
+static void virtio_dev_remove(struct virtio_device *dev)
+{
+	config_disable(dev);
+	dev->driver->remove(dev);
+	if (dev->config->get_status(dev) != 0)
+		panic("%s: %s left it running", dev->name, dev->driver->driver.name);
+	dev->driver = NULL;
+	/* Back to what it was before: found, not driven. */
+	virtio_add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+}
+
+static bool virtio_dev_match(const struct virtio_device *dev, const struct virtio_driver *drv)
+{
+	for (const struct virtio_device_id *id = drv->id_table; id->device != 0; id++)
+		if ((id->device == dev->id.device || id->device == VIRTIO_DEV_ANY_ID) &&
+		    (id->vendor == dev->id.vendor || id->vendor == VIRTIO_DEV_ANY_ID))
+			return true;
+	return false;
+}
+
+/* ---- The bus ------------------------------------------------------------------------------------------------- */
+
+int register_virtio_driver(struct virtio_driver *drv)
+{
+	unsigned int i = 0;
+
+	while (i < DRIVERS_MAX && drivers[i] != NULL)
+		i++;
+	if (i == DRIVERS_MAX)
+		return -ENOMEM;
+	drivers[i] = drv;
+	for (struct virtio_device *dev = devices; dev != NULL; dev = dev->next)
+		if (dev->driver == NULL && virtio_dev_match(dev, drv))
+			virtio_dev_probe(dev, drv);
+	return 0;
+}
+
+void unregister_virtio_driver(struct virtio_driver *drv)
+{
+	for (struct virtio_device *dev = devices; dev != NULL; dev = dev->next)
+		if (dev->driver == drv)
+			virtio_dev_remove(dev);
+	for (unsigned int i = 0; i < DRIVERS_MAX; i++)
+		if (drivers[i] == drv)
+			drivers[i] = NULL;
+}
+
+/* "virtio0" to "virtio99" */
+static void set_name(struct virtio_device *dev)
+{
+	char *end = memcpy(dev->name, "virtio", 6);
+
+	end += 6;
+	if (dev->index >= 10)
+		*end++ = (char)('0' + dev->index / 10 % 10);
+	*end++ = (char)('0' + dev->index % 10);
+	*end = '\0';
+}
+
+void register_virtio_device(struct virtio_device *dev)
+{
+	struct virtio_device **end = &devices;
+
+	dev->index = next_index++;
+	set_name(dev);
+	/* §3.1.1 steps 1 and 2: whoever used it before, it starts from nothing. */
+	virtio_reset_device(dev);
+	virtio_add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	while (*end != NULL)
+		end = &(*end)->next;
+	dev->next = NULL;
+	*end = dev;
+	for (unsigned int i = 0; i < DRIVERS_MAX; i++)
+		if (drivers[i] != NULL && dev->driver == NULL && virtio_dev_match(dev, drivers[i]))
+			virtio_dev_probe(dev, drivers[i]);
+}
+
+void unregister_virtio_device(struct virtio_device *dev)
+{
+	struct virtio_device **link = &devices;
+
+	if (dev->driver != NULL)
+		virtio_dev_remove(dev);
+	while (*link != dev)
+		link = &(*link)->next;
+	*link = dev->next;
+}
+
+struct virtio_device *virtio_next_device(struct virtio_device *dev)
+{
+	return dev == NULL ? devices : dev->next;
+}
+
+void virtio_bus_init(void)
+{
+	for (struct virtio_driver *const *drv = __virtio_drivers_start; drv < __virtio_drivers_end; drv++)
+		if (register_virtio_driver(*drv) != 0)
+			panic("cannot register %s", (*drv)->driver.name);
+}
+
+/* ---- Configuration space ------------------------------------------------------------------------------------- */
+
+u8 virtio_cread8(struct virtio_device *vdev, unsigned int offset)
+{
+	u8 value;
+
+	vdev->config->get(vdev, offset, &value, sizeof(value));
+	return value;
+}
+
+u16 virtio_cread16(struct virtio_device *vdev, unsigned int offset)
+{
+	u16 value;
+
+	vdev->config->get(vdev, offset, &value, sizeof(value));
+	return value;
+}
+
+u32 virtio_cread32(struct virtio_device *vdev, unsigned int offset)
+{
+	u32 value;
+
+	vdev->config->get(vdev, offset, &value, sizeof(value));
+	return value;
+}
+
+u64 virtio_cread64(struct virtio_device *vdev, unsigned int offset)
+{
+	u32 generation, before;
+	u64 value;
+
+	/* §2.5.1: more than 32 bits may change between two accesses. */
+	before = vdev->config->generation(vdev);
+	for (;;) {
+		vdev->config->get(vdev, offset, &value, sizeof(value));
+		generation = vdev->config->generation(vdev);
+		if (generation == before)
+			return value;
+		before = generation;
+	}
+}
+
+void virtio_cwrite8(struct virtio_device *vdev, unsigned int offset, u8 value)
+{
+	vdev->config->set(vdev, offset, &value, sizeof(value));
+}
+
+void virtio_cwrite16(struct virtio_device *vdev, unsigned int offset, u16 value)
+{
+	vdev->config->set(vdev, offset, &value, sizeof(value));
+}
+
+void virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, u32 value)
+{
+	vdev->config->set(vdev, offset, &value, sizeof(value));
+}
+
+struct virtqueue *virtio_find_single_vq(struct virtio_device *vdev, vq_callback_t *callback, const char *name)
+{
+	const struct virtqueue_info info = { .name = name, .callback = callback };
+	struct virtqueue *vq;
+
+	return virtio_find_vqs(vdev, 1, &vq, &info) == 0 ? vq : NULL;
+}

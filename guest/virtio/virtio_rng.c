@@ -1,0 +1,108 @@
+#include "virtio_rng.h"
+#include "../lib/alloc.h"
+#include "../lib/timer.h"
+
+#define TIMEOUT_US 5000000
+
+struct virtrng_info {
+	struct virtio_device *vdev;
+	struct virtqueue *vq;
+	volatile bool have_data;
+	unsigned int data_avail;
+	unsigned int interrupts;
+};
+
+static struct virtrng_info *rng;
+
+static void random_recv_done(struct virtqueue *vq)
+{
+	struct virtrng_info *vi = vq->vdev->priv;
+
+	vi->interrupts++;
+	if (virtqueue_get_buf(vq, &vi->data_avail) != NULL)
+		vi->have_data = true;
+}
+
+int virtrng_read(void *buf, unsigned int length)
+{
+	struct virtrng_info *vi = rng;
+	struct scatterlist sg;
+	int err;
+
+	if (vi == NULL)
+		return -ENODEV;
+	vi->have_data = false;
+	sg_init_one(&sg, buf, length);
+	err = virtqueue_add_inbuf(vi->vq, &sg, 1, buf, GFP_KERNEL);
+	if (err != 0)
+		return err;
+	virtqueue_kick(vi->vq);
+	if (!wait_flag(&vi->have_data, TIMEOUT_US)) {
+		virtio_reset_device(vi->vdev);
+		return -ETIMEDOUT;
+	}
+	/* §5.4.6.1: the length says how much of the buffer is random. More than it holds, or nothing, cannot be. */
+	if (vi->data_avail == 0 || vi->data_avail > length)
+		return -EIO;
+	return (int)vi->data_avail;
+}
+
+struct virtio_device *virtrng_vdev(void)
+{
+	return rng == NULL ? NULL : rng->vdev;
+}
+
+unsigned int virtrng_interrupts(void)
+{
+	return rng == NULL ? 0 : rng->interrupts;
+}
+
+static int virtrng_probe(struct virtio_device *vdev)
+{
+	struct virtrng_info *vi;
+
+	if (rng != NULL)
+		return -EBUSY;
+	vi = kzalloc(sizeof(*vi));
+	if (vi == NULL)
+		return -ENOMEM;
+	vi->vdev = vdev;
+	vdev->priv = vi;
+	vi->vq = virtio_find_single_vq(vdev, random_recv_done, "input");
+	if (vi->vq == NULL) {
+		kfree(vi);
+		return -ENOENT;
+	}
+	virtio_device_ready(vdev);
+	rng = vi;
+	return 0;
+}
+
+static void virtrng_remove(struct virtio_device *vdev)
+{
+	struct virtrng_info *vi = vdev->priv;
+
+	rng = NULL;
+	virtio_reset_device(vdev);
+	vdev->config->del_vqs(vdev);
+	kfree(vi);
+}
+
+static const struct virtio_device_id id_table[] = {
+	{ VIRTIO_ID_RNG, VIRTIO_DEV_ANY_ID },
+	{ 0 },
+};
+
+static struct virtio_driver virtio_rng = {
+	.driver.name = "virtio_rng",
+	.id_table = id_table,
+	.probe = virtrng_probe,
+	.remove = virtrng_remove,
+};
+
+module_virtio_driver(virtio_rng);
+
+struct virtio_driver *virtrng_driver(void)
+{
+	return &virtio_rng;
+}
