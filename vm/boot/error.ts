@@ -1,0 +1,4 @@
+/** An image that cannot be booted. The message is one line for the user: file, what is wrong, expected and found. */
+export class ImageError extends Error {
+  override readonly name = "ImageError";
+}
