@@ -6,6 +6,9 @@
  * With a file name the bytes are written there (and the file removed afterwards); without, they are dropped.
  */
 import { CommitWriter } from "../../vm/trace/commit.ts";
+import { JsonWriter } from "../../vm/trace/jsonl.ts";
+import { TextWriter } from "../../vm/trace/text.ts";
+import { parseIsa } from "../../vm/isa/table.ts";
 import type { ByteSink, RecordWriter } from "../../vm/trace/sink.ts";
 import { RECORD } from "../../vm/events.ts";
 import { commitLogRecords } from "../support/commit_log.ts";
@@ -70,5 +73,9 @@ function batch(): DataView<ArrayBuffer> {
 if (import.meta.main) {
   const view = batch();
   console.log(`trace writers, ${Deno.args[0] === undefined ? "bytes dropped" : `to ${Deno.args[0]}`}`);
+  const isa = parseIsa("rv64imac");
+  const symbolize = (addr: bigint) => ({ name: "_start", offset: addr - 0x80000000n });
   console.log(measure("commit", (sink) => new CommitWriter(sink, { xlen: 64 }), view));
+  console.log(measure("text", (sink) => new TextWriter(sink, { isa, symbolize }), view));
+  console.log(measure("jsonl", (sink) => new JsonWriter(sink, { isa, symbolize }), view));
 }

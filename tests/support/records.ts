@@ -79,12 +79,6 @@ export class RecordBuilder {
     return this;
   }
 
-  /** Adds a fence record, as follows the fence instruction's own. */
-  fence(spec: RecordCommon): this {
-    this.#begin(RecordKind.Fence, spec, this.#step - 1);
-    return this;
-  }
-
   #begin(kind: RecordKind, spec: RecordCommon, step = spec.step ?? this.#step): number {
     const at = this.#count++ * RECORD.bytes;
     if (at + RECORD.bytes > this.#view.byteLength) {

@@ -1,10 +1,10 @@
 /** Which instructions a trace shows: by pc, privilege, hart, position in the run and instruction class. */
-import { Privilege, RecordKind } from "../events.ts";
+import { Privilege } from "../events.ts";
 import { Decoder } from "../isa/decode.ts";
 import { instructionClasses } from "../isa/row.ts";
 import type { InstructionClass } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
-import { SHIFT, WORD, wordNumber } from "./record.ts";
+import { isInterrupt, SHIFT, WORD, wordNumber } from "./record.ts";
 import type { SymbolRange } from "./symbolizer.ts";
 
 /** Decides which records a trace shows. */
@@ -91,8 +91,7 @@ class CompiledFilter implements RecordFilter {
     if (this.#classes === -1) return true;
     const insn = words[at + WORD.insn]!;
     // An interrupt belongs to no instruction: it has no class, even if the one it came before is known.
-    const interrupt = (head & 0xff) === RecordKind.Trapped && words[at + WORD.tail]! < 0;
-    const number = interrupt ? NO_CLASS : this.#cache.classOf((insn & 3) === 3 ? insn : insn & 0xffff);
+    const number = isInterrupt(words, at) ? NO_CLASS : this.#cache.classOf((insn & 3) === 3 ? insn : insn & 0xffff);
     return ((this.#classes >>> number) & 1) === 1;
   }
 }

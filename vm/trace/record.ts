@@ -2,7 +2,7 @@
  * High-rate records read as 32-bit words: what every reader in this room shares. The words come in the host's byte
  * order, which is little endian wherever Deno or a browser runs.
  */
-import { RECORD } from "../events.ts";
+import { RECORD, RecordKind } from "../events.ts";
 import type { Privilege } from "../events.ts";
 
 /** Words per record. */
@@ -33,6 +33,12 @@ export const SHIFT: Readonly<Record<"flags" | "privilege" | "rd" | "hart" | "csr
 
 /** Bit of a trapped record's `csr` field that marks an interrupt; the rest is the cause code. */
 export const TRAP_INTERRUPT = 0x8000;
+
+/** Whether the record at word `at` is an interrupt taken. */
+export function isInterrupt(words: Int32Array, at: number): boolean {
+  const trapped = (words[at + WORD.head]! & 0xff) === RecordKind.Trapped;
+  return trapped && ((words[at + WORD.tail]! >>> SHIFT.csr) & TRAP_INTERRUPT) !== 0;
+}
 
 /** Letters of the privilege modes by number (priv §1.2). */
 export const PRIVILEGE_LETTERS = "USHM";
