@@ -12,7 +12,7 @@ import {
 import { EVENT_IDX, INDIRECT_DESC, RAM, TestDriver, VERSION_1 } from "../../support/virtio_driver.ts";
 import { HoldingDevice } from "../../support/virtio_device.ts";
 
-const { ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, DEVICE_NEEDS_RESET, FAILED } = virtioStatus;
+const { ACKNOWLEDGE, DRIVER, FEATURES_OK, DEVICE_NEEDS_RESET, FAILED } = virtioStatus;
 const VERSIONS = [1, 2] as const;
 
 function driver(options: { version?: 1 | 2; strict?: boolean } = {}): { d: TestDriver; device: HoldingDevice } {

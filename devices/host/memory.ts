@@ -1,0 +1,63 @@
+import type { BlockBackend } from "../block_backend.ts";
+
+/** Bytes allocated at once. */
+const CHUNK = 65536;
+
+/** A disk in host memory that occupies only what was written to it. */
+export class MemoryDisk implements BlockBackend {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  readonly #chunks = new Map<number, Uint8Array>();
+
+  /**
+   * A disk of `content`, or of that many zero bytes.
+   *
+   * @throws if the size is not a multiple of 512
+   */
+  constructor(content: number | Uint8Array, options: { readonly readOnly?: boolean } = {}) {
+    this.sizeBytes = typeof content === "number" ? content : content.length;
+    this.readOnly = options.readOnly ?? false;
+    if (!Number.isSafeInteger(this.sizeBytes) || this.sizeBytes < 0 || this.sizeBytes % 512 !== 0) {
+      throw new RangeError(`memory disk: size ${this.sizeBytes} is not a multiple of 512 bytes`);
+    }
+    if (typeof content !== "number") this.#store(0, content);
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    this.#check(offset, target.length);
+    for (let done = 0; done < target.length;) {
+      const start = (offset + done) % CHUNK;
+      const length = Math.min(CHUNK - start, target.length - done);
+      const chunk = this.#chunks.get(Math.floor((offset + done) / CHUNK));
+      if (chunk === undefined) target.fill(0, done, done + length);
+      else target.set(chunk.subarray(start, start + length), done);
+      done += length;
+    }
+  }
+
+  write(offset: number, source: Uint8Array): void {
+    if (this.readOnly) throw new Error("memory disk: write to a read-only disk");
+    this.#store(offset, source);
+  }
+
+  flush(): void {}
+
+  #store(offset: number, source: Uint8Array): void {
+    this.#check(offset, source.length);
+    for (let done = 0; done < source.length;) {
+      const index = Math.floor((offset + done) / CHUNK);
+      const start = (offset + done) % CHUNK;
+      const length = Math.min(CHUNK - start, source.length - done);
+      let chunk = this.#chunks.get(index);
+      if (chunk === undefined) this.#chunks.set(index, chunk = new Uint8Array(CHUNK));
+      chunk.set(source.subarray(done, done + length), start);
+      done += length;
+    }
+  }
+
+  #check(offset: number, length: number): void {
+    if (offset < 0 || offset + length > this.sizeBytes) {
+      throw new RangeError(`memory disk: ${length} bytes at ${offset} of ${this.sizeBytes}`);
+    }
+  }
+}
