@@ -1,0 +1,146 @@
+import { hex } from "../bits.ts";
+import { RAM_BASE } from "../board.ts";
+import type { GuestMemory } from "../bus/memory.ts";
+import { type ElfFile, type ElfSegment, isElf, readElf } from "./elf.ts";
+import { ImageError } from "./error.ts";
+import { SymbolTable } from "./symbols.ts";
+
+/** A part of an image and where it goes, by guest-physical address. */
+export interface ImagePart {
+  readonly addr: number;
+  /** Bytes in memory; those after `data` are zero. */
+  readonly size: number;
+  readonly data: Uint8Array;
+}
+
+/** A boot image, read but not yet loaded. */
+export interface Image {
+  readonly name: string;
+  readonly format: "elf" | "flat";
+  /** Width the image is for; undefined for a flat binary, which does not say. */
+  readonly xlen: 32 | 64 | undefined;
+  /** Guest-physical address of the first instruction. */
+  readonly entry: number;
+  readonly parts: readonly ImagePart[];
+  readonly symbols: SymbolTable;
+  /** The whole file, for who needs its sections (debug information). */
+  readonly elf: ElfFile | undefined;
+}
+
+/** A stretch of memory that something was loaded to; `end` is the byte after it. */
+export interface LoadedRange {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** How to read an image. */
+export interface ImageOptions {
+  /** File name, for messages. */
+  readonly name: string;
+  /** Width that was asked for; an ELF of the other one is refused. */
+  readonly xlen?: 32 | 64;
+  /** Where a flat binary goes and is entered. */
+  readonly base?: number;
+}
+
+/**
+ * Reads an image: an ELF file, or else a flat binary. Throws `ImageError` for what cannot be one.
+ *
+ * ```ts
+ * const image = readImage(Deno.readFileSync("demo.bin"), { name: "demo.bin" });
+ * image.entry; // 0x80000000
+ * ```
+ */
+export function readImage(bytes: Uint8Array, options: ImageOptions): Image {
+  const { name } = options;
+  if (bytes.length === 0) throw new ImageError(`${name}: image is empty: expected an ELF file or a flat binary`);
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8) {
+    throw new ImageError(`${name}: image is compressed with gzip: expected an ELF file or a flat binary`);
+  }
+  return isElf(bytes) ? elfImage(bytes, options) : flatImage(bytes, options);
+}
+
+function flatImage(bytes: Uint8Array, options: ImageOptions): Image {
+  const addr = options.base ?? RAM_BASE;
+  return {
+    name: options.name,
+    format: "flat",
+    xlen: undefined,
+    entry: addr,
+    parts: [{ addr, size: bytes.length, data: bytes }],
+    symbols: new SymbolTable([]),
+    elf: undefined,
+  };
+}
+
+function elfImage(bytes: Uint8Array, { name, xlen }: ImageOptions): Image {
+  const elf = readElf(bytes, name);
+  if (xlen !== undefined && elf.xlen !== xlen) {
+    throw new ImageError(`${name}: ELF is for RV${elf.xlen}: expected RV${xlen}, which the ISA asks for`);
+  }
+  if (elf.segments.length === 0) throw new ImageError(`${name}: ELF has nothing to load: expected a PT_LOAD segment`);
+  checkOverlap(elf.segments, name);
+  return {
+    name,
+    format: "elf",
+    xlen: elf.xlen,
+    entry: Number(physicalEntry(elf)),
+    // An address beyond 2^53 loses bits here, but is outside RAM all the same.
+    parts: elf.segments.map((s) => ({ addr: Number(s.paddr), size: Number(s.memSize), data: s.data })),
+    symbols: new SymbolTable(elf.symbols),
+    elf,
+  };
+}
+
+/** The header's entry is virtual: a kernel linked high and loaded low is entered where its segment is loaded. */
+function physicalEntry(elf: ElfFile): bigint {
+  const within = elf.segments.find((s) => elf.entry >= s.vaddr && elf.entry < s.vaddr + s.memSize);
+  return within === undefined ? elf.entry : elf.entry - within.vaddr + within.paddr;
+}
+
+function checkOverlap(segments: readonly ElfSegment[], name: string): void {
+  const sorted = segments.toSorted((a, b) => a.paddr < b.paddr ? -1 : 1);
+  for (let i = 1; i < sorted.length; i++) {
+    const [a, b] = [sorted[i - 1]!, sorted[i]!];
+    if (a.paddr + a.memSize <= b.paddr) continue;
+    throw new ImageError(
+      `${name}: segments ${a.index} and ${b.index} overlap: ${hex(a.paddr)} to ${hex(a.paddr + a.memSize)} and ${
+        hex(b.paddr)
+      } to ${hex(b.paddr + b.memSize)}`,
+    );
+  }
+}
+
+/**
+ * Puts an image into RAM, also its zeros; call it again after a reset. Throws `ImageError` if a part or the entry is
+ * outside RAM; then nothing has been written. Returns what is occupied now.
+ *
+ * ```ts
+ * const ranges = loadImage(memory, image);
+ * ```
+ */
+export function loadImage(memory: GuestMemory, image: Image): LoadedRange[] {
+  const ram = memory.regions.filter((r) => r.writable);
+  const where = ram.map((r) => `${hex(r.base)} to ${hex(r.base + r.size)}`).join(", ");
+  for (const { addr, size } of image.parts) {
+    if (memory.contains(addr, size, true)) continue;
+    const what = image.format === "elf" ? "segment" : "image";
+    throw new ImageError(
+      `${image.name}: ${what} of ${hex(size)} bytes at ${
+        hex(addr)
+      } does not fit into RAM (${where}): expected an image ` +
+        `linked for it, or more memory`,
+    );
+  }
+  if (!memory.contains(image.entry, 2, true)) {
+    throw new ImageError(`${image.name}: entry point ${hex(image.entry)} is outside RAM (${where})`);
+  }
+  return image.parts.map(({ addr, size, data }) => {
+    const target = memory.bytes(addr, size, true)!;
+    target.set(data);
+    target.fill(0, data.length);
+    memory.wrote(addr, size);
+    return { name: image.name, start: addr, end: addr + size };
+  });
+}
