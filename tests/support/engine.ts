@@ -1,0 +1,141 @@
+/**
+ * A bare hart on any engine: RAM, a little ROM, one small device, no firmware. For tests of what instructions do and of
+ * engines against each other.
+ */
+import { Bus } from "../../vm/bus/bus.ts";
+import { Clock } from "../../vm/bus/clock.ts";
+import type { AccessSize, Device } from "../../vm/bus/device.ts";
+import { GuestMemory } from "../../vm/bus/memory.ts";
+import type { RegisterDef } from "../../vm/bus/register.ts";
+import { EventStream } from "../../vm/events.ts";
+import type { Engine } from "../../vm/hart/engine.ts";
+import { Hart } from "../../vm/hart/hart.ts";
+import { layoutOf } from "../../vm/hart/layout.ts";
+import { RecordRing } from "../../vm/hart/record_ring.ts";
+import { ReferenceEngine } from "../../vm/hart/reference_engine.ts";
+import { Decoder } from "../../vm/isa/decode.ts";
+import type { Isa } from "../../vm/isa/table.ts";
+import { DecodedPages } from "../../vm/translate/decoded_pages.ts";
+import { Interpreter } from "../../vm/translate/interpreter.ts";
+import { Handlers } from "../../vm/translate/interpreter_code.ts";
+
+/** Every engine there is: what the tests of engines run on. The reference comes first. */
+export const engineNames = ["reference", "interpreter"] as const;
+export type EngineName = typeof engineNames[number];
+
+/** Where things are. */
+export const BARE = {
+  ram: 0x8000_0000,
+  ramSize: 0x1_0000,
+  rom: 0x1000,
+  romSize: 0x1000,
+  device: 0x1000_0000,
+  deviceSize: 0x100,
+} as const;
+
+/** A device of plain words that remembers what was asked of it; its last word refuses every access. */
+class WordDevice implements Device {
+  readonly name = "words";
+  readonly registers: readonly RegisterDef[] = [];
+  readonly log: string[] = [];
+  readonly #bytes = new DataView(new ArrayBuffer(BARE.deviceSize));
+
+  read(offset: number, size: AccessSize): number {
+    this.log.push(`read ${size} at ${offset}`);
+    if (offset >= BARE.deviceSize - 4) return -1;
+    return size === 4
+      ? this.#bytes.getUint32(offset, true)
+      : size === 2
+      ? this.#bytes.getUint16(offset, true)
+      : this.#bytes.getUint8(offset);
+  }
+  write(offset: number, size: AccessSize, value: number): number {
+    this.log.push(`write ${size} at ${offset}: ${value}`);
+    if (offset >= BARE.deviceSize - 4) return -1;
+    if (size === 4) this.#bytes.setUint32(offset, value, true);
+    else if (size === 2) this.#bytes.setUint16(offset, value, true);
+    else this.#bytes.setUint8(offset, value);
+    return 0;
+  }
+  reset(): void {
+    this.log.length = 0;
+    for (let i = 0; i < BARE.deviceSize; i++) this.#bytes.setUint8(i, 0);
+  }
+}
+
+/** One hart with its memory, on one engine. */
+export class BareMachine {
+  readonly name: EngineName;
+  readonly hart: Hart;
+  readonly engine: Engine;
+  readonly memory: GuestMemory;
+  readonly clock: Clock = new Clock();
+  readonly events: EventStream = new EventStream();
+  readonly records: RecordRing;
+  readonly device: WordDevice = new WordDevice();
+  readonly #bus: Bus;
+
+  constructor(name: EngineName, isa: Isa) {
+    const layout = layoutOf(1, BARE.romSize, BARE.ramSize);
+    const wasm = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages });
+    const buffer = wasm.buffer as ArrayBuffer;
+    this.name = name;
+    this.memory = new GuestMemory(buffer, [
+      { name: "ram", base: BARE.ram, size: BARE.ramSize, host: layout.ram, writable: true },
+      { name: "rom", base: BARE.rom, size: BARE.romSize, host: layout.rom, writable: false },
+    ]);
+    this.#bus = new Bus(this.events);
+    this.#bus.attach({ name: "words", base: BARE.device, size: BARE.deviceSize }, this.device);
+    this.records = new RecordRing(buffer, layout.records, this.events);
+    this.hart = new Hart({
+      index: 0,
+      isa,
+      memory: this.memory,
+      bus: this.#bus,
+      events: this.events,
+      clock: this.clock,
+      base: layout.hart(0),
+      records: this.records,
+      resetPc: BigInt(BARE.ram),
+      time: () => BigInt(this.clock.ticks),
+    });
+    if (name === "reference") {
+      this.engine = new ReferenceEngine(this.hart);
+    } else {
+      const handlers = new Handlers(this.hart.decoder, isa.ialign);
+      const pages = new DecodedPages(buffer, layout.pages, new Decoder(isa), (d) => handlers.of(d));
+      this.engine = new Interpreter(this.hart, pages, handlers, wasm);
+    }
+  }
+
+  /** Power-on, with memory cleared and `bytes` at the start of RAM, where execution begins. */
+  load(bytes: Uint8Array): void {
+    this.clock.reset();
+    this.#bus.reset();
+    this.engine.reset();
+    this.hart.reset();
+    this.ram.fill(0);
+    this.memory.wrote(BARE.ram, BARE.ramSize);
+    if (!this.memory.load(BARE.ram, bytes)) throw new RangeError(`${bytes.length} bytes do not fit the bare machine`);
+  }
+
+  /** All of RAM; say `memory.wrote` after writing to it. */
+  get ram(): Uint8Array<ArrayBuffer> {
+    return this.memory.bytes(BARE.ram, BARE.ramSize)!;
+  }
+
+  /** Starts or stops making records of retired instructions. */
+  record(on: boolean): void {
+    this.records.active = on;
+    this.engine.specialise(on);
+  }
+
+  /** Runs `steps` instructions, fewer if the hart waits or its guest dies. */
+  run(steps: number): void {
+    this.clock.sliceEnd = this.clock.now + steps;
+    this.engine.run();
+    this.clock.steps += this.clock.inSlice;
+    this.clock.inSlice = 0;
+    this.clock.sliceEnd = Infinity;
+  }
+}
