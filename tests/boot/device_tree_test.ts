@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { virtBoard } from "../../vm/board.ts";
 import { deviceTree, type DeviceTreeOptions, parseIsa } from "../../vm/boot/device_tree.ts";
 import { decodeFdt, encodeFdt, type FdtNode, formatFdt, nodeAt, property } from "../../vm/boot/fdt.ts";
-import { runTool, testWithTool, toolVersion } from "../support/tools.ts";
+import { runTool, toolVersion, withTool } from "../support/tools.ts";
 
 const QEMU = { 32: "qemu-system-riscv32", 64: "qemu-system-riscv64" } as const;
 const qemu = {
@@ -95,20 +95,22 @@ async function qemuLines(xlen: 32 | 64, harts: number, megabytes: number): Promi
   }
 }
 
-testWithTool("device tree: the record is what QEMU says", qemu[64], async () => {
+Deno.test(withTool("device tree: the record is what QEMU says", qemu[64], async () => {
   assertEquals((await Deno.readTextFile(RECORDED)).trimEnd().split("\n"), await qemuLines(64, 2, 256));
-});
+}));
 
 for (
   const [xlen, harts, megabytes] of [[64, 1, 128], [64, 8, 1024], [64, 3, 3000], [32, 1, 128], [32, 4, 64]] as const
 ) {
-  testWithTool(`device tree: equals QEMU's, rv${xlen}, ${harts} harts, ${megabytes} MiB`, qemu[xlen], async () => {
-    const ours = deviceTree({ harts, memory: megabytes * 0x10_0000, isa: `rv${xlen}imac` });
-    expectQemu(ours, await qemuLines(xlen, harts, megabytes));
-  });
+  Deno.test(
+    withTool(`device tree: equals QEMU's, rv${xlen}, ${harts} harts, ${megabytes} MiB`, qemu[xlen], async () => {
+      const ours = deviceTree({ harts, memory: megabytes * 0x10_0000, isa: `rv${xlen}imac` });
+      expectQemu(ours, await qemuLines(xlen, harts, megabytes));
+    }),
+  );
 }
 
-testWithTool("device tree: dtc decompiles it, with no warning that QEMU's tree does not get", dtc, async () => {
+Deno.test(withTool("device tree: dtc decompiles it, with no warning that QEMU's tree does not get", dtc, async () => {
   const blob = encodeFdt(deviceTree({ ...options, bootargs: "console=ttyS0", mmu: "riscv,sv39" }));
   const result = await runTool("dtc", ["-I", "dtb", "-O", "dts"], blob);
   assertEquals(result?.ok, true, result?.stderr);
@@ -117,9 +119,9 @@ testWithTool("device tree: dtc decompiles it, with no warning that QEMU's tree d
   const qemus = /Warning \(interrupt_provider\): \/cpus\/cpu@\d\/interrupt-controller: Missing #address-cells/;
   assertEquals(warnings.filter((w) => !qemus.test(w)), []);
   assertStringIncludes(result!.stdout, 'bootargs = "console=ttyS0";');
-});
+}));
 
-testWithTool("device tree: what dtc compiles, we decode to the same tree", dtc, async () => {
+Deno.test(withTool("device tree: what dtc compiles, we decode to the same tree", dtc, async () => {
   const tree = deviceTree(options);
   const source = `/dts-v1/;\n${formatFdt(tree)}`;
   const file = await Deno.makeTempFile({ suffix: ".dtb" });
@@ -130,7 +132,7 @@ testWithTool("device tree: what dtc compiles, we decode to the same tree", dtc, 
   } finally {
     await Deno.remove(file);
   }
-});
+}));
 
 /** The text of one property. */
 function text(root: FdtNode, path: string, name: string): string | undefined {

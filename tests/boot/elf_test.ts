@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { isElf, readElf } from "../../vm/boot/elf.ts";
 import { ImageError } from "../../vm/boot/error.ts";
 import { buildElf, type ElfSpec } from "../support/elf_builder.ts";
-import { runTool, testWithTool, toolVersion } from "../support/tools.ts";
+import { runTool, toolVersion, withTool } from "../support/tools.ts";
 
 const code = Uint8Array.of(0x13, 0, 0, 0, 0x6f, 0, 0, 0);
 const spec: ElfSpec = {
@@ -136,7 +136,7 @@ const READELF = "riscv64-unknown-elf-readelf";
 const readelf = { command: READELF, version: await toolVersion(READELF) };
 const images = new URL("../../images/", import.meta.url);
 
-testWithTool("elf: sees in our images what readelf sees", readelf, async () => {
+Deno.test(withTool("elf: sees in our images what readelf sees", readelf, async () => {
   let seen = 0;
   for await (const { name } of Deno.readDir(images)) {
     if (!name.endsWith(".elf")) continue;
@@ -171,4 +171,4 @@ testWithTool("elf: sees in our images what readelf sees", readelf, async () => {
     );
   }
   assert(seen >= 2);
-});
+}));

@@ -3,7 +3,7 @@ import { deviceTree } from "../../vm/boot/device_tree.ts";
 import { ImageError } from "../../vm/boot/error.ts";
 import { encodeFdt } from "../../vm/boot/fdt.ts";
 import { placeFdt, resetVector } from "../../vm/boot/reset_vector.ts";
-import { runTool, testWithTool, toolVersion } from "../support/tools.ts";
+import { runTool, toolVersion, withTool } from "../support/tools.ts";
 
 const MIB = 0x10_0000;
 const RAM = 0x8000_0000;
@@ -42,7 +42,7 @@ for (const xlen of [64, 32] as const) {
 }
 
 const OBJDUMP = "riscv64-unknown-elf-objdump";
-testWithTool(
+Deno.test(withTool(
   "reset vector: objdump reads the code as meant",
   { command: OBJDUMP, version: await toolVersion(OBJDUMP) },
   async () => {
@@ -70,7 +70,7 @@ testWithTool(
     assertEquals(await text(64), expected("ld"));
     assertEquals(await text(32), expected("lw"));
   },
-);
+));
 
 /** The ROM of a QEMU that was just started, through its monitor. */
 async function qemuRom(xlen: 32 | 64, megabytes: number, count: number): Promise<number[]> {
@@ -84,13 +84,15 @@ for (const xlen of [64, 32] as const) {
   const command = `qemu-system-riscv${xlen}`;
   const tool = { command, version: await toolVersion(command), accepts: /version 7\.2\./ };
   for (const megabytes of xlen === 64 ? [128, 129, 256, 1023, 1024, 1025, 2048] : [128, 1024]) {
-    testWithTool(`reset vector and device tree's place: as in QEMU, RV${xlen}, ${megabytes} MiB`, tool, async () => {
-      const size = megabytes * MIB;
-      const fdtSize = encodeFdt(deviceTree({ harts: 1, memory: size, isa: `rv${xlen}imac` })).length;
-      const fdt = placeFdt({ ram: { base: RAM, size }, fdtSize, ranges: [] });
-      const ours = words(resetVector({ xlen, entry: ENTRY, fdt }));
-      assertEquals(ours, await qemuRom(xlen, megabytes, ours.length));
-    });
+    Deno.test(
+      withTool(`reset vector and device tree's place: as in QEMU, RV${xlen}, ${megabytes} MiB`, tool, async () => {
+        const size = megabytes * MIB;
+        const fdtSize = encodeFdt(deviceTree({ harts: 1, memory: size, isa: `rv${xlen}imac` })).length;
+        const fdt = placeFdt({ ram: { base: RAM, size }, fdtSize, ranges: [] });
+        const ours = words(resetVector({ xlen, entry: ENTRY, fdt }));
+        assertEquals(ours, await qemuRom(xlen, megabytes, ours.length));
+      }),
+    );
   }
 }
 

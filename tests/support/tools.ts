@@ -40,14 +40,14 @@ export async function toolVersion(command: string): Promise<string | undefined> 
 }
 
 /**
- * Registers a test that needs a program. Its name tells the program's version, or that the test is skipped and why.
- * `accepts` refuses versions the test is not written for.
+ * A test that needs a program. Its name tells the program's version, or that the test is skipped and why. `accepts`
+ * refuses versions the test is not written for.
  */
-export function testWithTool(
+export function withTool(
   name: string,
   tool: { readonly command: string; readonly version: string | undefined; readonly accepts?: RegExp },
-  run: () => void | Promise<void>,
-): void {
+  fn: () => void | Promise<void>,
+): Deno.TestDefinition {
   const { command, version, accepts } = tool;
   const reason = version === undefined
     ? `${command} is not installed`
@@ -55,5 +55,5 @@ export function testWithTool(
     ? `written for another version than ${version}`
     : undefined;
   const suffix = reason === undefined ? ` (${version})` : ` (skipped: ${reason})`;
-  Deno.test({ name: name + suffix, ignore: reason !== undefined, fn: run });
+  return { name: name + suffix, ignore: reason !== undefined, fn };
 }
