@@ -39,7 +39,7 @@ export function valueText(access: MmioEvent, found: FoundRegister | undefined): 
   if (found?.def.size === 1 && access.size === 1) {
     return value >= 0x20 && value < 0x7f ? `${number} '${String.fromCharCode(value)}'` : number;
   }
-  return value >= 10 && value < 0x10_0000 ? `${number} (${value})` : number;
+  return value >= 10 && value < 0x1_0000 ? `${number} (${value})` : number;
 }
 
 function startOf({ def, index }: FoundRegister): number {
@@ -54,6 +54,8 @@ export function bitNames(bits: readonly RegisterBits[], value: number): string[]
     rest &= ~mask;
     const shift = 31 - Math.clz32(mask & -mask);
     const field = (value & mask) >>> shift;
+    // The number alone says as much as its only field.
+    if (bits.length === 1 && values === undefined && mask >>> shift !== 1 && rest === 0) return [];
     if (values !== undefined) words.push(`${name}=${values[field] ?? field}`);
     else if (field !== 0) words.push(mask >>> shift === 1 ? name : `${name}=${field}`);
   }

@@ -1,3 +1,5 @@
+import { harmless } from "./colour.ts";
+
 /** What traces ask of an image's symbols; whoever has them (an ELF file, `--symbols`) answers. */
 
 /** The symbol an address belongs to, and how far into it the address is; undefined if it is in none. */
@@ -10,8 +12,7 @@ export type SymbolRange = (name: string) => { readonly start: bigint; readonly e
 export function symbolText(symbolize: Symbolizer | undefined, addr: bigint): string | undefined {
   const found = symbolize?.(addr);
   if (found === undefined) return undefined;
-  // A symbol table is the guest's word: it must not be able to paint the user's terminal.
-  // deno-lint-ignore no-control-regex
-  const name = found.name.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
+  // A symbol table is the guest's word.
+  const name = harmless(found.name);
   return found.offset === 0 || found.offset === 0n ? name : `${name}+0x${found.offset.toString(16)}`;
 }
