@@ -36,7 +36,7 @@ export function compileFlags(xlen: 32 | 64): string[] {
   ];
 }
 
-const linkFlags: readonly string[] = [
+const commonLinkFlags: readonly string[] = [
   "-nostdlib",
   "-T",
   "guest/lib/link.ld",
@@ -45,10 +45,16 @@ const linkFlags: readonly string[] = [
   "-Wl,--build-id=none",
 ];
 
+/** Flags of the link; bench kernels keep their symbols but no debug information, which would be most of their size. */
+export function linkFlags(program: GuestProgram): string[] {
+  return program.kind === "bench" ? [...commonLinkFlags, "-Wl,--strip-debug"] : [...commonLinkFlags];
+}
+
 /** One image as the manifest records it. */
 export interface ManifestImage {
   readonly name: string;
   readonly what: string;
+  readonly kind: "firmware" | "bench";
   readonly xlen: 32 | 64;
   readonly sources: readonly string[];
   readonly flags: readonly string[];
@@ -150,7 +156,7 @@ export async function buildGuest(programs: readonly GuestProgram[], dir: string)
       const inputs = programSources(program).map((source) => objects.get(`${source} ${xlen}`)!);
       // The width's plain name picks GCC's own libgcc; with the extensions spelled out it would not be found.
       const target = [`-march=${isa(xlen)}`, `-mabi=${abi(xlen)}`];
-      await run("gcc", [...target, ...linkFlags, "-o", `${dir}/${name}.elf`, ...inputs, "-lgcc"]);
+      await run("gcc", [...target, ...linkFlags(program), "-o", `${dir}/${name}.elf`, ...inputs, "-lgcc"]);
       await run("objcopy", ["-O", "binary", `${dir}/${name}.elf`, `${dir}/${name}.bin`]);
       const bin = await Deno.readFile(`${dir}/${name}.bin`);
       const elf = await Deno.readFile(`${dir}/${name}.elf`);
@@ -168,9 +174,10 @@ async function manifestImage(image: BuiltImage): Promise<ManifestImage> {
   return {
     name: image.name,
     what: program.what,
+    kind: program.kind,
     xlen,
     sources: programSources(program),
-    flags: [...compileFlags(xlen), ...linkFlags],
+    flags: [...compileFlags(xlen), ...linkFlags(program)],
     bin: { bytes: image.bin.length, sha256: await sha256(image.bin) },
     elf: { bytes: image.elf.length, sha256: await sha256(image.elf) },
     status: program.status,

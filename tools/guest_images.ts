@@ -6,10 +6,12 @@
 /** One program of `guest/firmware/` or `guest/bench/`. */
 export interface GuestProgram {
   readonly name: string;
+  /** Firmware is a test of the machine; a bench kernel only computes, some hundred million instructions. */
+  readonly kind: "firmware" | "bench";
   /** The file with `main`, relative to `guest/`. */
   readonly main: string;
-  /** Drivers of `guest/virtio/` it links, by file name without `.c`; the virtio core comes with the first one. */
-  readonly drivers: readonly string[];
+  /** Drivers of `guest/virtio/` it links, by file name without `.c`; undefined: not even the virtio core. */
+  readonly drivers?: readonly string[];
   /** Devices it wants beyond the board's own; without them it says so. */
   readonly devices: readonly string[];
   /** virtio-mmio version it insists on, where it does. */
@@ -24,7 +26,12 @@ export interface GuestProgram {
 const small = 4 << 20;
 
 function plain(name: string, what: string): GuestProgram {
-  return { name, main: `firmware/${name}.c`, drivers: [], devices: [], status: 0, memory: small, what };
+  return { name, kind: "firmware", main: `firmware/${name}.c`, devices: [], status: 0, memory: small, what };
+}
+
+function bench(kernel: string, what: string): GuestProgram {
+  const name = `bench_${kernel}`;
+  return { name, kind: "bench", main: `bench/${kernel}.c`, devices: [], status: 0, memory: small, what };
 }
 
 /** Every program, in the order of the manifest. */
@@ -39,6 +46,43 @@ export const guestPrograms: readonly GuestProgram[] = [
     drivers: ["virtio_console", "virtio_blk", "virtio_rng"],
     devices: ["console", "blk", "rng"],
   },
+  {
+    ...plain("console_echo", "emergency write, then virtio console input echoed by line"),
+    drivers: ["virtio_console"],
+    devices: ["console"],
+  },
+  {
+    ...plain(
+      "block",
+      "every block request, in flight, full queue, errors; with and without INDIRECT_DESC and EVENT_IDX",
+    ),
+    drivers: ["virtio_blk"],
+    devices: ["blk"],
+  },
+  {
+    ...plain("legacy", "version 1 devices only: queues by page number, no FEATURES_OK"),
+    drivers: ["virtio_console", "virtio_blk", "virtio_rng"],
+    devices: ["console", "blk", "rng"],
+    virtioVersion: 1,
+  },
+  {
+    ...plain("late_callback", "a callback after virtqueue_disable_cb, with avail.flags and with EVENT_IDX"),
+    drivers: [],
+    devices: ["rng"],
+  },
+  {
+    ...plain("dummy", "the life of a driver on the test device"),
+    drivers: ["virtio_dummy"],
+    devices: ["dummy"],
+  },
+  bench("list_matrix", "lists found, reversed, sorted; matrices multiplied"),
+  bench("crc_state", "CRC-32 by bit and by table, a state machine over text"),
+  bench("copy_sort", "memory copied, numbers sorted by quicksort"),
+  bench("sieve", "sieve of Eratosthenes"),
+  bench("recursion", "recursive calls"),
+  bench("muldiv_hash", "64-bit multiplication and division"),
+  bench("string_search", "words sought in text"),
+  bench("interpreter", "a stack machine dispatching by table"),
 ];
 
 /** Files of `guest/lib/` that every image links, in link order. */
@@ -72,8 +116,9 @@ export function imageName(program: GuestProgram, xlen: 32 | 64): string {
 
 /** Sources of a program in link order, relative to the repository. */
 export function programSources(program: GuestProgram): string[] {
-  const virtio = program.drivers.length === 0
+  const virtio = program.drivers === undefined
     ? []
     : [...virtioSources, ...program.drivers.map((driver) => `virtio/${driver}.c`)];
-  return [...libSources, ...virtio, program.main].map((source) => `guest/${source}`);
+  const driver = program.kind === "bench" ? ["bench/main.c"] : [];
+  return [...libSources, ...virtio, ...driver, program.main].map((source) => `guest/${source}`);
 }

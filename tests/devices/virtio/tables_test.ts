@@ -1,9 +1,9 @@
 /** The virtio tables are consistent: no overlap, no bit twice, no requirement on a bit that does not exist. */
 
 import { assert, assertEquals } from "@std/assert";
-import { findRegister } from "../../vm/bus/register.ts";
-import { virtioMmioOffset, virtioMmioRegisters } from "../../devices/virtio/registers.ts";
-import { deviceType, deviceTypes, findFeature, reservedFeatures } from "../../devices/virtio/features.ts";
+import { findRegister } from "../../../vm/bus/register.ts";
+import { virtioMmioOffset, virtioMmioRegisters } from "../../../devices/virtio/registers.ts";
+import { deviceType, deviceTypes, findFeature, reservedFeatures } from "../../../devices/virtio/features.ts";
 
 Deno.test("virtio-mmio registers are in order, aligned and disjoint in both interfaces (virtio 1.2 §4.2.2)", () => {
   for (const legacy of [false, true]) {
