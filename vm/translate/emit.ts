@@ -33,6 +33,8 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   protected readonly hart: number;
   /** Set when the row cannot be done in emitted code at all. */
   leaves = false;
+  /** Whether what was emitted since `begin` may have been jumped over: a store-conditional that failed. */
+  protected uncertain = false;
   readonly #tlb: number;
   readonly #entry: number;
   readonly #host: number;
@@ -57,7 +59,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
 
   /** Must be called before each instruction. */
   begin(): void {
-    this.leaves = false;
+    this.leaves = this.uncertain = false;
     this.#used = 0;
   }
 
@@ -224,6 +226,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
     f.get(this.#host).i32(-64).op(Op.I32And, Op.I32Eq).set(holds);
     f.i32(0).i32(NO_RESERVATION).memory(Op.I32Store, this.hart + HART.reservation);
     f.get(holds).if();
+    this.uncertain = true;
     this.noteAccess("store", size);
     f.get(this.#host).get(this.data);
     this.#storeHost(size);

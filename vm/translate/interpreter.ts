@@ -64,14 +64,14 @@ export class Interpreter implements Engine {
   run(): void {
     const hart = this.#hart;
     const clock = hart.clock;
-    while (hart.death === undefined) {
+    while (clock.now < clock.sliceEnd && hart.death === undefined) {
       if (hart.attention) {
         hart.takeInterrupt();
         if (hart.waiting) return;
       }
-      const rest = clock.sliceEnd - clock.now;
-      if (rest <= 0) return;
-      const exit = this.#burst(Math.min(Math.ceil(rest), QUANTUM));
+      const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), QUANTUM));
+      // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.
+      if (clock.now >= clock.sliceEnd) return;
       if (exit === Exit.Slow) this.#step();
       else if (exit === Exit.Undecoded) this.#decode();
       else if (exit === Exit.Page) this.#enterPage();

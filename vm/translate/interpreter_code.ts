@@ -212,8 +212,12 @@ class InterpreterEmitter extends Emitter {
   // --- records -----------------------------------------------------------------------------------------------------
 
   #flag(flag: number): void {
+    const f = this.f;
     this.#flags |= flag;
-    this.f.get(this.#record).i32(this.#flags).memory(Op.I32Store8, RECORD.flags);
+    f.get(this.#record);
+    if (this.uncertain) f.get(this.#record).memory(Op.I32Load8U, RECORD.flags).i32(flag).op(Op.I32Or);
+    else f.i32(this.#flags);
+    f.memory(Op.I32Store8, RECORD.flags);
   }
   protected override noteAccess(kind: "load" | "store", size: MemorySize): void {
     if (!this.#code.records) return;
