@@ -214,7 +214,7 @@ export const RECORD = {
 } as const;
 
 /** What a record says. */
-export const RecordKind = { Retired: 0, Csr: 1, Trapped: 2, Fence: 3 } as const;
+export const RecordKind = { Retired: 0, Csr: 1, Trapped: 2 } as const;
 export type RecordKind = typeof RecordKind[keyof typeof RecordKind];
 
 /** What an instruction record holds beside pc and instruction. */
@@ -229,6 +229,8 @@ export class EventStream {
   where: () => Where = () => ({ hart: 0, pc: 0n, privilege: Privilege.M, steps: 0, now: 0 });
   /** Called when the set of record listeners becomes empty or non-empty; set by the machine. */
   onSpecialise: (records: boolean) => void = () => {};
+  /** Hands over the records made so far; set by the machine. */
+  drainRecords: () => void = () => {};
   readonly #listeners = new Map<FactKind, Listener<FactKind>[]>();
   #records: RecordListener[] = [];
 
@@ -253,6 +255,8 @@ export class EventStream {
   emit(fact: MachineFact): void {
     const list = this.#listeners.get(fact.kind);
     if (list === undefined) return;
+    // What happened before the fact must be told before it.
+    if (this.#records.length > 0) this.drainRecords();
     const where = this.where();
     for (const listener of [...list]) listener(fact as never, where);
   }

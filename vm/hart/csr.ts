@@ -16,6 +16,8 @@ export interface CsrRow {
   read(hart: Hart): bigint;
   /** Absent: writes are ignored (the register is read-only zero or a constant, WARL). */
   write?(hart: Hart, value: bigint): void;
+  /** The register whose bits this one shows, where it is only a view. */
+  readonly partOf?: number;
   /** For read-modify-write, where the value to modify is not the value read (mip, priv §3.1.9). */
   modify?(hart: Hart): bigint;
   /** Whether the access is refused now although the number allows it (counters, TVM). */
@@ -174,6 +176,7 @@ export const csrRows: readonly CsrRow[] = [
   {
     number: 0x100,
     name: "sstatus",
+    partOf: 0x300,
     spec: "priv §10.1.1",
     read: (hart) => hart.statusFor(SSTATUS | MSTATUS.FS | MSTATUS.UXL),
     write: (hart, value) => writeStatus(hart, value, SSTATUS),
@@ -181,6 +184,7 @@ export const csrRows: readonly CsrRow[] = [
   {
     number: 0x104,
     name: "sie",
+    partOf: 0x304,
     spec: "priv §10.1.3",
     read: (hart) => hart.stored(0x304) & hart.stored(0x303),
     write: (hart, value) => {
@@ -199,6 +203,7 @@ export const csrRows: readonly CsrRow[] = [
   {
     number: 0x144,
     name: "sip",
+    partOf: 0x344,
     spec: "priv §10.1.3",
     read: (hart) => hart.pending() & hart.stored(0x303),
     modify: (hart) => hart.stored(0x344) & hart.stored(0x303),

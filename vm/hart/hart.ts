@@ -6,7 +6,7 @@ import type { Bus } from "../bus/bus.ts";
 import type { Clock } from "../bus/clock.ts";
 import type { IrqLine } from "../bus/irq.ts";
 import type { GuestMemory } from "../bus/memory.ts";
-import { Privilege } from "../events.ts";
+import { Privilege, RecordKind } from "../events.ts";
 import type { EventStream, TrapEvent } from "../events.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Xlen } from "../isa/row.ts";
@@ -55,6 +55,9 @@ const STORED: readonly number[] = [
   ...[0x300, 0x302, 0x303, 0x304, 0x305, 0x306, 0x30a, 0x320, 0x340, 0x341, 0x342, 0x343, 0x344],
   ...[0x105, 0x106, 0x10a, 0x140, 0x141, 0x142, 0x143],
 ];
+
+/** Marks an interrupt's cause in a record. */
+const INTERRUPT_MARK = 0x8000;
 
 /** One hart. */
 export class Hart {
@@ -268,7 +271,12 @@ export class Hart {
     if (this.pending() & this.stored(0x304)) this.wake();
     if (this.waiting) return;
     const interrupt = nextInterrupt(this);
-    if (interrupt !== undefined) takeTrap(this, true, interrupt, 0n);
+    if (interrupt === undefined) return;
+    const { pc, privilege } = this;
+    takeTrap(this, true, interrupt, 0n);
+    if (!this.records.active) return;
+    const at = this.records.begin(RecordKind.Trapped, pc, privilege, this.index, this.clock.steps + this.clock.inSlice);
+    this.records.trapped(at, this, interrupt | INTERRUPT_MARK, 0n);
   }
 
   /** Begins to wait for an interrupt (priv §3.3.3). */

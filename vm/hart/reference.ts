@@ -22,8 +22,6 @@ export class Reference implements Sem<bigint, boolean> {
   #pc = 0n;
   #next = 0n;
   #trapped = false;
-  /** Offset of the running instruction's record, or -1 when nobody reads records. */
-  #record = -1;
 
   constructor(hart: Hart) {
     this.#hart = hart;
@@ -38,14 +36,17 @@ export class Reference implements Sem<bigint, boolean> {
     this.#pc = hart.pc;
     const word = fetchInstruction(hart, this.#pc);
     this.#word = typeof word === "number" ? word : 0;
-    this.#record = hart.records.active
-      ? hart.records.begin(RecordKind.Retired, this.#pc, hart.privilege, hart.index, hart.clock.steps + hart.clock.inSlice)
-      : -1;
-    if (this.#record >= 0) hart.records.view.setUint32(this.#record + RECORD.insn, this.#word, true);
+    const records = hart.records;
+    if (records.active) {
+      const step = hart.clock.steps + hart.clock.inSlice;
+      records.openAt = records.begin(RecordKind.Retired, this.#pc, hart.privilege, hart.index, step);
+      records.view.setUint32(records.openAt + RECORD.insn, this.#word, true);
+    }
     if (typeof word === "number") this.#execute(word);
     else this.#fault(word);
     if (this.#trapped) hart.trapped++;
     else hart.pc = this.#next;
+    records.openAt = -1;
     hart.steps++;
   }
 
@@ -267,7 +268,7 @@ export class Reference implements Sem<bigint, boolean> {
       row.write?.(hart, operation === "clear" ? current & ~operand : current | operand);
     }
     this.rd(old);
-    if (write && this.#record >= 0) this.#noteCsr(number, row.read(hart));
+    if (write && this.#record >= 0) this.#noteCsr(row.partOf ?? number);
   }
 
   system(operation: SystemOperation): void {
@@ -282,7 +283,7 @@ export class Reference implements Sem<bigint, boolean> {
       case "sret":
         if (!returnFromTrap(hart, operation)) return this.#illegal();
         this.#next = hart.pc;
-        if (this.#record >= 0) this.#noteCsr(0x300, hart.statusFor(hart.mask));
+        if (this.#record >= 0) this.#noteCsr(0x300);
         return;
       case "wfi":
         if (hart.privilege === Privilege.U || (below && (hart.mstatus & MSTATUS.TW) !== 0n)) return this.#illegal();
@@ -307,17 +308,16 @@ export class Reference implements Sem<bigint, boolean> {
   #trap(cause: number, tval: bigint): void {
     if (this.#trapped) return;
     this.#trapped = true;
-    if (this.#record >= 0) {
-      const view = this.#hart.records.view;
-      view.setUint8(this.#record + RECORD.kind, RecordKind.Trapped);
-      view.setUint8(this.#record + RECORD.flags, 0);
-      view.setUint16(this.#record + RECORD.csr, cause, true);
-      view.setBigUint64(this.#record + RECORD.value, tval & this.#mask, true);
-    }
     takeTrap(this.#hart, false, cause, tval);
+    if (this.#record >= 0) this.#hart.records.trapped(this.#record, this.#hart, cause, tval);
   }
 
   // --- records ---------------------------------------------------------------------------------------------------
+
+  /** Offset of the running instruction's record, or -1 when nobody reads records. */
+  get #record(): number {
+    return this.#hart.records.openAt;
+  }
 
   #flag(flag: number): void {
     const view = this.#hart.records.view;
@@ -334,12 +334,12 @@ export class Reference implements Sem<bigint, boolean> {
     this.#flag(flag);
   }
 
-  #noteCsr(number: number, value: bigint): void {
+  #noteCsr(number: number): void {
     const hart = this.#hart;
     const step = hart.clock.steps + hart.clock.inSlice;
     const at = hart.records.begin(RecordKind.Csr, this.#pc, hart.privilege, hart.index, step);
     hart.records.view.setUint16(at + RECORD.csr, number, true);
-    hart.records.view.setBigUint64(at + RECORD.value, value, true);
+    hart.records.view.setBigUint64(at + RECORD.value, hart.csr(number)!, true);
   }
 }
 

@@ -1,0 +1,381 @@
+/**
+ * The machine: the board wired up, its harts and engines, and the loop that runs them in virtual time.
+ *
+ * ```ts
+ * import { readImage } from "./boot/image.ts";
+ * import { parseIsa } from "./isa/table.ts";
+ * import { Machine } from "./machine.ts";
+ *
+ * const uart = { write() {}, read: () => new Uint8Array(0), onReadable() {} };
+ * const machine = new Machine({ isa: parseIsa("rv64imac"), memorySize: 16 << 20, uart, slots: [] });
+ * machine.load(readImage(new Uint8Array([0x6f, 0, 0, 0]), { name: "loop.bin" })); // j .
+ * const stop = await machine.run({ steps: 1000 });
+ * // stop.reason is "limit"
+ * ```
+ */
+import type { CharPort } from "../devices/char_port.ts";
+import { Clint } from "../devices/clint.ts";
+import { Finisher } from "../devices/finisher.ts";
+import { Plic } from "../devices/plic.ts";
+import { Uart } from "../devices/uart.ts";
+import type { VirtioDevice } from "../devices/virtio/device.ts";
+import { EmptyVirtioSlot } from "../devices/virtio/empty_slot.ts";
+import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { boardEntry, HARTS_MAX, PLIC_SOURCES, RAM_BASE, UART_CLOCK_HZ, virtBoard, VIRTIO_SLOTS } from "./board.ts";
+import { deviceTree } from "./boot/device_tree.ts";
+import { encodeFdt } from "./boot/fdt.ts";
+import { loadImage } from "./boot/image.ts";
+import type { Image } from "./boot/image.ts";
+import { placeFdt, resetVector } from "./boot/reset_vector.ts";
+import { Bus } from "./bus/bus.ts";
+import { Clock } from "./bus/clock.ts";
+import type { Device } from "./bus/device.ts";
+import { GuestMemory } from "./bus/memory.ts";
+import { EventStream } from "./events.ts";
+import { Interrupt } from "./hart/csr.ts";
+import type { Engine } from "./hart/engine.ts";
+import { Hart } from "./hart/hart.ts";
+import type { Death } from "./hart/hart.ts";
+import { layoutOf } from "./hart/layout.ts";
+import { RecordRing } from "./hart/record_ring.ts";
+import { ReferenceEngine } from "./hart/reference_engine.ts";
+import type { Isa } from "./isa/table.ts";
+import { DecodedPages } from "./translate/decoded_pages.ts";
+import { Interpreter } from "./translate/interpreter.ts";
+import { Handlers } from "./translate/interpreter_code.ts";
+
+/** Engines by the name that `--engine` takes. */
+export const engineNames = ["reference", "interpreter"] as const;
+export type EngineName = typeof engineNames[number];
+
+/** What is in a virtio slot. */
+export interface SlotOptions {
+  readonly device: VirtioDevice;
+  /** virtio-mmio version: 1 legacy, 2 modern. */
+  readonly version: 1 | 2;
+  /** Virtual time a request takes, in nanoseconds; default 10 µs. */
+  readonly latencyNs?: number;
+  readonly strict?: boolean;
+}
+
+/** The host's side of waiting: how idle time passes when input may come. */
+export interface Pacing {
+  /** Whether input may still come from outside. If not, idle time is skipped. */
+  live(): boolean;
+  /** Sleeps up to `nanoseconds` (may be Infinity) or until input comes; gives the nanoseconds that passed. */
+  sleep(nanoseconds: number): Promise<number>;
+}
+
+/** What a machine is made of. */
+export interface MachineOptions {
+  readonly isa: Isa;
+  /** Bytes of RAM, a multiple of 4096. */
+  readonly memorySize: number;
+  /** 1 to 8; default 1. */
+  readonly harts?: number;
+  /** Default `interpreter`. */
+  readonly engine?: EngineName;
+  readonly uart: CharPort;
+  /** By slot; a hole is an empty slot. */
+  readonly slots: readonly (SlotOptions | undefined)[];
+  /** Version of the empty slots; default 2. */
+  readonly emptyVersion?: 1 | 2;
+  readonly bootargs?: string;
+  /** Instructions per tick of the 10 MHz timer; default 100. */
+  readonly stepsPerTick?: number;
+  /** Absent: no input ever comes. */
+  readonly pacing?: Pacing;
+}
+
+/** Why a run ended. */
+export type StopReason = "pass" | "fail" | "reset" | "limit" | "stall" | "died" | "stopped";
+
+/** How a run ended. */
+export interface Stop {
+  readonly reason: StopReason;
+  /** The finisher's code, where it gave one. */
+  readonly code: number;
+  /** `died` only: which hart, and of what. */
+  readonly hart?: Hart;
+  readonly death?: Death;
+}
+
+/** Steps between turns of the event loop: about 10 ms of host time. */
+const CHUNK: Readonly<Record<EngineName, number>> = { reference: 20_000, interpreter: 2_000_000 };
+
+/** Steps of a hart before the next one's turn, where there are several. */
+const SLICE = 10_000;
+
+/** A machine. */
+export class Machine {
+  readonly isa: Isa;
+  readonly events: EventStream = new EventStream();
+  readonly clock: Clock;
+  readonly memory: GuestMemory;
+  readonly bus: Bus;
+  readonly harts: readonly Hart[];
+  readonly engines: readonly Engine[];
+  readonly engine: EngineName;
+  /** The virtio slots' devices, by slot. */
+  readonly slots: readonly (VirtioMmio | EmptyVirtioSlot)[];
+  readonly plic: Plic;
+  readonly clint: Clint;
+  readonly #options: MachineOptions;
+  readonly #records: RecordRing;
+  readonly #devices: Device[] = [];
+  readonly #channel = new MessageChannel();
+  #active = 0;
+  #stop: Stop | undefined = undefined;
+  #image: Image | undefined = undefined;
+  #pages: DecodedPages | undefined = undefined;
+
+  constructor(options: MachineOptions) {
+    checkOptions(options);
+    this.#options = options;
+    this.isa = options.isa;
+    this.engine = options.engine ?? "interpreter";
+    this.clock = new Clock(options.stepsPerTick);
+    const count = options.harts ?? 1;
+    const rom = boardEntry("rom");
+    const layout = layoutOf(count, rom.size, options.memorySize);
+    const wasm = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages });
+    const buffer = wasm.buffer as ArrayBuffer;
+    this.memory = new GuestMemory(buffer, [
+      { name: "ram", base: RAM_BASE, size: options.memorySize, host: layout.ram, writable: true },
+      { name: "rom", base: rom.base, size: rom.size, host: layout.rom, writable: false },
+    ]);
+    this.bus = new Bus(this.events);
+    this.#records = new RecordRing(buffer, layout.records, this.events);
+    this.harts = Array.from({ length: count }, (_, index) =>
+      new Hart({
+        index,
+        isa: options.isa,
+        memory: this.memory,
+        bus: this.bus,
+        events: this.events,
+        clock: this.clock,
+        base: layout.hart(index),
+        records: this.#records,
+        resetPc: BigInt(rom.base),
+        time: () => this.clint.ticks(),
+      }));
+    this.engines = this.#makeEngines(buffer, layout.pages, wasm);
+    this.clint = new Clint({
+      clock: this.clock,
+      harts: this.harts.map((h) => ({ software: h.line(Interrupt.MSI), timer: h.line(Interrupt.MTI) })),
+    });
+    this.plic = new Plic({
+      contexts: this.harts.flatMap((h) => [h.line(Interrupt.MEI), h.line(Interrupt.SEI)]),
+      events: this.events,
+      names: namesBySource(),
+      sources: PLIC_SOURCES,
+    });
+    this.slots = this.#makeSlots();
+    this.#attachAll();
+    this.events.where = () => this.#where();
+    this.events.drainRecords = () => this.#records.drain();
+    this.events.onSpecialise = (records) => {
+      this.#records.active = records;
+      for (const engine of this.engines) engine.specialise(records);
+    };
+  }
+
+  #makeEngines(buffer: ArrayBuffer, pagesAt: number, wasm: WebAssembly.Memory): Engine[] {
+    if (this.engine === "reference") return this.harts.map((hart) => new ReferenceEngine(hart));
+    const decoder = this.harts[0]!.decoder;
+    const handlers = new Handlers(decoder, this.isa.ialign);
+    const pages = new DecodedPages(buffer, pagesAt, decoder, (decoded) => handlers.of(decoded));
+    this.#pages = pages;
+    return this.harts.map((hart) => new Interpreter(hart, pages, handlers, wasm));
+  }
+
+  #makeSlots(): (VirtioMmio | EmptyVirtioSlot)[] {
+    const { memory, clock, events } = this;
+    return virtBoard.filter((e) => e.kind === "virtio-mmio").map((entry, slot) => {
+      const name = entry.name;
+      const options = this.#options.slots[slot];
+      if (options === undefined) {
+        return new EmptyVirtioSlot({ name, events, version: this.#options.emptyVersion ?? 2 });
+      }
+      return new VirtioMmio({ ...options, name, memory, clock, events, irq: this.plic.source(entry.irq!) });
+    });
+  }
+
+  #attachAll(): void {
+    const uart = boardEntry("uart");
+    const attach = (name: string, device: Device) => {
+      this.bus.attach(boardEntry(name), device);
+      this.#devices.push(device);
+    };
+    attach(
+      "uart",
+      new Uart({
+        clock: this.clock,
+        clockHz: UART_CLOCK_HZ,
+        irq: this.plic.source(uart.irq!),
+        port: this.#options.uart,
+        events: this.events,
+      }),
+    );
+    attach("finisher", new Finisher({ events: this.events, onFinish: ({ step, code }) => this.#finish(step, code) }));
+    this.slots.forEach((device) => attach(device.name, device));
+    attach("clint", this.clint);
+    attach("plic", this.plic);
+  }
+
+  /** Puts an image, the device tree and the reset vector into memory. Throws an `ImageError` if they do not fit. */
+  load(image: Image): void {
+    const ranges = loadImage(this.memory, image);
+    const blob = this.deviceTree();
+    const ram = { base: RAM_BASE, size: this.#options.memorySize };
+    const fdt = placeFdt({ ram, fdtSize: blob.length, ranges });
+    this.memory.load(fdt, blob);
+    this.memory.load(boardEntry("rom").base, resetVector({ xlen: this.isa.xlen, entry: image.entry, fdt }));
+    this.#image = image;
+  }
+
+  /** The device tree that the guest is handed, as a blob. */
+  deviceTree(): Uint8Array<ArrayBuffer> {
+    const { bootargs, memorySize } = this.#options;
+    return encodeFdt(deviceTree({
+      harts: this.harts.length,
+      memory: memorySize,
+      isa: this.isa.name,
+      ...(bootargs !== undefined && { bootargs }),
+    }));
+  }
+
+  /** System reset: everything as at power-on, the image in memory anew. */
+  reset(): void {
+    this.clock.reset();
+    // Devices before the interrupt controllers, whose lines they may still change.
+    for (const device of this.#devices) device.reset();
+    for (const hart of this.harts) hart.reset();
+    for (const engine of this.engines) engine.reset();
+    if (this.#image !== undefined) this.load(this.#image);
+    this.#stop = undefined;
+    if (this.events.wants("machine")) this.events.emit({ kind: "machine", step: "reset", code: 0 });
+  }
+
+  /** Ends the run at the next opportunity. */
+  stop(): void {
+    this.#end({ reason: "stopped", code: 0 });
+  }
+
+  /**
+   * Runs until something ends it: the guest through the finisher, the limit (in steps since reset), a death, or a stall
+   * that nothing can end. Gives the event loop a turn at least every 10 ms.
+   */
+  async run(limit: { readonly steps?: number } = {}): Promise<Stop> {
+    this.#stop = undefined;
+    const last = limit.steps ?? Infinity;
+    let chunk = CHUNK[this.engine];
+    for (;;) {
+      const before = this.clock.steps;
+      this.#round(Math.min(chunk, last - before));
+      const stop = this.#ended(last) ?? await this.#idle();
+      if (stop !== undefined) {
+        this.#records.drain();
+        return stop;
+      }
+      chunk -= this.clock.steps - before;
+      if (chunk <= 0) {
+        this.#records.drain();
+        await this.#turn();
+        chunk = CHUNK[this.engine];
+      }
+    }
+  }
+
+  /** Gives every hart one slice, and runs what is due after it. */
+  #round(most: number): void {
+    const clock = this.clock;
+    const several = this.harts.length > 1;
+    const start = clock.now;
+    const slice = Math.max(0, Math.min(several ? SLICE : Infinity, most, clock.next - start));
+    let longest = 0;
+    this.harts.forEach((hart, i) => {
+      if (this.#stop !== undefined || (hart.waiting && !hart.attention)) return;
+      this.#active = i;
+      clock.inSlice = 0;
+      clock.sliceEnd = Math.min(start + slice, clock.next);
+      this.engines[i]!.run();
+      longest = Math.max(longest, clock.inSlice);
+      if (several) hart.clearReservation();
+    });
+    clock.inSlice = 0;
+    clock.steps += longest;
+    clock.runDue();
+  }
+
+  #ended(lastStep: number): Stop | undefined {
+    if (this.#stop !== undefined) return this.#stop;
+    const dead = this.harts.find((h) => h.death !== undefined);
+    if (dead !== undefined) return { reason: "died", code: 0, hart: dead, death: dead.death! };
+    return this.clock.steps >= lastStep ? { reason: "limit", code: 0 } : undefined;
+  }
+
+  /** When every hart waits: goes to the next deadline, waits for input, or finds that nothing can end the wait. */
+  async #idle(): Promise<Stop | undefined> {
+    if (this.harts.some((h) => !h.waiting || h.attention)) return undefined;
+    const clock = this.clock;
+    const pacing = this.#options.pacing;
+    const steps = clock.next - clock.now;
+    if (pacing?.live()) {
+      this.#records.drain();
+      const passed = await pacing.sleep(steps * 100 / clock.stepsPerTick);
+      clock.idle += Math.min(steps, clock.stepsOf(passed));
+    } else if (steps === Infinity) {
+      return { reason: "stall", code: 0 };
+    } else {
+      clock.idle += steps;
+    }
+    clock.runDue();
+    return this.#stop;
+  }
+
+  /** One turn of the event loop, in microseconds where `setTimeout` takes milliseconds. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#channel.port1.onmessage = () => {
+        this.#channel.port1.onmessage = null;
+        resolve();
+      };
+      this.#channel.port2.postMessage(0);
+    });
+  }
+
+  #finish(step: "pass" | "fail" | "reset", code: number): void {
+    this.#end({ reason: step, code });
+  }
+
+  #end(stop: Stop): void {
+    this.#stop ??= stop;
+    this.clock.sliceEnd = this.clock.now;
+  }
+
+  #where(): ReturnType<EventStream["where"]> {
+    const hart = this.harts[this.#active]!;
+    const { steps, inSlice, now } = this.clock;
+    return { hart: hart.index, pc: hart.pc, privilege: hart.privilege, steps: steps + inSlice, now };
+  }
+}
+
+function checkOptions({ memorySize, harts = 1, slots }: MachineOptions): void {
+  if (memorySize <= 0 || memorySize % 4096 !== 0) {
+    throw new RangeError(`machine: memory must be a positive multiple of 4096 bytes, got ${memorySize}`);
+  }
+  if (!Number.isInteger(harts) || harts < 1 || harts > HARTS_MAX) {
+    throw new RangeError(`machine: harts must be 1 to ${HARTS_MAX}, got ${harts}`);
+  }
+  if (slots.length > VIRTIO_SLOTS) {
+    throw new RangeError(`machine: there are ${VIRTIO_SLOTS} virtio slots, got ${slots.length}`);
+  }
+}
+
+/** Device names by PLIC source. */
+function namesBySource(): (string | undefined)[] {
+  const names: (string | undefined)[] = [];
+  for (const entry of virtBoard) if (entry.irq !== undefined) names[entry.irq] = entry.name;
+  return names;
+}
