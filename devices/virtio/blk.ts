@@ -16,6 +16,12 @@ export const VirtioBlkT = { IN: 0, OUT: 1, FLUSH: 4, FLUSH_OUT: 5, GET_ID: 8 } a
 /** Values of the status byte (virtio 1.2 §5.2.6). */
 export const VirtioBlkS = { OK: 0, IOERR: 1, UNSUPP: 2 } as const;
 
+/**
+ * Most bytes moved at one moment of virtual time; a longer request takes a latency for each. A guest may lay a chain of
+ * gigabytes over little memory, and the host must stay responsive.
+ */
+const MOVE_MAX = 4 << 20;
+
 /** Bytes of the device ID string (virtio 1.2 §5.2.6). */
 const ID_BYTES = 20;
 
@@ -46,6 +52,8 @@ interface Request {
   readonly sector: number;
   /** Bytes of data: device-writable ones before the status byte, or device-readable ones after the header. */
   readonly dataLength: number;
+  /** Bytes of data moved so far. */
+  moved: number;
 }
 
 /** Block device (virtio 1.2 §5.2) over a {@linkcode BlockBackend}. */
@@ -176,7 +184,7 @@ export class VirtioBlk implements VirtioDevice {
     if (type < 0) {
       transport.violation("blk-header", `head ${chain.head}: ${got} device-readable bytes, the header has 16`);
     } else this.#checkDirections(chain.head, type, readable, writable);
-    const request: Request = { queue, chain, type, sector, dataLength };
+    const request: Request = { queue, chain, type, sector, dataLength, moved: 0 };
     transport.request(queue, chain.head, () => describe(request));
     transport.complete(queue, () => this.#run(request));
   }
@@ -198,10 +206,9 @@ export class VirtioBlk implements VirtioDevice {
   /** Does the host's part of a request that is due, and gives it back. */
   #run(request: Request): void {
     const { chain, type } = request;
-    let status: number = VirtioBlkS.OK;
+    let status: number | undefined = VirtioBlkS.OK;
     try {
-      if (type === VirtioBlkT.IN) status = this.#in(request);
-      else if (type === VirtioBlkT.OUT) status = this.#out(request);
+      if (type === VirtioBlkT.IN || type === VirtioBlkT.OUT) status = this.#move(request);
       else if (type === VirtioBlkT.FLUSH || (type === VirtioBlkT.FLUSH_OUT && this.#transport.legacy)) {
         this.#flush(request);
       } else if (type === VirtioBlkT.GET_ID) this.#getId(request);
@@ -215,7 +222,8 @@ export class VirtioBlk implements VirtioDevice {
       if (!(error instanceof HostError)) throw error;
       status = VirtioBlkS.IOERR;
     }
-    this.#finish(request, status);
+    if (status !== undefined) this.#finish(request, status);
+    else this.#transport.complete(request.queue, () => this.#run(request));
   }
 
   /**
@@ -231,43 +239,46 @@ export class VirtioBlk implements VirtioDevice {
     this.#transport.queue(queue).push(chain, written === last ? last + 1 : written);
   }
 
-  #in(request: Request): number {
-    if (!this.#inRange(request)) return VirtioBlkS.IOERR;
-    const { writer } = request.chain;
-    let offset = request.sector * SECTOR_SIZE;
-    for (let left = request.dataLength; left > 0;) {
-      const start = writer.position;
-      const view = writer.next(left)!;
-      try {
-        this.#backend.read(offset, view);
-      } catch (error) {
-        // What the host left in this stretch is not data: do not count it.
-        writer.seek(start);
-        throw error;
-      }
-      offset += view.length;
-      left -= view.length;
-    }
-    return VirtioBlkS.OK;
-  }
-
-  #out(request: Request): number {
+  /** Moves the data of a read or write, or the next part of it; undefined while there is more. */
+  #move(request: Request): number | undefined {
+    const write = request.type === VirtioBlkT.OUT;
     // §5.2.6.2: a write to a read-only device is an error, and nothing is written.
-    if (this.#backend.readOnly) {
+    if (write && this.#backend.readOnly) {
       this.#transport.violation("blk-read-only", `head ${request.chain.head}: OUT, the device offers VIRTIO_BLK_F_RO`);
       return VirtioBlkS.IOERR;
     }
-    if (!this.#inRange(request)) return VirtioBlkS.IOERR;
-    let offset = request.sector * SECTOR_SIZE;
-    for (let left = request.dataLength; left > 0;) {
-      const view = request.chain.reader.next(left)!;
-      this.#backend.write(offset, view);
-      offset += view.length;
-      left -= view.length;
+    if (request.moved === 0 && !this.#inRange(request)) return VirtioBlkS.IOERR;
+    const end = Math.min(request.dataLength, request.moved + MOVE_MAX);
+    while (request.moved < end) {
+      const offset = request.sector * SECTOR_SIZE + request.moved;
+      const left = end - request.moved;
+      request.moved += write ? this.#out(request.chain, offset, left) : this.#in(request.chain, offset, left);
     }
+    if (end < request.dataLength) return undefined;
     // §5.2.6.2: unless the driver was told of a cache, a completed write is stable.
-    if (!this.#writeback) this.#backend.flush();
+    if (write && !this.#writeback) this.#backend.flush();
     return VirtioBlkS.OK;
+  }
+
+  /** Reads into the next stretch of guest memory, at most `left` bytes; returns how many. */
+  #in({ writer }: Chain, offset: number, left: number): number {
+    const start = writer.position;
+    const view = writer.next(left)!;
+    try {
+      this.#backend.read(offset, view);
+    } catch (error) {
+      // What the host left in this stretch is not data: do not count it.
+      writer.seek(start);
+      throw error;
+    }
+    return view.length;
+  }
+
+  /** Writes the next stretch of guest memory, at most `left` bytes; returns how many. */
+  #out({ reader }: Chain, offset: number, left: number): number {
+    const view = reader.next(left)!;
+    this.#backend.write(offset, view);
+    return view.length;
   }
 
   #flush(request: Request): void {

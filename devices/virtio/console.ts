@@ -103,12 +103,23 @@ export class VirtioConsole implements VirtioDevice {
         this.#transport.violation("console-direction", what);
       }
       this.#transport.request(TRANSMITQ, taken.head, () => `${reader.remaining} bytes out`);
-      // Guest memory may change once the buffer is used: the port gets its own copy.
-      for (let view = reader.next(OUTPUT_MAX); view !== undefined; view = reader.next(OUTPUT_MAX)) {
-        this.#out(view.slice());
-      }
-      this.#transport.complete(TRANSMITQ, () => queue.push(taken, 0));
+      this.#send(taken);
     }
+  }
+
+  /** Writes a buffer, or the next part of a very long one, and gives it back a latency after its end. */
+  #send(chain: Chain): void {
+    const { reader } = chain;
+    for (let left = OUTPUT_MAX; left > 0 && reader.remaining > 0;) {
+      const view = reader.next(left)!;
+      left -= view.length;
+      // Guest memory may change once the buffer is used: the port gets its own copy.
+      this.#out(view.slice());
+    }
+    this.#transport.complete(TRANSMITQ, () => {
+      if (reader.remaining > 0) this.#send(chain);
+      else this.#transport.queue(TRANSMITQ).push(chain, 0);
+    });
   }
 
   /** Takes one buffer when there may be input, and fills it a latency later; bytes not taken wait in the port. */
@@ -161,5 +172,8 @@ export class VirtioConsole implements VirtioDevice {
   }
 }
 
-/** Most bytes handed to the port at once. */
+/**
+ * Most bytes of a buffer handed to the port at one moment of virtual time: a guest may lay a chain of gigabytes over
+ * little memory, and the host must stay responsive.
+ */
 const OUTPUT_MAX = 65536;

@@ -358,6 +358,27 @@ Deno.test("a disk of broken size or a long serial is our mistake", () => {
   assertThrows(() => new VirtioBlk({ backend: { ...disk, sizeBytes: 512 }, serial: "x".repeat(21) }), RangeError, "20");
 });
 
+Deno.test("a very long request is moved in parts, one per latency, and used at its end", () => {
+  const disk = new RecordingDisk(16 << 20);
+  const d = new TestDriver(new VirtioBlk({ backend: disk }));
+  const queue = d.bringUp([F_FLUSH], 16);
+  const window = { addr: d.board.alloc(2 << 20), length: 2 << 20 };
+  const status = { addr: d.board.put(Uint8Array.of(0xaa)), length: 1, write: true };
+  d.board.memory.bytes(window.addr, window.length)!.fill(3);
+  queue.post([header(d, OUT, 0), ...Array.from({ length: 5 }, () => window), status]);
+  d.wait(10_000);
+  assertEquals(disk.log, ["write 0+2097152", "write 2097152+2097152"]);
+  d.wait(10_000);
+  assertEquals(queue.usedIdx, 0);
+  d.wait(10_000);
+  assertEquals(queue.collect(), [{ id: 0, length: 1 }]);
+  assertEquals(disk.content((10 << 20) - 1, 2), Uint8Array.of(3, 0));
+  queue.post([header(d, IN, 8192), ...Array.from({ length: 4 }, () => ({ ...window, write: true })), status]);
+  d.wait(20_000);
+  assertEquals(queue.collect()[0]!.length, (8 << 20) + 1);
+  assertEquals(d.board.get(window.addr, 2), Uint8Array.of(0, 0));
+});
+
 Deno.test("a failure that is not the host's is not hidden", () => {
   const disk = { sizeBytes: 512, readOnly: false, read() {}, write() {}, flush: () => assert(false, "bug") };
   const d = new TestDriver(new VirtioBlk({ backend: disk }));
