@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { csrRows } from "../../vm/hart/csr.ts";
 import { csrName, csrNames, csrNumber } from "../../vm/isa/csr_names.ts";
 import { Decoder } from "../../vm/isa/decode.ts";
 import { Disassembler } from "../../vm/isa/disassemble.ts";
@@ -63,6 +64,10 @@ Deno.test("CSR names and numbers are unique and found both ways", () => {
     ["mconfigptr", 0xf15],
   ];
   for (const [name, number] of known) assertEquals(csrNumber(name), number, name);
+});
+
+Deno.test("the hart's CSRs have the names that text has for them", () => {
+  for (const { number, name } of csrRows) assertEquals(csrName(number), name, `CSR 0x${number.toString(16)}`);
 });
 
 testWithObjdump("CSR names are objdump's, where it knows one", async () => {
