@@ -123,7 +123,6 @@ export class Machine {
   readonly #options: MachineOptions;
   readonly #records: RecordRing;
   readonly #devices: Device[] = [];
-  readonly #channel = new MessageChannel();
   #active = 0;
   #stop: Stop | undefined = undefined;
   #image: Image | undefined = undefined;
@@ -267,21 +266,27 @@ export class Machine {
    * that nothing can end. Gives the event loop a turn at least every 10 ms.
    */
   async run(limit: { readonly steps?: number } = {}): Promise<Stop> {
+    const turns = new EventLoopTurns();
+    try {
+      return await this.#run(limit.steps ?? Infinity, turns);
+    } finally {
+      turns.close();
+      this.#records.drain();
+    }
+  }
+
+  async #run(last: number, turns: EventLoopTurns): Promise<Stop> {
     this.#stop = undefined;
-    const last = limit.steps ?? Infinity;
     let chunk = CHUNK[this.engine];
     for (;;) {
       const before = this.clock.steps;
       this.#round(Math.min(chunk, last - before));
       const stop = this.#ended(last) ?? await this.#idle();
-      if (stop !== undefined) {
-        this.#records.drain();
-        return stop;
-      }
+      if (stop !== undefined) return stop;
       chunk -= this.clock.steps - before;
       if (chunk <= 0) {
         this.#records.drain();
-        await this.#turn();
+        await turns.next();
         chunk = CHUNK[this.engine];
       }
     }
@@ -334,17 +339,6 @@ export class Machine {
     return this.#stop;
   }
 
-  /** One turn of the event loop, in microseconds where `setTimeout` takes milliseconds. */
-  #turn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#channel.port1.onmessage = () => {
-        this.#channel.port1.onmessage = null;
-        resolve();
-      };
-      this.#channel.port2.postMessage(0);
-    });
-  }
-
   #finish(step: "pass" | "fail" | "reset", code: number): void {
     this.#end({ reason: step, code });
   }
@@ -358,6 +352,22 @@ export class Machine {
     const hart = this.harts[this.#active]!;
     const { steps, inSlice, now } = this.clock;
     return { hart: hart.index, pc: hart.pc, privilege: hart.privilege, steps: steps + inSlice, now };
+  }
+}
+
+/** Turns of the event loop, microseconds each where `setTimeout` takes milliseconds. An open one keeps a process alive. */
+class EventLoopTurns {
+  readonly #channel = new MessageChannel();
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#channel.port1.onmessage = () => resolve();
+      this.#channel.port2.postMessage(0);
+    });
+  }
+  close(): void {
+    this.#channel.port1.close();
+    this.#channel.port2.close();
   }
 }
 
