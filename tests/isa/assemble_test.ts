@@ -5,14 +5,13 @@ import { Decoder } from "../../vm/isa/decode.ts";
 import { Disassembler } from "../../vm/isa/disassemble.ts";
 import { encode } from "../../vm/isa/encode.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
-import { assembleForeign, objdumpVersion } from "../support/binutils.ts";
+import { assembleForeign, binutils } from "../support/binutils.ts";
+import { withTool } from "../support/tools.ts";
 import { Random } from "../support/random.ts";
 import { randomWord } from "./words.ts";
 
 const rv64 = new Assembler(parseIsa("rv64imac"));
 const rv32 = new Assembler(parseIsa("rv32imac"));
-const version = await objdumpVersion();
-const skipped = version === undefined ? " (skipped: riscv64-unknown-elf-as is not installed)" : "";
 
 /** The program's 32-bit words. */
 function words(assembler: Assembler, text: string, origin = 0n): number[] {
@@ -190,10 +189,10 @@ Deno.test("encode refuses what a row cannot hold", () => {
 });
 
 for (const xlen of [32, 64] as const) {
-  Deno.test({
-    name: `GNU as makes the same words of our text, with aliases and without, rv${xlen}imac${skipped}`,
-    ignore: version === undefined,
-    fn: async () => {
+  Deno.test(withTool(
+    `GNU as makes the same words of our text, with aliases and without, rv${xlen}imac`,
+    binutils,
+    async () => {
       const isa = parseIsa(`rv${xlen}imac`);
       const ours = new Assembler(isa);
       const decoder = new Decoder(isa);
@@ -221,7 +220,7 @@ for (const xlen of [32, 64] as const) {
         assertEquals(differences.slice(0, 10), []);
       }
     },
-  });
+  ));
 }
 
 /** Hints (a shift by 0, a result in x0) and fences with an empty set, which GNU as does not take under these names. */

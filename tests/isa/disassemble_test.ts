@@ -6,19 +6,13 @@ import { Disassembler } from "../../vm/isa/disassemble.ts";
 import { registerName, registerNumber } from "../../vm/isa/names.ts";
 import type { Xlen } from "../../vm/isa/row.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
-import { objdump, objdumpVersion } from "../support/binutils.ts";
+import { withTool } from "../support/tools.ts";
+import { binutils, objdump } from "../support/binutils.ts";
 import { Random } from "../support/random.ts";
 import { normalForeign, normalText, randomWord } from "./words.ts";
 
-const version = await objdumpVersion();
 const XLENS: readonly Xlen[] = [32, 64];
 const isaOf = (xlen: Xlen) => parseIsa(`rv${xlen}imac`);
-
-/** Registers a test for which objdump is needed; skipped, with the reason in its name, where it is not installed. */
-function testWithObjdump(name: string, body: () => Promise<void>): void {
-  const reason = version === undefined ? " (skipped: riscv64-unknown-elf-objdump is not installed)" : "";
-  Deno.test({ name: name + reason, ignore: version === undefined, fn: body });
-}
 
 Deno.test("registers have the calling convention's names", () => {
   const table = "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6";
@@ -70,7 +64,7 @@ Deno.test("the hart's CSRs have the names that text has for them", () => {
   for (const { number, name } of csrRows) assertEquals(csrName(number), name, `CSR 0x${number.toString(16)}`);
 });
 
-testWithObjdump("CSR names are objdump's, where it knows one", async () => {
+Deno.test(withTool("CSR names are objdump's, where it knows one", binutils, async () => {
   const words = Array.from({ length: 4096 }, (_, n) => (n << 20 | 2 << 12 | 10 << 7 | 0x73) >>> 0);
   const texts = await objdump("rv64imac_zicsr", words);
   let compared = 0;
@@ -82,7 +76,7 @@ testWithObjdump("CSR names are objdump's, where it knows one", async () => {
     compared++;
   });
   assert(compared > 280, `only ${compared} names were compared`);
-});
+}));
 
 Deno.test("canonical text is the row's own name and operands", () => {
   const d = new Disassembler(isaOf(64));
@@ -205,7 +199,7 @@ function known32(word: number, ours: string, theirs: string): boolean {
 }
 
 for (const xlen of XLENS) {
-  testWithObjdump(`all 16-bit words read as objdump reads them, rv${xlen}imac`, async () => {
+  Deno.test(withTool(`all 16-bit words read as objdump reads them, rv${xlen}imac`, binutils, async () => {
     const d = new Disassembler(isaOf(xlen));
     const words = Array.from({ length: 65536 }, (_, i) => i).filter((w) => (w & 3) !== 3);
     const differences: string[] = [];
@@ -219,9 +213,9 @@ for (const xlen of XLENS) {
       differences.push(`0x${word.toString(16)}: ours ${ours}, objdump's ${theirs}`);
     }
     assertEquals(differences.slice(0, 20), []);
-  });
+  }));
 
-  testWithObjdump(`sampled 32-bit words read as objdump reads them, rv${xlen}imac`, async () => {
+  Deno.test(withTool(`sampled 32-bit words read as objdump reads them, rv${xlen}imac`, binutils, async () => {
     const isa = isaOf(xlen);
     const decoder = new Decoder(isa);
     const d = new Disassembler(isa);
@@ -248,5 +242,5 @@ for (const xlen of XLENS) {
       differences.push(`0x${word.toString(16)}: ours ${ours}, objdump's ${theirs}`);
     }
     assertEquals(differences.slice(0, 20), []);
-  });
+  }));
 }

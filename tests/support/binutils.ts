@@ -1,5 +1,7 @@
 /** GNU binutils for RISC-V as an outside opinion on instruction text, where they are installed. */
 
+import { runTool, toolVersion } from "./tools.ts";
+
 /** One word as objdump sees it. */
 export interface ForeignText {
   /** Without the comment; `.short …` or `.word …` for what is no instruction. */
@@ -10,26 +12,17 @@ export interface ForeignText {
 const AS = "riscv64-unknown-elf-as";
 const OBJDUMP = "riscv64-unknown-elf-objdump";
 
-async function run(command: string, args: string[], stdin?: string): Promise<string> {
-  const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
-  const output = child.output();
-  const writer = child.stdin.getWriter();
-  if (stdin !== undefined) await writer.write(new TextEncoder().encode(stdin));
-  await writer.close();
-  const { success, stdout, stderr } = await output;
-  if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout);
-}
+/** What the tests need, for `withTool`. Other versions write some texts differently. */
+export const binutils: { readonly command: string; readonly version: string | undefined; readonly accepts: RegExp } = {
+  command: OBJDUMP,
+  version: await toolVersion(AS) === undefined ? undefined : await toolVersion(OBJDUMP),
+  accepts: /\b2\.40\b/,
+};
 
-/** First line of objdump's version; undefined where it is not installed. */
-export async function objdumpVersion(): Promise<string | undefined> {
-  try {
-    await run(AS, ["--version"]);
-    return (await run(OBJDUMP, ["--version"])).split("\n")[0];
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+async function run(command: string, args: string[], stdin?: string): Promise<string> {
+  const result = await runTool(command, args, stdin);
+  if (result?.ok !== true) throw new Error(`${command} failed: ${result?.stderr ?? "it is not installed"}`);
+  return result.stdout;
 }
 
 /** Assembles `source` (GNU syntax) for `arch`, e.g. `rv64imac_zicsr`, and gives the path of the object file to `use`. */
