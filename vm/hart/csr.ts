@@ -159,11 +159,14 @@ function idleCounters(): CsrRow[] {
   ]);
 }
 
-/** No PMP entry is implemented: all of them read 0 (priv §3.7.1). */
+/** No PMP entry is implemented: all of them read 0. On RV64 the odd pmpcfg registers are illegal (priv §3.7.1). */
 function pmp(): CsrRow[] {
   const zero = () => 0n;
   return [
-    ...Array.from({ length: 16 }, (_, i) => constant(0x3a0 + i, `pmpcfg${i}`, "priv §3.7.1", zero)),
+    ...Array.from({ length: 16 }, (_, i): CsrRow => {
+      const row = constant(0x3a0 + i, `pmpcfg${i}`, "priv §3.7.1", zero);
+      return i % 2 === 0 ? row : { ...row, xlen: 32 };
+    }),
     ...Array.from({ length: 64 }, (_, i) => constant(0x3b0 + i, `pmpaddr${i}`, "priv §3.7.1", zero)),
   ];
 }
