@@ -1,3 +1,11 @@
+/** Instructions one after the other, none of which jumped away before the last. Guest-physical addresses. */
+export interface Run {
+  readonly from: bigint;
+  readonly to: bigint;
+  /** Whether the instruction at `to` was done; if not, something else came first. */
+  readonly done: boolean;
+}
+
 /** What executes a hart's instructions. Engines are interchangeable: all of them do the same, step by step. */
 export interface Engine {
   readonly name: string;
@@ -8,6 +16,8 @@ export interface Engine {
   run(): void;
   /** Emits or drops the code that records retired instructions. */
   specialise(records: boolean): void;
+  /** What the hart executed last, oldest run first: at least the last 32 instructions, where there were as many. */
+  recentRuns(): readonly Run[];
   /** Forgets everything derived from memory. */
   reset(): void;
 }

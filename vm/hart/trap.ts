@@ -22,37 +22,6 @@ export const Cause = {
 } as const;
 export type Cause = typeof Cause[keyof typeof Cause];
 
-const exceptionNames: Readonly<Record<number, string>> = {
-  0: "instruction address misaligned",
-  1: "instruction access fault",
-  2: "illegal instruction",
-  3: "breakpoint",
-  4: "load address misaligned",
-  5: "load access fault",
-  6: "store/AMO address misaligned",
-  7: "store/AMO access fault",
-  8: "environment call from U-mode",
-  9: "environment call from S-mode",
-  11: "environment call from M-mode",
-  12: "instruction page fault",
-  13: "load page fault",
-  15: "store/AMO page fault",
-};
-
-const interruptNames: Readonly<Record<number, string>> = {
-  1: "supervisor software interrupt",
-  3: "machine software interrupt",
-  5: "supervisor timer interrupt",
-  7: "machine timer interrupt",
-  9: "supervisor external interrupt",
-  11: "machine external interrupt",
-};
-
-/** What a cause is called in the specification. */
-export function causeName(interrupt: boolean, cause: number): string {
-  return (interrupt ? interruptNames : exceptionNames)[cause] ?? `${interrupt ? "interrupt" : "exception"} ${cause}`;
-}
-
 /** Taken in this order when several wait (priv §3.1.9). */
 const PRIORITY: readonly Interrupt[] = [
   Interrupt.MEI,

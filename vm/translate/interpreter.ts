@@ -1,8 +1,8 @@
 /** The interpreter as an engine: emitted code for what it can do, the reference executor for the rest. */
 import { PAGE_SIZE } from "../bus/memory.ts";
-import type { Engine } from "../hart/engine.ts";
+import type { Engine, Run } from "../hart/engine.ts";
 import type { Hart } from "../hart/hart.ts";
-import { ENTRY, HART, PAGE_BYTES } from "../hart/layout.ts";
+import { EDGES, ENTRY, HART } from "../hart/layout.ts";
 import { fetchPage } from "../hart/memory_access.ts";
 import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
@@ -127,24 +127,31 @@ export class Interpreter implements Engine {
     this.#pages.reset();
   }
 
-  /** The last instructions this hart did, oldest first, as host addresses of code: straight runs `[from, to]`. */
-  recentRuns(): { readonly from: number; readonly to: number; readonly done: boolean }[] {
-    const runs: { from: number; to: number; done: boolean }[] = [];
-    const state = this.#hart.base;
-    const edges = (state + HART.edges) >>> 2;
-    const next = this.#u32[(state + HART.edge) >>> 2]! / 4;
-    const words = HART.tlbs > 0 ? 128 : 0;
-    let from = 0;
-    for (let i = 0; i <= words; i += 2) {
-      const at = (next + i) % words;
-      const left = this.#u32[edges + at]!;
-      if (from !== 0 && left !== 0) {
-        const start = this.#pages.codeAt(from);
-        const end = this.#pages.codeAt(left & ~1);
-        if (start >= 0 && end >= start && end - start <= PAGE_BYTES) runs.push({ from: start, to: end, done: (left & 1) === 0 });
-      }
-      from = i < words ? this.#u32[edges + at + 1]! : 0;
+  /** Read from the ring of taken branches in the hart's state: each entry is where control left and where it went. */
+  recentRuns(): readonly Run[] {
+    const runs: Run[] = [];
+    const ring = (this.#hart.base + HART.edges) >>> 2;
+    const next = this.#u32[(this.#hart.base + HART.edge) >>> 2]! / 8;
+    let start = 0;
+    for (let i = 0; i < EDGES; i++) {
+      const at = ring + ((next + i) % EDGES) * 2;
+      this.#addRun(runs, start, this.#u32[at]!);
+      start = this.#u32[at + 1]!;
     }
+    // The newest entry has its first half only: where emitted code left last.
+    this.#addRun(runs, start, this.#u32[ring + next * 2]!);
     return runs;
+  }
+
+  #addRun(runs: Run[], start: number, end: number): void {
+    const from = this.#pages.codeAt(start);
+    const to = this.#pages.codeAt(end & ~1);
+    if (from < 0 || to < from || to - from > PAGE_SIZE) return;
+    runs.push({ from: this.#guestAddress(from), to: this.#guestAddress(to), done: (end & 1) === 0 });
+  }
+
+  #guestAddress(host: number): bigint {
+    const region = this.#hart.memory.regions.find((r) => host >= r.host && host < r.host + r.size)!;
+    return BigInt(region.base + host - region.host);
   }
 }
