@@ -1,0 +1,183 @@
+/**
+ * The report when a guest ends badly: why and where, the last instructions, registers, CSRs, and what each hart waits
+ * for. Built from plain data, for people; several lines, no colour.
+ */
+import { hex } from "../bits.ts";
+import type { TrapEvent } from "../events.ts";
+import { causeName } from "../isa/causes.ts";
+import { csrText } from "../isa/csr_fields.ts";
+import { csrNumber } from "../isa/csr_names.ts";
+import { registerNames } from "../isa/names.ts";
+import type { Xlen } from "../isa/row.ts";
+import type { Isa } from "../isa/table.ts";
+import type { HartView } from "./hart_view.ts";
+import { recentLines } from "./recent.ts";
+import type { RecentInstruction } from "./recent.ts";
+import { privilegeName } from "./record.ts";
+import { symbolText } from "./symbolizer.ts";
+import type { Symbolizer } from "./symbolizer.ts";
+import { waitText } from "./wait_text.ts";
+import type { TimerView } from "./wait_text.ts";
+
+export type { HartView };
+
+/** How the run ended. */
+export type Ending =
+  /** The hart can only trap for ever; `trap` is the one that began it. */
+  | { readonly reason: "died"; readonly what: "no-handler" | "trap-loop"; readonly trap: Omit<TrapEvent, "kind"> }
+  | { readonly reason: "fail"; readonly code: number }
+  /** `limit` as the user wrote it: `--timeout-insns 1000000`. */
+  | { readonly reason: "timeout"; readonly limit: string }
+  | { readonly reason: "stall" };
+
+/** What a report is made of. */
+export interface ReportInput {
+  readonly ending: Ending;
+  readonly isa: Isa;
+  readonly harts: readonly HartView[];
+  /** Index of the hart whose registers and instructions are shown: the one that died, or that ran last. */
+  readonly hart: number;
+  /** Instructions retired or trapped. */
+  readonly steps: number;
+  /** The last instructions of that hart, oldest first; empty if nobody knows them. */
+  readonly recent: readonly RecentInstruction[];
+  readonly symbolize?: Symbolizer | undefined;
+  /** What is at a guest-physical address, in words: `between uart and virtio0`, `ram`. */
+  readonly describe?: ((addr: bigint) => string | undefined) | undefined;
+  /** A hart's timer. */
+  readonly timer?: ((hart: number) => TimerView | undefined) | undefined;
+}
+
+/** CSRs shown; those of S mode only where the guest has used it. */
+const MACHINE_CSRS = ["mstatus", "mcause", "mepc", "mtval", "mtvec", "mie", "mip", "mscratch"];
+const SUPERVISOR_CSRS = ["medeleg", "mideleg", "scause", "sepc", "stval", "stvec", "sie", "sip", "satp"];
+/** CSRs that hold addresses of code. */
+const CODE_CSRS = ["mepc", "mtvec", "sepc", "stvec"];
+
+/** The report, ending with a line break. */
+export function deathReport(input: ReportInput): string {
+  const hart = input.harts[input.hart];
+  if (hart === undefined) throw new RangeError(`report: there is no hart ${input.hart} of ${input.harts.length}`);
+  const sections: readonly (readonly string[])[] = [
+    [...whyLines(input), whereLine(input, hart)],
+    input.recent.length === 0
+      ? []
+      : [`last ${input.recent.length} instructions`, ...indent(recentLines(noted(input), input.isa, input.symbolize))],
+    [`registers of hart ${hart.index}`, ...indent(registerLines(hart)), ...indent(namedRegisters(input, hart))],
+    [`CSRs of hart ${hart.index}`, ...indent(csrLines(input, hart))],
+    ["harts", ...indent(input.harts.map((h) => hartLine(input, h)))],
+  ];
+  return `${sections.filter((lines) => lines.length > 0).map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+/** Why, first in one line, then what helps to understand it. */
+function whyLines(input: ReportInput): string[] {
+  const { ending } = input;
+  switch (ending.reason) {
+    case "fail":
+      return [`The guest reported failure: code ${ending.code}, through the test finisher.`];
+    case "timeout":
+      return [`The guest did not end in time: ${ending.limit} ran out.`];
+    case "stall":
+      return ["The guest stalled: every hart waits for an interrupt, and nothing is left that could raise one."];
+    case "died":
+      return diedLines(input, ending.trap, ending.what);
+  }
+}
+
+function diedLines(input: ReportInput, trap: Omit<TrapEvent, "kind">, what: "no-handler" | "trap-loop"): string[] {
+  const name = causeName(trap.interrupt, trap.cause);
+  const at = `${name} in ${privilegeName(trap.from)} mode at ${place(input, trap.epc)}`;
+  const vector = `${trap.to === 1 ? "stvec" : "mtvec"} leads to ${place(input, trap.handler)}`;
+  const why = what === "no-handler"
+    ? `The guest died: a trap without a handler. ${vector}, where nothing can be fetched.`
+    : `The guest died: its trap handler traps before it has done anything. ${vector}.`;
+  return [why, `It began with: ${at}${detail(input, trap)}.`];
+}
+
+/** What the trap's value says. */
+function detail(input: ReportInput, trap: Omit<TrapEvent, "kind">): string {
+  if (trap.interrupt) return "";
+  const addressed = trap.cause <= 1 || (trap.cause >= 4 && trap.cause <= 7) || (trap.cause >= 12 && trap.cause <= 15);
+  if (addressed) {
+    const there = input.describe?.(trap.tval);
+    return `, address ${place(input, trap.tval)}${there === undefined ? "" : ` (${there})`}`;
+  }
+  return trap.tval === 0n ? "" : `, tval ${hex(trap.tval)}`;
+}
+
+/** The last instructions, with the trap that began the end beside the one that caused it. */
+function noted({ recent, ending }: ReportInput): readonly RecentInstruction[] {
+  if (ending.reason !== "died") return recent;
+  const { epc, interrupt, cause } = ending.trap;
+  const at = recent.findLastIndex(({ pc }) => pc === epc);
+  return recent.map((one, i) => i === at ? { ...one, note: causeName(interrupt, cause) } : one);
+}
+
+function whereLine(input: ReportInput, hart: HartView): string {
+  const mode = `${privilegeName(hart.privilege)} mode`;
+  return `Hart ${hart.index} is in ${mode} at ${place(input, hart.pc)} after ${input.steps} instructions.`;
+}
+
+/** An address with its symbol. */
+function place({ symbolize }: ReportInput, addr: bigint): string {
+  const symbol = symbolText(symbolize, addr);
+  return `${hex(addr)}${symbol === undefined ? "" : ` <${symbol}>`}`;
+}
+
+/** All registers in four columns, read downwards. */
+function registerLines(hart: HartView): string[] {
+  const columns = 4;
+  const rows = registerNames.length / columns;
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: columns }, (_, column) => {
+      const n = column * rows + row;
+      return `${registerNames[n]!.padEnd(4)} ${wide(hart.x(n), hart.xlen)}`;
+    }).join("  "));
+}
+
+/** Registers that point at something with a name. */
+function namedRegisters({ symbolize }: ReportInput, hart: HartView): string[] {
+  return registerNames.flatMap((name, n) => {
+    const symbol = symbolText(symbolize, hart.x(n));
+    return symbol === undefined ? [] : [`${name} = ${symbol}`];
+  }).reduce<string[]>((lines, text) => {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + text.length < 100) lines[lines.length - 1] = `${last}, ${text}`;
+    else lines.push(text);
+    return lines;
+  }, []);
+}
+
+function csrLines(input: ReportInput, hart: HartView): string[] {
+  const value = (name: string) => hart.csr(csrNumber(name)!);
+  const supervisor = hart.privilege < 3 || SUPERVISOR_CSRS.some((name) => (value(name) ?? 0n) !== 0n);
+  const names = [...MACHINE_CSRS, ...(supervisor ? SUPERVISOR_CSRS : [])];
+  return names.flatMap((name) => {
+    const number = value(name);
+    if (number === undefined) return [];
+    const symbol = CODE_CSRS.includes(name) ? symbolText(input.symbolize, number & ~3n) : undefined;
+    const trapped = name.endsWith("cause") && number === 0n && value(name.replace("cause", "epc")) === 0n;
+    const words = [
+      ...(symbol === undefined ? [] : [`<${symbol}>`]),
+      trapped ? "no trap yet" : csrText(name, number, hart.xlen),
+    ].filter((word) => word !== "");
+    return [`${name.padEnd(8)} ${wide(number, hart.xlen)}  ${words.join(" ")}`.trimEnd()];
+  });
+}
+
+function hartLine(input: ReportInput, hart: HartView): string {
+  const where = `${privilegeName(hart.privilege)} mode at ${place(input, hart.pc)}`;
+  return `hart ${hart.index}  ${hart.waiting ? "waits" : "runs "} in ${where}; ${
+    waitText(hart, input.timer?.(hart.index))
+  }`;
+}
+
+/** An XLEN-wide number with all its digits. */
+function wide(value: bigint, xlen: Xlen): string {
+  return hex(value, xlen / 4);
+}

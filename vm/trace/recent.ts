@@ -1,0 +1,151 @@
+/**
+ * The last instructions before a guest's death. Two sources: full records, where a trace is on anyway; otherwise the
+ * straight runs between the last branches that were taken, which engines remember for next to nothing, with the
+ * instructions read back from memory. The second knows what was executed, not when or with which values.
+ */
+import { hex } from "../bits.ts";
+import { causeName } from "../isa/causes.ts";
+import { Disassembler } from "../isa/disassemble.ts";
+import type { Isa } from "../isa/table.ts";
+import { RecordKind } from "../events.ts";
+import { isInterrupt, RECORD_WORDS, recordWords, SHIFT, TRAP_INTERRUPT, WORD, wordPair } from "./record.ts";
+import { symbolText } from "./symbolizer.ts";
+import type { Symbolizer } from "./symbolizer.ts";
+
+/** How many instructions a report shows. */
+export const RECENT = 32;
+
+/** One instruction of the list. */
+export interface RecentInstruction {
+  readonly pc: bigint;
+  /** Undefined where memory cannot be read, and for an interrupt. */
+  readonly insn: number | undefined;
+  /** What happened instead of retiring: the trap's or interrupt's name. */
+  readonly note?: string;
+}
+
+/** Instructions one after the other in memory, none of which jumped away before the last. */
+export interface StraightRun {
+  /** Address of the first instruction. */
+  readonly from: bigint;
+  /** Address of the last one. */
+  readonly to: bigint;
+  /**
+   * Whether the last one was done. If not, an interrupt or trap came instead, the run is still going on, or the engine
+   * had to begin anew with it: then the next run starts there.
+   */
+  readonly done: boolean;
+}
+
+/** Reads one instruction (only the low half counts for a compressed one); undefined where nothing can be fetched. */
+export type FetchWord = (addr: bigint) => number | undefined;
+
+/** Longer runs are read from near their end: an engine's run does not leave a page. */
+const RUN_MAX = 0x1_0000n;
+
+/** The last `count` instructions of `runs`, which come oldest first. */
+export function recentFromRuns(
+  runs: readonly StraightRun[],
+  fetch: FetchWord,
+  count: number = RECENT,
+): RecentInstruction[] {
+  let list: RecentInstruction[] = [];
+  for (let i = runs.length - 1; i >= 0 && list.length < count; i--) {
+    list = [...readRun(runs[i]!, runs[i + 1]?.from, fetch), ...list].slice(-count);
+  }
+  return list;
+}
+
+/** The instructions of a run; `after` is where the next one starts. */
+function readRun({ from, to, done }: StraightRun, after: bigint | undefined, fetch: FetchWord): RecentInstruction[] {
+  const list: RecentInstruction[] = [];
+  let pc = to - from > RUN_MAX ? to - BigInt(RECENT * 4) : from;
+  while (pc < to) {
+    const insn = fetch(pc);
+    list.push({ pc, insn });
+    pc += insn !== undefined && (insn & 3) !== 3 ? 2n : 4n;
+  }
+  // Code that was overwritten since may not line up: what is known for certain is the last address.
+  if (pc > to) list.pop();
+  // The next run tells of it.
+  if (!done && after === to) return list;
+  const note = done ? {} : { note: after === undefined ? "next" : "trapped or interrupted" };
+  list.push({ pc: to, insn: fetch(to), ...note });
+  return list;
+}
+
+/** Keeps the last records of every hart; attach it where records are made anyway. */
+export class RecentRecords {
+  /** Per hart: a ring of whole records, and how many have come. */
+  readonly #rings: readonly { readonly words: Int32Array; count: number }[];
+  readonly #size: number;
+  /** Per hart: how many of its last instructions a batch has given. */
+  readonly #seen: Uint32Array;
+
+  constructor(harts: number = 1, size: number = RECENT) {
+    this.#size = size;
+    this.#seen = new Uint32Array(harts);
+    this.#rings = Array.from({ length: harts }, () => ({ words: new Int32Array(size * RECORD_WORDS), count: 0 }));
+  }
+
+  records(view: DataView<ArrayBuffer>, count: number): void {
+    const words = recordWords(view, count);
+    const seen = this.#seen.fill(0);
+    const wanted: number[] = [];
+    let complete = 0;
+    // From the end: a batch has thousands of records, and a few of each hart are enough.
+    for (let r = words.length - RECORD_WORDS; r >= 0 && complete < seen.length; r -= RECORD_WORDS) {
+      if ((words[r + WORD.head]! & 0xff) === RecordKind.Csr) continue;
+      const hart = (words[r + WORD.tail]! >>> SHIFT.hart) & 0xff;
+      if (seen[hart]! >= this.#size) continue;
+      if (++seen[hart]! === this.#size) complete++;
+      wanted.push(r);
+    }
+    for (const r of wanted.reverse()) {
+      const ring = this.#rings[(words[r + WORD.tail]! >>> SHIFT.hart) & 0xff]!;
+      ring.words.set(words.subarray(r, r + RECORD_WORDS), (ring.count++ % this.#size) * RECORD_WORDS);
+    }
+  }
+
+  /** The last instructions of a hart, oldest first. */
+  list(hart: number): RecentInstruction[] {
+    const ring = this.#rings[hart];
+    if (ring === undefined) return [];
+    const kept = Math.min(ring.count, this.#size);
+    return Array.from({ length: kept }, (_, i) => {
+      const at = ((ring.count - kept + i) % this.#size) * RECORD_WORDS;
+      return instructionAt(ring.words, at);
+    });
+  }
+}
+
+function instructionAt(words: Int32Array, at: number): RecentInstruction {
+  const pc = wordPair(words, at + WORD.pc);
+  if ((words[at + WORD.head]! & 0xff) === RecordKind.Retired) return { pc, insn: words[at + WORD.insn]! };
+  const code = words[at + WORD.tail]! >>> SHIFT.csr;
+  const interrupt = isInterrupt(words, at);
+  const note = causeName(interrupt, code & ~TRAP_INTERRUPT);
+  const insn = words[at + WORD.insn]!;
+  return { pc, insn: interrupt || insn === 0 ? undefined : insn, note };
+}
+
+/** The instructions as lines: address, symbol, bytes, text, what happened; the last one marked. */
+export function recentLines(list: readonly RecentInstruction[], isa: Isa, symbolize?: Symbolizer): string[] {
+  const disassembler = new Disassembler(isa, { aliases: true, symbol: (addr) => symbolText(symbolize, addr) });
+  const symbols = list.map(({ pc }) => symbolText(symbolize, pc) ?? "");
+  const width = Math.min(40, Math.max(...symbols.map((s) => s.length)));
+  const digits = list.some(({ pc }) => pc > 0xffff_ffffn) ? 16 : 8;
+  return list.map(({ pc, insn, note }, i) => {
+    const mark = i === list.length - 1 ? ">" : " ";
+    const place = `${mark} ${pc.toString(16).padStart(digits, "0")}  ${
+      width === 0 ? "" : `${symbols[i]!.padEnd(width)}  `
+    }`;
+    const short = insn !== undefined && (insn & 3) !== 3;
+    const bytes = insn === undefined ? "" : hex(short ? insn & 0xffff : insn >>> 0, short ? 4 : 8).slice(2);
+    const { mnemonic, operands } = insn === undefined
+      ? { mnemonic: note === undefined ? "(cannot be fetched)" : "", operands: "" }
+      : disassembler.instruction(insn, pc);
+    const text = operands === "" ? mnemonic : `${mnemonic.padEnd(7)} ${operands}`;
+    return `${place}${bytes.padEnd(8)}  ${note === undefined ? text : `${text.padEnd(32)}  ${note}`}`.trimEnd();
+  });
+}
