@@ -13,15 +13,14 @@ import { Hart } from "../../vm/hart/hart.ts";
 import { layoutOf } from "../../vm/hart/layout.ts";
 import { RecordRing } from "../../vm/hart/record_ring.ts";
 import { ReferenceEngine } from "../../vm/hart/reference_engine.ts";
+import { type EngineName, engineNames } from "../../vm/machine.ts";
 import { Decoder } from "../../vm/isa/decode.ts";
 import type { Isa } from "../../vm/isa/table.ts";
 import { DecodedPages } from "../../vm/translate/decoded_pages.ts";
 import { Interpreter } from "../../vm/translate/interpreter.ts";
 import { Handlers } from "../../vm/translate/interpreter_code.ts";
 
-/** Every engine there is: what the tests of engines run on. The reference comes first. */
-export const engineNames = ["reference", "interpreter"] as const;
-export type EngineName = typeof engineNames[number];
+export { type EngineName, engineNames };
 
 /** Where things are. */
 export const BARE = {
