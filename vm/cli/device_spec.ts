@@ -25,7 +25,7 @@ export const deviceKinds: readonly KindRow[] = [
   { name: "rng", what: "source of entropy, seeded by --seed", also: ["entropy", "random"], byDefault: true },
   {
     name: "dummy",
-    what: "test device without a DeviceID of its own, which sends what it is sent",
+    what: "test device, DeviceID 63: fills the buffers it is given with numbers",
     also: ["test"],
     byDefault: false,
   },

@@ -201,7 +201,8 @@ export const options: readonly OptionRow[] = [
     value: "FORMAT",
     values: traceFormats,
     default: "text",
-    help: "text for people, commit for comparing with Spike's --log-commits, jsonl for programs",
+    help: "text for people, commit for comparing with Spike's --log-commits, jsonl for programs; " +
+      "--trace-devices knows text and jsonl",
     set: (s, text) => s.traceFormat = text as TraceFormat,
   },
   {
@@ -226,7 +227,7 @@ export const options: readonly OptionRow[] = [
     value: "N",
     default: "0",
     help: "seed of everything random: the same image, options, seed and input give the same run",
-    set: (s, text) => s.seed = parseInteger(text),
+    set: (s, text) => s.seed = parseInteger(text, { min: 0, max: 2 ** 32 - 1 }),
   },
   {
     name: "timeout-insns",

@@ -130,10 +130,12 @@ function check(settings: Settings): void {
   if (settings.stdin === "virtio" && !slots.some((spec) => spec?.kind === "console")) {
     throw new UsageError("--stdin virtio: the machine has no virtio console");
   }
-  if (settings.trace === undefined && (settings.traceFormat !== undefined || settings.traceFilters.length > 0)) {
-    throw new UsageError("--trace-format and --trace-filter need --trace");
+  const { trace, traceDevices, traceFormat, traceFilters } = settings;
+  if (trace === undefined && traceFilters.length > 0) throw new UsageError("--trace-filter needs --trace");
+  if (trace === undefined && traceFormat !== undefined && (traceDevices === undefined || traceFormat === "commit")) {
+    throw new UsageError(`--trace-format ${traceFormat} needs --trace`);
   }
-  if (settings.trace !== undefined && settings.trace !== "" && settings.trace === settings.traceDevices) {
-    throw new UsageError(`--trace and --trace-devices would both write ${settings.trace}`);
+  if (trace !== undefined && trace !== "" && trace === traceDevices) {
+    throw new UsageError(`--trace and --trace-devices would both write ${trace}`);
   }
 }

@@ -1,0 +1,43 @@
+/** The command line, from its arguments to the exit status. */
+import { PermissionError, reportError, type Status } from "./errors.ts";
+import { type Settings } from "./options.ts";
+import { parseCommandLine } from "./parse.ts";
+
+/** Runs `args` and returns the exit status; everything that goes wrong is told on standard error. */
+export async function command(args: readonly string[], main: string): Promise<number> {
+  let settings: Settings | undefined;
+  try {
+    settings = parseCommandLine(args);
+    return settings.show === undefined ? await run(settings) : await show(settings.show);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable) || settings === undefined) return reportError(error);
+    return await reportDenied(error, settings, main, args);
+  }
+}
+
+async function run(settings: Settings): Promise<number> {
+  const { runMachine } = await import("./run.ts");
+  return await runMachine(settings);
+}
+
+async function show(what: NonNullable<Settings["show"]>): Promise<Status> {
+  const { shown } = await import("./help.ts");
+  const bytes = new TextEncoder().encode(shown(what));
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  return 0;
+}
+
+async function reportDenied(
+  error: Deno.errors.NotCapable,
+  settings: Settings,
+  main: string,
+  args: readonly string[],
+): Promise<Status> {
+  const { mainPath, permittedCommand } = await import("./permission.ts");
+  // "Requires read access to "x", run again with the --allow-read flag": the command says the second half better.
+  const what = error.message.replace(/, run again with.*$/s, "").replace(
+    /^Requires (\w+) access/,
+    "Deno denied $1 access",
+  );
+  return reportError(new PermissionError(what, permittedCommand(settings, mainPath(main, Deno.cwd()), args)));
+}

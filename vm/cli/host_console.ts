@@ -1,0 +1,152 @@
+/** The guest's consoles on the host: the terminal, or a script in its place. */
+import type { CharPort } from "../../devices/char_port.ts";
+import { Terminal, type TerminalHost } from "../../devices/host/terminal.ts";
+import type { Clock } from "../bus/clock.ts";
+import { ConsoleRoute } from "./console_route.ts";
+import type { DeviceSpec } from "./device_spec.ts";
+import { writeStderr } from "./errors.ts";
+import { terminalKeys } from "./keys.ts";
+import type { Settings } from "./options.ts";
+import type { StopCause } from "./outcome.ts";
+import { HostPacing } from "./pacing.ts";
+import { Session } from "./session.ts";
+
+/** Virtual time between what a script awaited and the keys it sends, in nanoseconds. */
+const TYPING_NS = 1000;
+
+/** Who ends the run, and can tell where it is. */
+export interface RunControl {
+  stop(cause: StopCause): void;
+  /** Where the guest is, in lines. */
+  status(): Promise<readonly string[]>;
+}
+
+/** Name of the route's port of a console: the UART's, or that of the device in a slot. */
+function portName(where: "uart" | number): string {
+  return where === "uart" ? "uart" : `virtio${where}`;
+}
+
+/** Joins the consoles of a machine to standard input and output, or to a script. */
+export class HostConsole {
+  /** The script's progress, where there is one. */
+  readonly session: Session | undefined;
+  /** How idle time passes; absent where no input can come. */
+  readonly pacing: HostPacing | undefined;
+  readonly #route: ConsoleRoute;
+  readonly #terminal: Terminal;
+  readonly #control: RunControl;
+  #clock: Clock | undefined;
+  /** Keys that the script has sent and virtual time has not delivered yet. */
+  #typing: Uint8Array[] = [];
+  #onResize: (cols: number, rows: number) => void = () => {};
+
+  constructor(settings: Settings, slots: readonly (DeviceSpec | undefined)[], control: RunControl) {
+    this.#control = control;
+    const scripted = settings.script.length > 0;
+    const silent = scripted || settings.image === "-";
+    this.#route = new ConsoleRoute({
+      output: (bytes) => this.#output(bytes),
+      input: inputPort(settings, slots),
+      wake: () => this.pacing?.input(),
+    });
+    this.#terminal = new Terminal({
+      sink: this.#route,
+      onEscape: (code) => this.#escape(code),
+      onSignal: () => control.stop("interrupted"),
+      onResize: (cols, rows) => this.#onResize(cols, rows),
+      onEnd: () => this.pacing?.end(),
+      onClosed: () => control.stop("interrupted"),
+      ...(silent && { host: withoutInput }),
+    });
+    this.pacing = silent ? undefined : new HostPacing(!this.#terminal.interactive);
+    this.session = scripted
+      ? new Session(settings.script, { send: (bytes) => this.#type(bytes), met: () => control.stop("met") })
+      : undefined;
+  }
+
+  /** The port of the UART, or of the console in a slot. */
+  port(where: "uart" | number): CharPort {
+    return this.#route.port(portName(where));
+  }
+
+  /** Size of the terminal, where there is one. */
+  get size(): { readonly cols: number; readonly rows: number } | undefined {
+    return this.#terminal.size;
+  }
+
+  /** Takes the terminal, or begins the script. */
+  start(clock: Clock, onResize: (cols: number, rows: number) => void): void {
+    this.#clock = clock;
+    this.#onResize = onResize;
+    this.#terminal.start();
+    this.session?.start();
+  }
+
+  /** The machine was reset: what was on its way at that moment has lost its deadline. */
+  restarted(): void {
+    for (const bytes of this.#typing.splice(0)) this.#route.feed(bytes);
+  }
+
+  /** Gives the terminal back, after the last of the output. */
+  close(): void {
+    this.#terminal.close();
+  }
+
+  #output(bytes: Uint8Array): void {
+    this.#terminal.write(bytes);
+    this.session?.output(bytes);
+  }
+
+  /** Keys reach the guest a little later: it is in the middle of writing what the script waited for. */
+  #type(bytes: Uint8Array): void {
+    this.#typing.push(bytes);
+    this.#clock?.after(TYPING_NS, () => {
+      const next = this.#typing.shift();
+      if (next !== undefined) this.#route.feed(next);
+    });
+  }
+
+  /** A key was pressed after Ctrl-A. */
+  #escape(code: number): Uint8Array | undefined {
+    const key = terminalKeys.find((one) => one.code === code);
+    switch (key?.action) {
+      case "quit":
+        this.#control.stop("interrupted");
+        return undefined;
+      case "literal":
+        return Uint8Array.of(code);
+      case "status":
+        this.#control.status().then((lines) => this.#tell(lines));
+        return undefined;
+      case "help":
+      case undefined:
+        this.#tell([
+          ...(key === undefined ? ["this key after Ctrl-A does nothing; those that do:"] : []),
+          ...terminalKeys.map(({ keys, what }) => `${keys.padEnd(14)} ${what}`),
+        ]);
+        return undefined;
+    }
+  }
+
+  /** Tells something while the terminal is raw: lines need a carriage return. */
+  #tell(lines: readonly string[]): void {
+    this.#terminal.flush();
+    writeStderr(["", ...lines.map((line) => `ringside: ${line}`), ""].join("\r\n"));
+  }
+}
+
+/** The port that `--stdin` names. */
+function inputPort(settings: Settings, slots: readonly (DeviceSpec | undefined)[]): string | undefined {
+  if (settings.stdin === undefined) return undefined;
+  if (settings.stdin === "uart") return portName("uart");
+  return portName(slots.findIndex((spec) => spec?.kind === "console"));
+}
+
+/** The host without its standard input: a script is in its place, or the image came from there. */
+const withoutInput: TerminalHost = {
+  stdin: { isTerminal: () => false, setRaw: () => {}, read: () => Promise.resolve(null) },
+  stdout: Deno.stdout,
+  addSignalListener: Deno.addSignalListener,
+  removeSignalListener: Deno.removeSignalListener,
+  consoleSize: Deno.consoleSize,
+};

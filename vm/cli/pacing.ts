@@ -1,0 +1,89 @@
+/** How idle time passes: with the host's clock while input may come, in no time otherwise. */
+import type { Pacing } from "../machine.ts";
+
+/** How long news of a pipe is waited for, in milliseconds, before idle time begins to count. */
+const SETTLE_MS = 20;
+
+/** Nanoseconds that virtual time may run ahead: sleeping for less is not worth a timer, which is late by a millisecond. */
+const AHEAD_NS = 4e6;
+
+/** The longest that one `setTimeout` can sleep. */
+const SLEEP_MAX_MS = 2 ** 31 - 1;
+
+/**
+ * Paces a machine whose input is a terminal or a pipe: while it is open, an idle guest waits as long as its timers say,
+ * and the host sleeps. A pipe that is just being written or closed is given a moment first in which no virtual time
+ * passes, so that a run with a file or nothing on standard input does not depend on the host's speed.
+ */
+export class HostPacing implements Pacing {
+  readonly #settles: boolean;
+  #ended = false;
+  /** The pipe has said something since it was last given a moment. */
+  #news = true;
+  /** Virtual nanoseconds that have passed without sleeping; negative where a sleep was too long. */
+  #ahead = 0;
+  #wake: (() => void) | undefined;
+
+  /** `pipe`: the input is no terminal. */
+  constructor(pipe: boolean) {
+    this.#settles = pipe;
+  }
+
+  /** Input came: ends a sleep. */
+  input(): void {
+    this.#news = true;
+    this.wake();
+  }
+
+  /** The input is at its end. */
+  end(): void {
+    this.#ended = true;
+    this.wake();
+  }
+
+  /** Ends a sleep. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  live(): boolean {
+    return !this.#ended;
+  }
+
+  async sleep(nanoseconds: number): Promise<number> {
+    if (this.#settles && this.#news) {
+      this.#news = false;
+      if (await this.#wait(SETTLE_MS)) return 0;
+    }
+    this.#ahead += nanoseconds;
+    if (this.#ahead < AHEAD_NS) return nanoseconds;
+    const start = performance.now();
+    const woken = await this.#wait(this.#ahead / 1e6);
+    const passed = (performance.now() - start) * 1e6;
+    if (nanoseconds === Infinity) {
+      this.#ahead = 0;
+      return this.#ended ? 0 : passed;
+    }
+    this.#ahead -= passed;
+    if (!woken || this.#ahead <= 0) {
+      this.#ahead = Math.max(this.#ahead, -AHEAD_NS);
+      return nanoseconds;
+    }
+    const left = Math.min(this.#ahead, nanoseconds);
+    this.#ahead -= left;
+    return nanoseconds - left;
+  }
+
+  /** Waits for a wake-up or so many milliseconds; whether it was the wake-up. */
+  #wait(milliseconds: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const done = (woken: boolean): void => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve(woken);
+      };
+      const timer = setTimeout(() => done(false), Math.min(Math.ceil(milliseconds), SLEEP_MAX_MS));
+      this.#wake = () => done(true);
+    });
+  }
+}

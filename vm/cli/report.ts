@@ -1,0 +1,109 @@
+/** What is told about a guest that did not end well, or that somebody asks about. */
+import { hex } from "../bits.ts";
+import { RAM_BASE, TIMEBASE_HZ, virtBoard } from "../board.ts";
+import { Privilege } from "../events.ts";
+import type { Hart } from "../hart/hart.ts";
+import type { Machine, Stop } from "../machine.ts";
+import { deathReport, type Ending } from "../trace/death.ts";
+import { recentFromRuns, type RecentInstruction } from "../trace/recent.ts";
+import { type Symbolizer, symbolText } from "../trace/symbolizer.ts";
+import { type TimerView, waitText } from "../trace/wait_text.ts";
+
+/** What the report knows beside the machine. */
+export interface ReportContext {
+  readonly machine: Machine;
+  readonly symbolize: Symbolizer | undefined;
+  /** The last instructions of a hart, where a trace has kept them. */
+  readonly recent: ((hart: number) => RecentInstruction[]) | undefined;
+}
+
+/**
+ * The report on a run that ended with `stop`; `limit` is the option that ran out, as the user wrote it. Undefined where
+ * nothing went wrong.
+ */
+export function reportText(stop: Stop, limit: string | undefined, context: ReportContext): string | undefined {
+  const { machine, symbolize } = context;
+  const ending = endingOf(stop, limit);
+  if (ending === undefined) return undefined;
+  const hart = stop.hart ?? machine.harts.find((one) => !one.waiting) ?? machine.harts[0]!;
+  return deathReport({
+    ending,
+    isa: machine.isa,
+    harts: machine.harts,
+    hart: hart.index,
+    steps: machine.clock.steps,
+    recent: context.recent?.(hart.index) ?? recentOf(machine, hart),
+    symbolize,
+    describe: (addr) => describeAddress(machine, addr),
+    timer: (index) => timerOf(machine, index),
+  });
+}
+
+function endingOf(stop: Stop, limit: string | undefined): Ending | undefined {
+  switch (stop.reason) {
+    case "died":
+      return { reason: "died", what: stop.death!.what, trap: stop.death!.trap };
+    case "fail":
+      return { reason: "fail", code: stop.code };
+    case "stall":
+      return { reason: "stall" };
+    case "limit":
+    case "stopped":
+      return limit === undefined ? undefined : { reason: "timeout", limit };
+    default:
+      return undefined;
+  }
+}
+
+/** One line per hart: where it is and what it waits for. */
+export function statusLines({ machine, symbolize }: ReportContext): string[] {
+  return [
+    `${machine.clock.steps} instructions`,
+    ...machine.harts.map((hart) => {
+      const symbol = symbolText(symbolize, hart.pc);
+      const mode = Object.entries(Privilege).find(([, value]) => value === hart.privilege)?.[0];
+      const where = `${mode} mode at ${hex(hart.pc)}${symbol === undefined ? "" : ` <${symbol}>`}`;
+      const wait = waitText(hart, timerOf(machine, hart.index));
+      return `hart ${hart.index} ${hart.waiting ? "waits" : "runs"} in ${where}; ${wait}`;
+    }),
+  ];
+}
+
+/** The instructions between the branches that the engine remembers, read back from memory. */
+function recentOf(machine: Machine, hart: Hart): RecentInstruction[] {
+  const { memory } = machine;
+  const runs = machine.engines[hart.index]!.recentRuns();
+  return recentFromRuns(runs, (addr) => {
+    const low = memory.read(Number(addr), 2);
+    if (low < 0 || (low & 3) !== 3) return low < 0 ? undefined : low;
+    const high = memory.read(Number(addr) + 2, 2);
+    return high < 0 ? undefined : low | (high << 16);
+  });
+}
+
+/** What the board has at a guest-physical address: a device, memory, or nothing between two of them. */
+export function describeAddress(machine: Machine, addr: bigint): string {
+  const ram = machine.memory.regions.find((region) => region.base === RAM_BASE)!;
+  const places = virtBoard.filter((entry) => entry.present)
+    .map(({ name, base, size }) => ({ name, base, end: base + (name === "ram" ? ram.size : size) }))
+    .sort((a, b) => a.base - b.base);
+  const there = places.find(({ base, end }) => addr >= BigInt(base) && addr < BigInt(end));
+  if (there !== undefined) return there.name;
+  const before = places.findLast(({ end }) => BigInt(end) <= addr);
+  const after = places.find(({ base }) => BigInt(base) > addr);
+  const names = [before?.name, after?.name].filter((name) => name !== undefined);
+  const where = names.length === 2
+    ? `between ${names.join(" and ")}`
+    : before === undefined
+    ? `below ${names[0]}`
+    : `above ${names[0]}`;
+  return `nothing is there: ${where}`;
+}
+
+/** Offset of hart 0's mtimecmp in the CLINT (SiFive CLINT memory map). */
+const MTIMECMP = 0x4000;
+
+function timerOf(machine: Machine, hart: number): TimerView {
+  const half = (offset: number): bigint => BigInt(machine.clint.read(MTIMECMP + 8 * hart + offset, 4));
+  return { mtime: machine.clint.ticks(), mtimecmp: half(0) | (half(4) << 32n), hz: TIMEBASE_HZ };
+}

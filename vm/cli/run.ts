@@ -1,0 +1,199 @@
+/** Runs an image: builds the machine that the settings describe, runs it to its end, and says how it ended. */
+import { ImageError } from "../boot/error.ts";
+import { type Image, readImage } from "../boot/image.ts";
+import { SymbolTable } from "../boot/symbols.ts";
+import { parseIsa } from "../isa/table.ts";
+import { Machine, type Stop } from "../machine.ts";
+import type { Symbolizer } from "../trace/symbolizer.ts";
+import { assignSlots } from "./device_spec.ts";
+import { InputError, Status, writeStderr } from "./errors.ts";
+import { readInput } from "./files.ts";
+import { HostConsole, type RunControl } from "./host_console.ts";
+import type { Settings } from "./options.ts";
+import { statusOf, type StopCause } from "./outcome.ts";
+import type { ReportContext } from "./report.ts";
+import type { Session } from "./session.ts";
+import { makeSlots } from "./slots.ts";
+
+/** ISA of a machine that is told none. */
+const DEFAULT_ISA = { 32: "rv32imac", 64: "rv64imac" } as const;
+
+/** The longest that one `setTimeout` can wait, in milliseconds. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** How often traces that somebody may be watching are handed over, in milliseconds. */
+const TRACE_FLUSH_MS = 100;
+
+/** Runs the image and returns the exit status. Errors of the user's are thrown before anything is written. */
+export async function runMachine(settings: Settings): Promise<number> {
+  const image = imageOf(settings);
+  const symbols = settings.symbols === undefined ? image.symbols : symbolsOf(settings.symbols);
+  const run = new Run();
+  const specs = assignSlots(settings.devices, settings.defaultDevices);
+  const host = new HostConsole(settings, specs, run);
+  const slots = await makeSlots(specs, {
+    defaultVersion: settings.virtioVersion,
+    seed: settings.seed,
+    port: (slot) => host.port(slot),
+    size: host.size,
+  });
+  try {
+    const machine = new Machine({
+      isa: parseIsa(settings.isa ?? DEFAULT_ISA[image.xlen ?? 64]),
+      memorySize: settings.memory,
+      harts: settings.harts,
+      engine: settings.engine,
+      uart: host.port("uart"),
+      slots: slots.options,
+      emptyVersion: settings.virtioVersion,
+      ...(host.pacing !== undefined && { pacing: host.pacing }),
+    });
+    machine.load(image);
+    const symbolize: Symbolizer | undefined = symbols.size === 0 ? undefined : (addr) => symbols.find(addr);
+    const { flush, recent } = await traces(settings, machine, symbols, symbolize);
+    run.context = { machine, symbolize, recent };
+    host.start(machine.clock, (cols, rows) => slots.consoles.forEach((device) => device.resize(cols, rows)));
+    try {
+      const stop = await run.toEnd(settings, () => host.restarted());
+      flush();
+      host.close();
+      return await ended(stop, run.cause, settings, run.context, host.session);
+    } finally {
+      flush();
+      host.close();
+    }
+  } catch (error) {
+    throw error instanceof ImageError ? imageError(error, settings) : error;
+  } finally {
+    slots.close();
+  }
+}
+
+/** The machine while it runs, and who has stopped it. */
+class Run implements RunControl {
+  context: ReportContext | undefined;
+  cause: StopCause | undefined;
+
+  /** Ends the run; the first cause counts. */
+  stop(cause: StopCause): void {
+    this.cause ??= cause;
+    this.context?.machine.stop();
+  }
+
+  async status(): Promise<readonly string[]> {
+    const { statusLines } = await import("./report.ts");
+    return this.context === undefined ? [] : statusLines(this.context);
+  }
+
+  /** Runs until something other than a reset ends it. `restarted` is called after each reset. */
+  async toEnd(settings: Settings, restarted: () => void): Promise<Stop> {
+    const { machine } = this.context!;
+    const { timeout, timeoutInsns } = settings;
+    const timer = timeout === undefined
+      ? undefined
+      : setTimeout(() => this.stop("timeout"), Math.min(timeout / 1e6, TIMER_MAX_MS));
+    try {
+      for (let before = 0;;) {
+        const stop = await machine.run(timeoutInsns === undefined ? {} : { steps: timeoutInsns - before });
+        if (stop.reason !== "reset" || !settings.reboot || this.cause !== undefined) return stop;
+        before += machine.clock.steps;
+        machine.reset();
+        restarted();
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Tells how the run ended, on standard error, and gives the exit status. */
+async function ended(
+  stop: Stop,
+  cause: StopCause | undefined,
+  settings: Settings,
+  context: ReportContext,
+  session: Session | undefined,
+): Promise<number> {
+  const own = statusOf({ ...stop, cause });
+  const status = session?.status(own) ?? own;
+  if (cause === "interrupted") return status;
+  const lines: string[] = [];
+  if (own !== Status.Ok) {
+    const { reportText } = await import("./report.ts");
+    const report = reportText(stop, limitOf(stop, settings), context);
+    if (report !== undefined) lines.push(report);
+  }
+  lines.push(...session?.report().map((line, i) => i === 0 ? `ringside: ${line}\n` : `${line}\n`) ?? []);
+  writeStderr(lines.join(""));
+  return status;
+}
+
+/** The limit that ended the run, as an option. */
+function limitOf({ reason }: Stop, { timeout, timeoutInsns }: Settings): string | undefined {
+  if (reason === "limit") return `--timeout-insns ${timeoutInsns}`;
+  return reason === "stopped" && timeout !== undefined ? `--timeout ${timeout / 1e9}` : undefined;
+}
+
+/** Reads the image; its ISA's width is what the settings or the file say. */
+function imageOf(settings: Settings): Image {
+  const file = settings.image!;
+  const xlen = settings.isa === undefined ? {} : { xlen: parseIsa(settings.isa).xlen };
+  try {
+    return readImage(readInput(file), { name: file === "-" ? "standard input" : file, ...xlen });
+  } catch (error) {
+    throw error instanceof ImageError ? imageError(error, settings) : error;
+  }
+}
+
+/** The symbols of an ELF file. */
+function symbolsOf(file: string): SymbolTable {
+  try {
+    const image = readImage(readInput(file), { name: file });
+    if (image.elf === undefined) throw new InputError(file, "has no symbols: expected an ELF file");
+    return image.symbols;
+  } catch (error) {
+    throw error instanceof ImageError ? new InputError(file, error.message.replace(`${file}: `, "")) : error;
+  }
+}
+
+function imageError(error: ImageError, { image }: Settings): InputError {
+  const name = image === "-" ? "standard input" : image!;
+  return new InputError(
+    name,
+    error.message.startsWith(`${name}: `) ? error.message.slice(name.length + 2) : error.message,
+  );
+}
+
+/** What runs beside the machine for the traces. */
+interface RunningTraces {
+  /** Hands over what they have written, and ends that it is done from time to time. */
+  readonly flush: () => void;
+  readonly recent: ReportContext["recent"];
+}
+
+/** Starts the traces asked for. */
+async function traces(
+  settings: Settings,
+  machine: Machine,
+  symbols: SymbolTable,
+  symbolize: Symbolizer | undefined,
+): Promise<RunningTraces> {
+  if (settings.trace === undefined && settings.traceDevices === undefined) {
+    return { flush: () => {}, recent: undefined };
+  }
+  const { startTracing } = await import("./tracing.ts");
+  const tracing = startTracing(settings, {
+    events: machine.events,
+    isa: machine.isa,
+    harts: machine.harts.length,
+    symbolize,
+    range: (name) => symbols.rangeOf(name),
+    colour: Deno.stderr.isTerminal(),
+  });
+  const timer = setInterval(tracing.flush, TRACE_FLUSH_MS);
+  const flush = (): void => {
+    clearInterval(timer);
+    tracing.flush();
+  };
+  return { flush, recent: tracing.recent };
+}

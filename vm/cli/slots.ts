@@ -1,0 +1,91 @@
+/** Makes the devices that the command line asks for. */
+import type { BlockBackend } from "../../devices/block_backend.ts";
+import type { CharPort } from "../../devices/char_port.ts";
+import { MemoryDisk } from "../../devices/host/memory.ts";
+import { VirtioBlk } from "../../devices/virtio/blk.ts";
+import { VirtioConsole } from "../../devices/virtio/console.ts";
+import type { VirtioDevice } from "../../devices/virtio/device.ts";
+import { VirtioDummy } from "../../devices/virtio/dummy.ts";
+import { VirtioRng } from "../../devices/virtio/rng.ts";
+import type { SlotOptions } from "../machine.ts";
+import { type DeviceKind, type DeviceSpec, DISK_SIZE } from "./device_spec.ts";
+import { fileError, InputError, UsageError } from "./errors.ts";
+
+/** What devices are made with. */
+export interface SlotContext {
+  readonly defaultVersion: 1 | 2;
+  readonly seed: number;
+  /** The console port of a slot. */
+  readonly port: (slot: number) => CharPort;
+  /** Size of the terminal, where there is one. */
+  readonly size: { readonly cols: number; readonly rows: number } | undefined;
+}
+
+/** What fills the slots, with what has to be told or closed later. */
+export interface Slots {
+  readonly options: readonly (SlotOptions | undefined)[];
+  readonly consoles: readonly VirtioConsole[];
+  /** Flushes and closes the files of the disks. */
+  readonly close: () => void;
+}
+
+/** Makes the device of every slot; the files of disks are opened, nothing in them is changed. */
+export async function makeSlots(specs: readonly (DeviceSpec | undefined)[], context: SlotContext): Promise<Slots> {
+  const consoles: VirtioConsole[] = [];
+  const files: { close(): void }[] = [];
+  const disks = await openDisks(specs, files);
+  const make: Readonly<Record<DeviceKind, (spec: DeviceSpec, slot: number) => VirtioDevice>> = {
+    console: (_spec, slot) => {
+      const device = new VirtioConsole({ port: context.port(slot), ...context.size });
+      consoles.push(device);
+      return device;
+    },
+    blk: (spec) => new VirtioBlk({ backend: disks.get(spec)! }),
+    rng: (_spec, slot) => new VirtioRng({ seed: context.seed + slot }),
+    dummy: () => new VirtioDummy(),
+  };
+  const options = specs.map((spec, slot): SlotOptions | undefined =>
+    spec && {
+      device: make[spec.kind](spec, slot),
+      version: spec.version ?? context.defaultVersion,
+      ...(spec.latencyNs !== undefined && { latencyNs: spec.latencyNs }),
+      ...(spec.strict !== undefined && { strict: spec.strict }),
+    }
+  );
+  return { options, consoles, close: () => files.forEach((file) => file.close()) };
+}
+
+/** The disks of all block devices; the host side of files is loaded only if there is one. */
+async function openDisks(
+  specs: readonly (DeviceSpec | undefined)[],
+  files: { close(): void }[],
+): Promise<ReadonlyMap<DeviceSpec, BlockBackend>> {
+  const disks = new Map<DeviceSpec, BlockBackend>();
+  const names = new Map<string, DeviceSpec>();
+  for (const spec of specs) {
+    if (spec?.kind !== "blk") continue;
+    const readOnly = spec.readOnly ?? false;
+    if (spec.file === undefined) {
+      disks.set(spec, new MemoryDisk(spec.size ?? DISK_SIZE, { readOnly }));
+      continue;
+    }
+    const { DiskFileError, FileDisk } = await import("../../devices/host/file.ts");
+    try {
+      const { dev, ino } = Deno.statSync(spec.file);
+      const other = names.get(`${dev}:${ino}`);
+      if (other !== undefined && !(readOnly && other.readOnly)) {
+        throw new UsageError(
+          `${other.written} and ${spec.written} are the same file: only read-only drives may share it`,
+        );
+      }
+      names.set(`${dev}:${ino}`, spec);
+      const disk = FileDisk.open(spec.file, { readOnly });
+      files.push(disk);
+      disks.set(spec, disk);
+    } catch (error) {
+      if (error instanceof DiskFileError) throw new InputError(spec.file, `cannot be a disk: ${error.message}`);
+      fileError(spec.file, readOnly ? "read" : "opened for reading and writing (,ro opens it for reading only)", error);
+    }
+  }
+  return disks;
+}

@@ -1,0 +1,8 @@
+/**
+ * Ringside's command: `deno run -A vm/main.ts [OPTIONS] IMAGE`.
+ *
+ * @module
+ */
+import { command } from "./cli/command.ts";
+
+if (import.meta.main) Deno.exit(await command(Deno.args, import.meta.url));
