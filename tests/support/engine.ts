@@ -100,10 +100,12 @@ export class BareMachine {
     });
     if (name === "reference") {
       this.engine = new ReferenceEngine(this.hart);
-    } else {
+    } else if (name === "interpreter") {
       const handlers = new Handlers(this.hart.decoder, isa.ialign);
       const pages = new DecodedPages(buffer, layout.pages, new Decoder(isa), (d) => handlers.of(d));
       this.engine = new Interpreter(this.hart, pages, handlers, wasm);
+    } else {
+      throw new Error(`bare machine: nothing builds engine ${name satisfies never}`);
     }
   }
 
