@@ -3,6 +3,7 @@ import { ImageError } from "../../vm/boot/error.ts";
 import { loadImage, readImage } from "../../vm/boot/image.ts";
 import { GuestMemory } from "../../vm/bus/memory.ts";
 import { buildElf } from "../support/elf_builder.ts";
+import { runTool, toolVersion, withTool } from "../support/tools.ts";
 
 const RAM = 0x8000_0000;
 const SIZE = 0x10_0000;
@@ -148,3 +149,22 @@ Deno.test("image: each of our images is the same loaded as ELF and as flat binar
   }
   assert(seen > 0);
 });
+
+const GCC = "riscv64-unknown-elf-gcc";
+const gcc = { command: GCC, version: await toolVersion(GCC) };
+Deno.test(withTool("image: file headers that the linker puts before RAM are left out", gcc, async () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(`${dir}/a.s`, ".globl _start\n_start: li a0, 5\n");
+    const flags = ["-march=rv64imac", "-mabi=lp64", "-nostdlib", "-Wl,-Ttext=0x80000000", "-Wl,--no-gc-sections"];
+    const built = await runTool(GCC, [...flags, `${dir}/a.s`, "-o", `${dir}/a.elf`]);
+    assert(built?.ok, built?.stderr);
+    const image = readImage(Deno.readFileSync(`${dir}/a.elf`), { name: "a.elf" });
+    assertEquals(image.parts[0]!.addr, RAM - 0x1000);
+    const m = memory();
+    assertEquals(loadImage(m, image)[0]!.start, RAM);
+    assertEquals(bytesAt(m, RAM, 2), [0x15, 0x45]);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}));

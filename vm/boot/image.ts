@@ -11,6 +11,8 @@ export interface ImagePart {
   /** Bytes in memory; those after `data` are zero. */
   readonly size: number;
   readonly data: Uint8Array;
+  /** How many of the first bytes are only the ELF file's own headers, which a linker puts before the first section. */
+  readonly headers?: number;
 }
 
 /** A boot image, read but not yet loaded. */
@@ -61,6 +63,9 @@ export function readImage(bytes: Uint8Array, options: ImageOptions): Image {
   return isElf(bytes) ? elfImage(bytes, options) : flatImage(bytes, options);
 }
 
+/** Flag of a section that is in memory. */
+const SHF_ALLOC = 2n;
+
 function flatImage(bytes: Uint8Array, options: ImageOptions): Image {
   const addr = options.base ?? RAM_BASE;
   return {
@@ -87,10 +92,23 @@ function elfImage(bytes: Uint8Array, { name, xlen }: ImageOptions): Image {
     xlen: elf.xlen,
     entry: Number(physicalEntry(elf)),
     // An address beyond 2^53 loses bits here, but is outside RAM all the same.
-    parts: elf.segments.map((s) => ({ addr: Number(s.paddr), size: Number(s.memSize), data: s.data })),
+    parts: elf.segments.map((s) => ({
+      addr: Number(s.paddr),
+      size: Number(s.memSize),
+      data: s.data,
+      headers: s.data.byteOffset === bytes.byteOffset ? headersBefore(elf, s) : 0,
+    })),
     symbols: new SymbolTable(elf.symbols),
     elf,
   };
+}
+
+/** Bytes from the start of `segment`, which is also the file's start, to the first section in it. */
+function headersBefore(elf: ElfFile, segment: ElfSegment): number {
+  const end = segment.vaddr + segment.memSize;
+  const inside = elf.sections.filter((s) => (s.flags & SHF_ALLOC) !== 0n && s.addr >= segment.vaddr && s.addr < end);
+  if (inside.length === 0) return 0;
+  return Number(inside.reduce((low, s) => s.addr < low ? s.addr : low, end) - segment.vaddr);
 }
 
 /** The header's entry is virtual: a kernel linked high and loaded low is entered where its segment is loaded. */
@@ -123,7 +141,9 @@ function checkOverlap(segments: readonly ElfSegment[], name: string): void {
 export function loadImage(memory: GuestMemory, image: Image): LoadedRange[] {
   const ram = memory.regions.filter((r) => r.writable);
   const where = ram.map((r) => `${hex(r.base)} to ${hex(r.base + r.size)}`).join(", ");
-  for (const { addr, size } of image.parts) {
+  // `-Ttext` at the start of RAM puts the file's headers on the page before it, where nothing needs them.
+  const parts = image.parts.map((p) => memory.contains(p.addr, p.size, true) ? p : withoutHeaders(p));
+  for (const { addr, size } of parts) {
     if (memory.contains(addr, size, true)) continue;
     const what = image.format === "elf" ? "segment" : "image";
     throw new ImageError(
@@ -136,11 +156,15 @@ export function loadImage(memory: GuestMemory, image: Image): LoadedRange[] {
   if (!memory.contains(image.entry, 2, true)) {
     throw new ImageError(`${image.name}: entry point ${hex(image.entry)} is outside RAM (${where})`);
   }
-  return image.parts.map(({ addr, size, data }) => {
+  return parts.map(({ addr, size, data }) => {
     const target = memory.bytes(addr, size, true)!;
     target.set(data);
     target.fill(0, data.length);
     memory.wrote(addr, size);
     return { name: image.name, start: addr, end: addr + size };
   });
+}
+
+function withoutHeaders({ addr, size, data, headers = 0 }: ImagePart): ImagePart {
+  return { addr: addr + headers, size: size - headers, data: data.subarray(headers) };
 }
