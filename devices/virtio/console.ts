@@ -90,6 +90,7 @@ export class VirtioConsole implements VirtioDevice {
   #dropWaiting(): void {
     this.#waiting = undefined;
     this.#filling = false;
+    this.#readable = true;
   }
 
   /** Output leaves at the notification, so that a last word before power-off is heard; the buffer is used later. */

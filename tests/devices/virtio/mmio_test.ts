@@ -255,6 +255,18 @@ Deno.test("FEATURES_OK is refused for a bit that was not offered, at any height 
   }
 });
 
+Deno.test("FEATURES_OK is refused for a feature without one it requires (§2.2.1, §2.2.2)", () => {
+  // On a network device GUEST_TSO4 (7) requires GUEST_CSUM (1).
+  const d = new TestDriver(Object.assign(new HoldingDevice({ features: [1, 7] }), { id: 1 }));
+  d.negotiate([7]);
+  assertEquals(d.read("Status"), 3);
+  assertEquals(d.board.violations, ["feature-dependency"]);
+  d.negotiate([1, 7]);
+  assertEquals(d.read("Status"), 11);
+  d.negotiate([1, 7]);
+  assertEquals(d.read("Status"), 11, "the same set again after a reset");
+});
+
 Deno.test("a combination the device type cannot do is refused (§2.2.2)", () => {
   const { d, device } = driver();
   device.refuse = "not on Sundays";
