@@ -1,0 +1,66 @@
+/**
+ * Runs the riscv-tests programs on every engine and writes the result to docs/RISCV_TESTS.md.
+ *
+ * ```sh
+ * RISCV_TESTS=riscv-tests/isa deno run -A tests/hart/riscv_tests_table.ts
+ * ```
+ *
+ * @module
+ */
+import { engineNames } from "../../vm/machine.ts";
+import { isasOf, type RiscvTest, riscvTests, runRiscvTest } from "../support/riscv_tests.ts";
+import { runTool } from "../support/tools.ts";
+
+const DOCUMENT = new URL("../../docs/RISCV_TESTS.md", import.meta.url);
+
+/** One row: the program, and its verdict on each engine. */
+async function row(dir: string, test: RiscvTest): Promise<string[]> {
+  if (test.skip !== undefined) return [test.name, `not run: ${test.skip}`, ...engineNames.slice(1).map(() => "")];
+  const cells = engineNames.map(async (engine) => {
+    const verdicts = [];
+    for (const isa of isasOf(test)) verdicts.push({ isa, ...await runRiscvTest(dir, test, isa, engine) });
+    const failed = verdicts.filter((v) => !v.passed).map((v) => `**${v.text}** (${v.isa})`);
+    return failed.length > 0 ? failed.join(", ") : "pass";
+  });
+  return [test.name, ...await Promise.all(cells)];
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+async function document(dir: string): Promise<string> {
+  const commit = (await runTool("git", ["-C", dir, "rev-parse", "HEAD"]))?.stdout.trim();
+  if (!commit) throw new Error(`${dir}: expected a clone of riscv-tests, whose commit git can tell`);
+  const rows: string[][] = [];
+  for (const test of riscvTests(dir)) rows.push(await row(dir, test));
+  const passed = rows.filter((r) => r.slice(1).every((cell) => cell === "pass")).length;
+  const skipped = rows.filter((r) => r[1]!.startsWith("not run")).length;
+  return `# riscv-tests
+
+Result of the [riscv-tests](https://github.com/riscv-software-src/riscv-tests) programs on every engine: ${rows.length}
+programs, ${passed} pass, ${rows.length - passed - skipped} fail, ${skipped} not run.
+
+- Run on ${new Date().toISOString().slice(0, 10)}, riscv-tests at commit \`${commit}\`.
+- Suites \`ui\`, \`um\`, \`ua\`, \`uc\`, \`si\` and \`mi\`, the variants without address translation (\`-p-\`), for RV32 and RV64.
+- Each program runs on \`rv32imac\` or \`rv64imac\` and again without C, where a jump's target must be aligned to four
+  bytes; those of \`uc\` need C. "pass" means that all of these runs passed.
+
+To run them again: build them (\`./configure && make isa\` in their directory), then
+
+\`\`\`sh
+RISCV_TESTS=path/to/riscv-tests/isa deno test -A tests/hart/riscv_tests_test.ts
+RISCV_TESTS=path/to/riscv-tests/isa deno run -A tests/hart/riscv_tests_table.ts # writes this page
+\`\`\`
+
+${[line(["program", ...engineNames]), line(["---", ...engineNames.map(() => "---")]), ...rows.map(line)].join("\n")}
+`;
+}
+
+if (import.meta.main) {
+  const dir = Deno.env.get("RISCV_TESTS");
+  if (dir === undefined) throw new Error("RISCV_TESTS: expected the directory of the built programs");
+  Deno.writeTextFileSync(DOCUMENT, await document(dir));
+  const formatted = await runTool(Deno.execPath(), ["fmt", "--quiet", decodeURIComponent(DOCUMENT.pathname)]);
+  if (!formatted?.ok) throw new Error(`deno fmt: ${formatted?.stderr}`);
+}
