@@ -176,8 +176,8 @@ type Listener<K extends FactKind> = (fact: FactOf<K>, where: Where) => void;
 /**
  * Layout of one high-rate record (retired instructions and what belongs to them), in the ring in the machine's Memory.
  * Little endian; `RECORD.bytes` long, aligned to 8. A CSR or extra memory record belongs to the instruction record
- * before it and comes in the same batch. A CSR record names the CSR that holds the bits (mstatus for a write to sstatus)
- * and its whole new value; the CSRs that a trap itself writes have none. A record's numbers are zero-extended from XLEN.
+ * before it and comes in the same batch. A CSR record names the CSR that holds the bits (mstatus for a write to sstatus;
+ * sie and mie for one to sie) and its whole new value; the CSRs that a trap itself writes have none. A record's numbers are zero-extended from XLEN.
  *
  * A `Trapped` record stands for a trap: `pc` is the epc, `insn` the instruction (0 where none was fetched, or for an
  * interrupt), `privilege` the mode trapped from, `rd` the mode trapped to, `csr` the cause code with bit 15 set for an

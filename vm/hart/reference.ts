@@ -268,7 +268,11 @@ export class Reference implements Sem<bigint, boolean> {
       row.write?.(hart, operation === "clear" ? current & ~operand : current | operand);
     }
     this.rd(old);
-    if (write && this.#record >= 0) this.#noteCsr(row.partOf ?? number);
+    if (write && this.#record >= 0) {
+      // A write through sie is told of both, as in Spike's commit log; one through sstatus only of mstatus.
+      if (number === 0x104) this.#noteCsr(number);
+      this.#noteCsr(row.partOf ?? number);
+    }
   }
 
   system(operation: SystemOperation): void {
