@@ -40,6 +40,7 @@ const CLOSE = 0x29;
 const MEM = word(" mem");
 const SPACE_ZERO_X = word(" 0x");
 const NEWLINE = 0x0a;
+const MRET = 0x3020_0073;
 const HARTS = Int32Array.from({ length: 256 }, (_, n) => word(String(n).padStart(4)));
 const MODES = Int32Array.from({ length: 4 }, (_, n) => word(`: ${n} `));
 const REGISTERS = Int32Array.from({ length: 32 }, (_, n) => word(` x${n}`));
@@ -115,6 +116,7 @@ export class CommitWriter implements RecordWriter {
    * by `number * 16 + type`: CSRs come by rising number, and those below the register's own number before it.
    */
   #registers(words: Int32Array, record: number, rd: number, from: number, to: number): void {
+    const wide = this.#xlen === 64;
     const writes: { readonly order: number; readonly name: string; readonly at: number }[] = [];
     for (let r = from; r < to; r += RECORD_WORDS) {
       const csr = words[r + WORD.tail]! >>> SHIFT.csr;
@@ -124,9 +126,15 @@ export class CommitWriter implements RecordWriter {
     writes.sort((a, b) => a.order - b.order);
     for (const write of writes) {
       if (this.#at > CAPACITY) this.flush();
-      for (const c of ` ${write.name}0x`) this.#out.setUint8(this.#at++, c.charCodeAt(0));
-      this.#at = putXlen(this.#out, this.#at, words, write.at, this.#xlen === 64);
+      this.#characters(` ${write.name}0x`);
+      this.#at = putXlen(this.#out, this.#at, words, write.at, wide);
     }
+    // On RV32 Spike tells of both halves of mstatus; the high one holds nothing that a return changes.
+    if (!wide && words[record + WORD.insn] === MRET) this.#characters(" c784_mstatush 0x00000000");
+  }
+
+  #characters(text: string): void {
+    for (const c of text) this.#out.setUint8(this.#at++, c.charCodeAt(0));
   }
 }
 

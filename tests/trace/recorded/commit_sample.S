@@ -6,6 +6,7 @@
 #   spike --isa=rv64imac_zicntr --pmpregions=0 --log-commits --log=commit_sample_rv64.log
 #   spike --isa=rv32imac_zicntr --pmpregions=0 --log-commits --log=commit_sample_rv32.log
 # Recorded from Spike 1.1.1-dev (riscv-isa-sim 55b4658d, 2026-06-25), built with GCC 12.2.0 and binutils 2.40.
+# The .hex files are the linked programs as flat binaries for 0x80000000, 32 bytes per line.
 # The simulator's boot ROM (five lines at 0x1000) is cut off the recorded logs, and so is what follows the
 # store to tohost.
 
