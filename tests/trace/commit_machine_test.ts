@@ -32,7 +32,7 @@ for (const engine of engineNames) {
       await machine.run({ steps: lines.length + 100 });
       writer.flush();
       const written = sink.text().split("\n");
-      const start = written.findIndex((line) => /^core   0: 3 0x0*80000000 /.test(line));
+      const start = written.findIndex((line) => /^core {3}0: 3 0x0*80000000 /.test(line));
       assertEquals(written.slice(start, start + lines.length), lines);
     });
   }
