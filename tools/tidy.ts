@@ -43,12 +43,14 @@ const RECORDED = /^(images|tests\/golden)\/|\/__snapshots__\/|^deno\.lock$/;
 
 /** Tests that are about no single source file, and what they are about. */
 const CROSS_CUTTING: Readonly<Record<string, string>> = {
+  "tests/devices/virtio/hostile_test.ts": "every virtio device type against guests that mean harm",
+  "tests/devices/virtio/real_drivers_test.ts": "the access order of existing drivers",
   "tests/tidy_test.ts": "everything that is committed",
   "tests/isa/lockstep_test.ts": "every engine against the reference executor",
   "tests/isa/rows_test.ts": "every row of the instruction table",
   "tests/isa/semantics_test.ts": "what every row computes, on every engine",
   "tests/tools/std_bridge_test.ts": "the packages in tools/std",
-  "tests/virtio/tables_test.ts": "the tables of registers and features together",
+  "tests/devices/virtio/tables_test.ts": "the tables of registers and features together",
 };
 
 const SNAKE_CASE = /^\.?[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)*$/;

@@ -3,6 +3,7 @@ import type { Chain } from "../../devices/virtio/chain.ts";
 import { type ConfigField, ConfigSpace } from "../../devices/virtio/config.ts";
 import type { QueueDef, VirtioDevice, VirtioTransport } from "../../devices/virtio/device.ts";
 import { FeatureSet } from "../../devices/virtio/feature_set.ts";
+import { TestDriver, type TestDriverOptions } from "./virtio_driver.ts";
 
 const FIELDS: readonly ConfigField[] = [
   { name: "wide", offset: 0, size: 8 },
@@ -65,4 +66,10 @@ export class HoldingDevice implements VirtioDevice {
   use(written = 0, index = 0): void {
     this.transport.queue(index).push(this.held.shift()!, written);
   }
+}
+
+/** A holding device and its driver. */
+export function holdingDriver(options: TestDriverOptions = {}): { d: TestDriver; device: HoldingDevice } {
+  const device = new HoldingDevice();
+  return { d: new TestDriver(device, options), device };
 }

@@ -1,7 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { HostError } from "../../../devices/block_backend.ts";
 import { DiskFileError, FileDisk } from "../../../devices/host/file.ts";
-import { MemoryDisk } from "../../../devices/host/memory.ts";
 import { VirtioBlk, VirtioBlkS, VirtioBlkT } from "../../../devices/virtio/blk.ts";
 import { TestDriver } from "../../support/virtio_driver.ts";
 
@@ -19,39 +18,6 @@ function withFile(content: Uint8Array, run: (path: string) => void): void {
     Deno.removeSync(path);
   }
 }
-
-Deno.test("memory disk: what was written is read, the rest is zero", () => {
-  const disk = new MemoryDisk(1 << 20);
-  const bytes = pattern(200_000);
-  disk.write(65_000, bytes);
-  const read = new Uint8Array(1 << 20).fill(9);
-  disk.read(0, read);
-  const expected = new Uint8Array(1 << 20);
-  expected.set(bytes, 65_000);
-  assertEquals(read, expected);
-});
-
-Deno.test("memory disk: content is copied, sizes and ranges are checked", () => {
-  const content = pattern(1024);
-  const disk = new MemoryDisk(content, { readOnly: true });
-  content.fill(0);
-  const read = new Uint8Array(1024);
-  disk.read(0, read);
-  assertEquals(read, pattern(1024));
-  assertThrows(() => disk.write(0, read), Error, "read-only");
-  assertThrows(() => disk.read(1, read), RangeError, "1024 bytes at 1 of 1024");
-  assertThrows(() => new MemoryDisk(513), RangeError, "513");
-});
-
-Deno.test("memory disk: a huge disk costs nothing until it is written", () => {
-  const disk = new MemoryDisk(2 ** 50);
-  disk.write(2 ** 50 - 512, pattern(512));
-  const read = new Uint8Array(512);
-  disk.read(2 ** 50 - 512, read);
-  assertEquals(read, pattern(512));
-  disk.read(2 ** 49, read);
-  assertEquals(read, new Uint8Array(512));
-});
 
 Deno.test("file disk: reads and writes in place", () => {
   withFile(pattern(4096), (path) => {
