@@ -54,8 +54,13 @@ export const guestPrograms: readonly GuestProgram[] = [
   {
     ...plain(
       "block",
-      "every block request, in flight, full queue, errors; with and without INDIRECT_DESC and EVENT_IDX",
+      "every block request, in flight, full queue; with and without INDIRECT_DESC and EVENT_IDX",
     ),
+    drivers: ["virtio_blk"],
+    devices: ["blk"],
+  },
+  {
+    ...plain("block_errors", "requests that break a rule, and the device's answers"),
     drivers: ["virtio_blk"],
     devices: ["blk"],
   },

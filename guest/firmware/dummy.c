@@ -13,7 +13,7 @@ static int receive(struct virtio_dummy *dummy)
 {
 	u64 patience = (u64)(dummy->limit + MORE + 10) * (dummy->interval + 1000);
 
-	if (dummy->limit > 0) {
+	if (virtio_has_feature(dummy->vdev, DUMMY_F_LIMIT)) {
 		CHECK(virtdummy_wait(dummy, dummy->limit, patience));
 		printf("dummy: %u buffers received, all as expected: %s\n", dummy->received,
 		       dummy->wrong == 0 ? "yes" : "no");
@@ -39,7 +39,11 @@ static int life(void)
 
 	printf("dummy: %s bound, queue %s index %u, %u of %u descriptors free\n", vdev->name, dummy->vq->name,
 	       dummy->vq->index, dummy->vq->num_free, virtqueue_get_vring_size(dummy->vq));
-	printf("dummy: a buffer every %u us, %u of them\n", dummy->interval, dummy->limit);
+	printf("dummy: a buffer every %u us, ", dummy->interval);
+	if (virtio_has_feature(vdev, DUMMY_F_LIMIT))
+		printf("%u of them\n", dummy->limit);
+	else
+		printf("without end\n");
 	CHECK(dummy->vq->num_free == virtqueue_get_vring_size(dummy->vq) - DUMMY_BUFFERS);
 	if (receive(dummy) != 0)
 		return 1;

@@ -2,7 +2,8 @@
  * virtqueue_disable_cb() is advice: a callback may still arrive afterwards. Shown on the entropy device, once with
  * NO_INTERRUPT in avail.flags and once with EVENT_IDX:
  *
- *   asked in time      callbacks off before the request: the device sees the wish, no interrupt comes;
+ *   asked in time      callbacks off before the request: the device sees the wish and no interrupt comes, mostly
+ *                      (QEMU sends the first one after a reset whatever used_event says);
  *   asked too late     the device has used the buffer and raised its interrupt, which waits because this hart has
  *                      interrupts masked; now callbacks are disabled; unmasked, the callback arrives all the same;
  *   asked too late, but the buffer was taken by hand: the interrupt arrives, there is nothing in the ring, and

@@ -2,7 +2,10 @@
 #include "string.h"
 #include "trap.h"
 
-/* First fit over a list by address; free neighbours are joined. The header sits right before what is handed out. */
+/*
+ * First fit over a list by address; free neighbours are joined when the search comes by. The header sits right before
+ * what is handed out.
+ */
 struct block {
 	size_t size; /* of what follows the header */
 	bool used;
@@ -35,6 +38,14 @@ static void split(struct block *block, size_t size)
 	block->next = rest;
 }
 
+static void join(struct block *block)
+{
+	while (block->next != NULL && !block->next->used) {
+		block->size += sizeof(*block) + block->next->size;
+		block->next = block->next->next;
+	}
+}
+
 static void *allocate(size_t size, size_t align)
 {
 	size = ALIGN_UP(size, GRAIN);
@@ -42,10 +53,13 @@ static void *allocate(size_t size, size_t align)
 		uintptr_t start = (uintptr_t)(block + 1);
 		uintptr_t aligned = ALIGN_UP(start, align);
 
+		if (block->used)
+			continue;
+		join(block);
 		/* A gap before an aligned start must hold a block of its own. */
 		if (aligned != start && aligned - start < sizeof(*block) + GRAIN)
 			aligned = ALIGN_UP(start + sizeof(*block) + GRAIN, align);
-		if (block->used || block->size < size || aligned - start > block->size - size)
+		if (block->size < size || aligned - start > block->size - size)
 			continue;
 		if (aligned != start) {
 			split(block, aligned - start - sizeof(*block));
@@ -79,12 +93,6 @@ void kfree(void *memory)
 		panic("kfree: %p is not in use", memory);
 	block->used = false;
 	in_use -= block->size;
-	for (block = first; block != NULL; block = block->next) {
-		while (!block->used && block->next != NULL && !block->next->used) {
-			block->size += sizeof(*block) + block->next->size;
-			block->next = block->next->next;
-		}
-	}
 }
 
 size_t alloc_in_use(void)

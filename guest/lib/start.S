@@ -2,11 +2,29 @@
  * Entry of every image, on every hart at once: a0 = hart id, a1 = flat device tree (the convention of QEMU's reset
  * vector, and of the SBI). Hart 0 runs the image; the others wait for an interrupt that nobody enables.
  */
+#include "../generated/board.h"
 #include "asm.h"
 
 	.section .text.start, "ax"
 	.globl _start
 _start:
+	/*
+	 * A flat image does not say how wide its registers are. Up to here and in wrong_width only instructions that
+	 * mean the same on RV32 and RV64: a shift tells which this is.
+	 */
+	.option push
+	.option norvc
+	.option norelax
+	li	t0, -1
+	srli	t0, t0, 31
+	addi	t0, t0, -1		/* 0 on RV32 */
+#if __riscv_xlen == 64
+	beqz	t0, wrong_width
+#else
+	bnez	t0, wrong_width
+#endif
+	.option pop
+
 	csrw	mie, zero
 	csrci	mstatus, 8		/* MIE off until there is a handler */
 	csrr	t0, mhartid
@@ -34,6 +52,36 @@ _start:
 park:
 	wfi
 	j	park
+
+	.option push
+	.option norvc
+	.option norelax
+wrong_width:
+	csrr	t0, mhartid
+	bnez	t0, 3f
+	lui	t1, %hi(BOARD_UART_BASE)
+1:	auipc	t0, %pcrel_hi(wrong_width_text)
+	addi	t0, t0, %pcrel_lo(1b)
+2:	lbu	t2, 0(t0)
+	beqz	t2, 4f
+	sb	t2, 0(t1)
+	addi	t0, t0, 1
+	j	2b
+4:	lui	t1, %hi(BOARD_FINISHER_BASE)
+	lui	t2, 0x13		/* fail, code 1 */
+	addi	t2, t2, 0x333
+	sw	t2, 0(t1)
+3:	wfi
+	j	3b
+	.option pop
+
+	.section .rodata.start, "a"
+wrong_width_text:
+#if __riscv_xlen == 64
+	.string "this image is for RV64, and this hart is RV32\n"
+#else
+	.string "this image is for RV32, and this hart is RV64: try --isa rv32imac, or the .elf\n"
+#endif
 
 /*
  * Trap entry (direct mode): everything goes into a struct trap_frame on the stack of whoever was interrupted. M-mode

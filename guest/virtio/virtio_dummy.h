@@ -15,7 +15,7 @@ struct virtio_dummy {
 	struct virtqueue *vq;
 	u8 *buffers[DUMMY_BUFFERS];
 	u32 interval; /* microseconds between fills */
-	u32 limit;    /* fills the device makes by itself; 0 if it does not say */
+	u32 limit;    /* fills the device makes by itself, with DUMMY_F_LIMIT */
 	unsigned int interrupts;
 	volatile unsigned int received;
 	volatile unsigned int wrong; /* buffers whose bytes or length were not as they should be */

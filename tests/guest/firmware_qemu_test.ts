@@ -69,6 +69,7 @@ for (const version of [1, 2] as const) {
     assertMatch(console, /two reads, different bytes/);
   });
   qemuTest("block", version, "", ({ uart }) => assertMatch(uart, /INDIRECT_DESC, EVENT_IDX +ok/));
+  qemuTest("block_errors", version, "", ({ uart }) => assertMatch(uart, /unknown type +UNSUPP/));
   qemuTest("late_callback", version, "", ({ uart }) => {
     assertEquals(uart.match(/1 callback after virtqueue_disable_cb/g)?.length, 2);
   });
