@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   describeError,
   fileError,
@@ -59,4 +59,29 @@ Deno.test("what is not about the file is passed on as it is", () => {
 
 Deno.test("a line stays one line", () => {
   assertEquals(oneLine("a\r\nb\tc\x00d\u2028e"), "a b c?d e");
+});
+
+Deno.test("a bug's stack is shown on request only, and asking for it needs no permission", async () => {
+  const errors = new URL("../../vm/cli/errors.ts", import.meta.url).href;
+  const program = `import { reportError } from "${errors}"; Deno.exit(reportError(new TypeError("x is undefined")));`;
+  const run = async (flags: string[], debug: string): Promise<[number, string]> => {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", ...flags, "-"],
+      env: { RINGSIDE_DEBUG: debug, NO_COLOR: "1" },
+      stdin: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(program));
+    await writer.close();
+    const { code, stderr } = await child.output();
+    return [code, new TextDecoder().decode(stderr)];
+  };
+  const line = /^ringside: TypeError: x is undefined \(this is a bug in Ringside: [^\n]+\)\n/;
+  for (const [flags, debug, stack] of [[[], "1", false], [["-A"], "0", false], [["-A"], "1", true]] as const) {
+    const [status, stderr] = await run([...flags], debug);
+    assertEquals(status, 70);
+    assertMatch(stderr, line);
+    assertEquals(/\n {4}at /.test(stderr), stack, stderr);
+  }
 });

@@ -80,7 +80,7 @@ export class OutputFile implements ByteSink {
    */
   static open(file: string, inputs: readonly string[], outputs: readonly OutputFile[]): OutputFile {
     try {
-      const handle = Deno.openSync(file, { write: true, create: true });
+      const handle = Deno.openSync(file, { read: false, write: true, create: true });
       const info = handle.statSync();
       const id = identity(info);
       const other = inputs.find((input) => id !== undefined && identity(Deno.statSync(input)) === id) ??
