@@ -120,6 +120,14 @@ Deno.test("a denied permission is one line with the command that works", async (
   }
 });
 
+Deno.test("a trace may go to a device, with no more permission than that", async () => {
+  using folder = new CommandFolder();
+  folder.program("pass.bin", PASS);
+  const permissions = ["--allow-read=pass.bin", "--allow-write=/dev/null"];
+  const { status, stderr } = await folder.run(["--trace=/dev/null", "pass.bin"], { permissions });
+  assertEquals([status, stderr], [0, ""]);
+});
+
 Deno.test("a disk that the system does not let us write is told so, and can be used for reading", {
   ignore: Deno.build.os !== "linux",
 }, async () => {

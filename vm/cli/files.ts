@@ -57,6 +57,20 @@ function identity(info: Deno.FileInfo): string | undefined {
   return info.isFile && info.ino !== null ? `${info.dev}:${info.ino}` : undefined;
 }
 
+/** Empties a file; what cannot be emptied (a pipe, a terminal) has nothing in it. */
+function empty(file: Deno.FsFile): void {
+  try {
+    file.truncateSync(0);
+  } catch (error) {
+    if (!/\(os error 22\)/.test(String(error))) throw error;
+  }
+}
+
+/** Whether Deno lets us look at `path`. Where it does not, it is none of the files that we read: no need to ask. */
+function mayRead(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+}
+
 /** A file that a trace is written to. */
 export class OutputFile implements ByteSink {
   readonly name: string;
@@ -80,16 +94,16 @@ export class OutputFile implements ByteSink {
    */
   static open(file: string, inputs: readonly string[], outputs: readonly OutputFile[]): OutputFile {
     try {
-      const handle = Deno.openSync(file, { read: false, write: true, create: true });
-      const info = handle.statSync();
-      const id = identity(info);
+      const handle = Deno.openSync(file, { write: true, create: true });
+      const info = mayRead(file) ? handle.statSync() : undefined;
+      const id = info && identity(info);
       const other = inputs.find((input) => id !== undefined && identity(Deno.statSync(input)) === id) ??
         outputs.find((output) => id !== undefined && output.#id === id)?.name;
       if (other !== undefined) {
         handle.close();
         throw new UsageError(`a trace cannot be written to ${file}: it is the same file as ${other}`);
       }
-      if (info.isFile) handle.truncateSync(0);
+      if (info?.isFile ?? true) empty(handle);
       return new OutputFile(file, handle, id);
     } catch (error) {
       return fileError(file, "written", error);
