@@ -1,9 +1,10 @@
 /**
- * Control and status registers (priv §2, §3.1, §10.1): one row per register with its number, how it reads and which
- * bits a write may change. A number without a row is illegal; so is a write to a read-only number or an access from a
- * privilege below the one that the number encodes.
+ * Control and status registers (priv §2, §3.1, §10.1): one row per register a hart has, with how it reads and which bits
+ * a write may change; its number is the one that `vm/isa/csr_names.ts` has for the name. A number without a row is
+ * illegal; so is a write to a read-only number or an access from a privilege below the one that the number encodes.
  */
 import { Privilege } from "../events.ts";
+import { CSR, csrNamed, type StoredCsr } from "./csr_numbers.ts";
 import type { Hart } from "./hart.ts";
 
 /** A CSR's behaviour. Values are unsigned and XLEN wide. */
@@ -83,20 +84,26 @@ function writeStatus(hart: Hart, value: bigint, mask: bigint): void {
   hart.modeChanged();
 }
 
+type Behaviour = Omit<CsrRow, "number" | "name" | "spec" | "xlen">;
+
+/** The row of the register called `name`. */
+function row(name: string, spec: string, behaviour: Behaviour): CsrRow {
+  const { number, rv32 } = csrNamed(name);
+  return { number, name, spec, ...(rv32 && { xlen: 32 }), ...behaviour };
+}
+
 /** A register that keeps the bits of `mask` and nothing else. */
-function stored(number: number, name: string, spec: string, mask: (hart: Hart) => bigint): CsrRow {
-  return {
-    number,
-    name,
-    spec,
+function stored(name: StoredCsr, spec: string, mask: (hart: Hart) => bigint): CsrRow {
+  const number = CSR[name];
+  return row(name, spec, {
     read: (hart) => hart.stored(number),
     write: (hart, value) => hart.store(number, value & mask(hart)),
-  };
+  });
 }
 
 /** A register that always reads the same; writes are ignored where the number allows them. */
-function constant(number: number, name: string, spec: string, value: (hart: Hart) => bigint): CsrRow {
-  return { number, name, spec, read: value };
+function constant(name: string, spec: string, value: (hart: Hart) => bigint): CsrRow {
+  return row(name, spec, { read: value });
 }
 
 const all = (hart: Hart): bigint => hart.mask;
@@ -109,181 +116,148 @@ const tvec = (hart: Hart): bigint => hart.mask & ~2n;
 function counterRefused(index: number): (hart: Hart) => boolean {
   return (hart) => {
     const allowed = (csr: number) => (hart.stored(csr) >> BigInt(index)) & 1n;
-    if (hart.privilege < Privilege.M && allowed(MCOUNTEREN) === 0n) return true;
-    return hart.privilege === Privilege.U && allowed(SCOUNTEREN) === 0n;
+    if (hart.privilege < Privilege.M && allowed(CSR.mcounteren) === 0n) return true;
+    return hart.privilege === Privilege.U && allowed(CSR.scounteren) === 0n;
   };
 }
 
-const MCOUNTEREN = 0x306;
-const SCOUNTEREN = 0x106;
-const MCOUNTINHIBIT = 0x320;
 const LOW = 0xffff_ffffn;
 
-type CounterName = "cycle" | "instret";
-
-function machineCounter(number: number, name: CounterName): CsrRow[] {
-  const low: CsrRow = {
-    number,
-    name: `m${name}`,
-    spec: "priv §3.1.10",
-    read: (hart) => hart.counter(name) & hart.mask,
-    write: (hart, value) => hart.setCounter(name, hart.xlen === 32 ? (hart.counter(name) & ~LOW) | value : value),
-  };
-  const high: CsrRow = {
-    number: number + 0x80,
-    name: `m${name}h`,
-    spec: "priv §3.1.10",
-    xlen: 32,
-    read: (hart) => hart.counter(name) >> 32n,
-    write: (hart, value) => hart.setCounter(name, (hart.counter(name) & LOW) | (value << 32n)),
-  };
-  return [low, high];
-}
-
-function userCounter(number: number, name: string, index: number, value: (hart: Hart) => bigint): CsrRow[] {
-  const refused = counterRefused(index);
+function machineCounter(name: "cycle" | "instret"): CsrRow[] {
   return [
-    { number, name, spec: "unpriv §8.1", read: (hart) => value(hart) & hart.mask, refused },
-    { number: number + 0x80, name: `${name}h`, spec: "unpriv §8.1", xlen: 32, read: (hart) => value(hart) >> 32n, refused },
+    row(`m${name}`, "priv §3.1.10", {
+      read: (hart) => hart.counter(name) & hart.mask,
+      write: (hart, value) => hart.setCounter(name, hart.xlen === 32 ? (hart.counter(name) & ~LOW) | value : value),
+    }),
+    row(`m${name}h`, "priv §3.1.10", {
+      read: (hart) => hart.counter(name) >> 32n,
+      write: (hart, value) => hart.setCounter(name, (hart.counter(name) & LOW) | (value << 32n)),
+    }),
   ];
 }
 
+/** `index` is the counter's bit in mcounteren. */
+function userCounter(name: string, index: number, value: (hart: Hart) => bigint): CsrRow[] {
+  const refused = counterRefused(index);
+  return [
+    row(name, "unpriv §8.1", { read: (hart) => value(hart) & hart.mask, refused }),
+    row(`${name}h`, "unpriv §8.1", { read: (hart) => value(hart) >> 32n, refused }),
+  ];
+}
+
+const zero = (): bigint => 0n;
+
 /** Counters 3..31 exist and count nothing (priv §3.1.10). */
 function idleCounters(): CsrRow[] {
-  const zero = () => 0n;
   return Array.from({ length: 29 }, (_, i) => i + 3).flatMap((n): CsrRow[] => [
-    constant(0xb00 + n, `mhpmcounter${n}`, "priv §3.1.10", zero),
-    { ...constant(0xb80 + n, `mhpmcounter${n}h`, "priv §3.1.10", zero), xlen: 32 },
-    constant(0x320 + n, `mhpmevent${n}`, "priv §3.1.10", zero),
-    ...userCounter(0xc00 + n, `hpmcounter${n}`, n, zero),
+    constant(`mhpmcounter${n}`, "priv §3.1.10", zero),
+    constant(`mhpmcounter${n}h`, "priv §3.1.10", zero),
+    constant(`mhpmevent${n}`, "priv §3.1.10", zero),
+    ...userCounter(`hpmcounter${n}`, n, zero),
   ]);
 }
 
 /** No PMP entry is implemented: all of them read 0. On RV64 the odd pmpcfg registers are illegal (priv §3.7.1). */
 function pmp(): CsrRow[] {
-  const zero = () => 0n;
   return [
-    ...Array.from({ length: 16 }, (_, i): CsrRow => {
-      const row = constant(0x3a0 + i, `pmpcfg${i}`, "priv §3.7.1", zero);
-      return i % 2 === 0 ? row : { ...row, xlen: 32 };
-    }),
-    ...Array.from({ length: 64 }, (_, i) => constant(0x3b0 + i, `pmpaddr${i}`, "priv §3.7.1", zero)),
+    ...Array.from({ length: 16 }, (_, i) => constant(`pmpcfg${i}`, "priv §3.7.1", zero)),
+    ...Array.from({ length: 64 }, (_, i) => constant(`pmpaddr${i}`, "priv §3.7.1", zero)),
   ];
+}
+
+/** mie and mideleg: what they change decides about interrupts at once. */
+function interruptMask(name: "mie" | "mideleg", spec: string, mask: bigint): CsrRow {
+  const number = CSR[name];
+  return row(name, spec, {
+    read: (hart) => hart.stored(number),
+    write: (hart, value) => {
+      hart.store(number, value & mask);
+      hart.attention = true;
+    },
+  });
 }
 
 /** Every CSR of a hart. */
 export const csrRows: readonly CsrRow[] = [
-  ...userCounter(0xc00, "cycle", 0, (hart) => hart.counter("cycle")),
-  ...userCounter(0xc01, "time", 1, (hart) => hart.time()),
-  ...userCounter(0xc02, "instret", 2, (hart) => hart.counter("instret")),
-  {
-    number: 0x100,
-    name: "sstatus",
-    partOf: 0x300,
-    spec: "priv §10.1.1",
+  ...userCounter("cycle", 0, (hart) => hart.counter("cycle")),
+  ...userCounter("time", 1, (hart) => hart.time()),
+  ...userCounter("instret", 2, (hart) => hart.counter("instret")),
+  row("sstatus", "priv §10.1.1", {
+    partOf: CSR.mstatus,
     read: (hart) => hart.statusFor(SSTATUS | MSTATUS.FS | MSTATUS.UXL),
     write: (hart, value) => writeStatus(hart, value, SSTATUS),
-  },
-  {
-    number: 0x104,
-    name: "sie",
-    partOf: 0x304,
-    spec: "priv §10.1.3",
-    read: (hart) => hart.stored(0x304) & hart.stored(0x303),
+  }),
+  row("sie", "priv §10.1.3", {
+    partOf: CSR.mie,
+    read: (hart) => hart.stored(CSR.mie) & hart.stored(CSR.mideleg),
     write: (hart, value) => {
-      const delegated = hart.stored(0x303);
-      hart.store(0x304, (hart.stored(0x304) & ~delegated) | (value & delegated & S_INTERRUPTS));
+      const delegated = hart.stored(CSR.mideleg);
+      hart.store(CSR.mie, (hart.stored(CSR.mie) & ~delegated) | (value & delegated & S_INTERRUPTS));
       hart.attention = true;
     },
-  },
-  stored(0x105, "stvec", "priv §10.1.2", tvec),
-  stored(SCOUNTEREN, "scounteren", "priv §10.1.5", () => LOW),
-  stored(0x10a, "senvcfg", "priv §10.1.10", () => 1n),
-  stored(0x140, "sscratch", "priv §10.1.6", all),
-  stored(0x141, "sepc", "priv §10.1.7", epc),
-  stored(0x142, "scause", "priv §10.1.8", all),
-  stored(0x143, "stval", "priv §10.1.9", all),
-  {
-    number: 0x144,
-    name: "sip",
-    partOf: 0x344,
-    spec: "priv §10.1.3",
-    read: (hart) => hart.pending() & hart.stored(0x303),
-    modify: (hart) => hart.stored(0x344) & hart.stored(0x303),
+  }),
+  stored("stvec", "priv §10.1.2", tvec),
+  stored("scounteren", "priv §10.1.5", () => LOW),
+  stored("senvcfg", "priv §10.1.10", () => 1n),
+  stored("sscratch", "priv §10.1.6", all),
+  stored("sepc", "priv §10.1.7", epc),
+  stored("scause", "priv §10.1.8", all),
+  stored("stval", "priv §10.1.9", all),
+  row("sip", "priv §10.1.3", {
+    partOf: CSR.mip,
+    read: (hart) => hart.pending() & hart.stored(CSR.mideleg),
+    modify: (hart) => hart.stored(CSR.mip) & hart.stored(CSR.mideleg),
     write: (hart, value) => {
-      const mask = hart.stored(0x303) & bit(Interrupt.SSI);
-      hart.store(0x344, (hart.stored(0x344) & ~mask) | (value & mask));
+      const mask = hart.stored(CSR.mideleg) & bit(Interrupt.SSI);
+      hart.store(CSR.mip, (hart.stored(CSR.mip) & ~mask) | (value & mask));
       hart.attention = true;
     },
-  },
-  {
+  }),
+  row("satp", "priv §10.1.11", {
     // Only Bare until address translation is built: every other mode is unsupported, so writes change nothing.
-    ...constant(0x180, "satp", "priv §10.1.11", () => 0n),
+    read: zero,
     refused: (hart) => hart.privilege === Privilege.S && (hart.mstatus & MSTATUS.TVM) !== 0n,
-  },
-  constant(0xf11, "mvendorid", "priv §3.1.2", () => 0n),
-  constant(0xf12, "marchid", "priv §3.1.3", () => 0n),
-  constant(0xf13, "mimpid", "priv §3.1.4", () => 0n),
-  constant(0xf14, "mhartid", "priv §3.1.5", (hart) => BigInt(hart.index)),
-  constant(0xf15, "mconfigptr", "priv §3.1.17", () => 0n),
-  {
-    number: 0x300,
-    name: "mstatus",
-    spec: "priv §3.1.6",
+  }),
+  constant("mvendorid", "priv §3.1.2", zero),
+  constant("marchid", "priv §3.1.3", zero),
+  constant("mimpid", "priv §3.1.4", zero),
+  constant("mhartid", "priv §3.1.5", (hart) => BigInt(hart.index)),
+  constant("mconfigptr", "priv §3.1.17", zero),
+  row("mstatus", "priv §3.1.6", {
     read: (hart) => hart.statusFor(hart.mask),
     write: (hart, value) => writeStatus(hart, value, MSTATUS_WRITABLE),
-  },
-  { ...constant(0x310, "mstatush", "priv §3.1.6", () => 0n), xlen: 32 },
-  constant(0x301, "misa", "priv §3.1.1", (hart) => hart.misa),
-  stored(0x302, "medeleg", "priv §3.1.8", () => DELEGABLE),
-  {
-    ...stored(0x303, "mideleg", "priv §3.1.8", () => S_INTERRUPTS),
-    write: (hart, value) => {
-      hart.store(0x303, value & S_INTERRUPTS);
-      hart.attention = true;
-    },
-  },
-  {
-    ...stored(0x304, "mie", "priv §3.1.9", () => S_INTERRUPTS | M_INTERRUPTS),
-    write: (hart, value) => {
-      hart.store(0x304, value & (S_INTERRUPTS | M_INTERRUPTS));
-      hart.attention = true;
-    },
-  },
-  stored(0x305, "mtvec", "priv §3.1.7", tvec),
-  stored(MCOUNTEREN, "mcounteren", "priv §3.1.11", () => LOW),
-  {
-    number: MCOUNTINHIBIT,
-    name: "mcountinhibit",
-    spec: "priv §3.1.12",
-    read: (hart) => hart.stored(MCOUNTINHIBIT),
+  }),
+  constant("mstatush", "priv §3.1.6", zero),
+  constant("misa", "priv §3.1.1", (hart) => hart.misa),
+  stored("medeleg", "priv §3.1.8", () => DELEGABLE),
+  interruptMask("mideleg", "priv §3.1.8", S_INTERRUPTS),
+  interruptMask("mie", "priv §3.1.9", S_INTERRUPTS | M_INTERRUPTS),
+  stored("mtvec", "priv §3.1.7", tvec),
+  stored("mcounteren", "priv §3.1.11", () => LOW),
+  row("mcountinhibit", "priv §3.1.12", {
+    read: (hart) => hart.stored(CSR.mcountinhibit),
     write: (hart, value) => hart.inhibitCounters(value & 5n),
-  },
-  stored(0x30a, "menvcfg", "priv §3.1.18", () => 1n),
-  { ...constant(0x31a, "menvcfgh", "priv §3.1.18", () => 0n), xlen: 32 },
-  stored(0x340, "mscratch", "priv §3.1.13", all),
-  stored(0x341, "mepc", "priv §3.1.14", epc),
-  stored(0x342, "mcause", "priv §3.1.15", all),
-  stored(0x343, "mtval", "priv §3.1.16", all),
-  {
-    number: 0x344,
-    name: "mip",
-    spec: "priv §3.1.9",
+  }),
+  stored("menvcfg", "priv §3.1.18", () => 1n),
+  constant("menvcfgh", "priv §3.1.18", zero),
+  stored("mscratch", "priv §3.1.13", all),
+  stored("mepc", "priv §3.1.14", epc),
+  stored("mcause", "priv §3.1.15", all),
+  stored("mtval", "priv §3.1.16", all),
+  row("mip", "priv §3.1.9", {
     read: (hart) => hart.pending(),
-    modify: (hart) => hart.stored(0x344),
+    modify: (hart) => hart.stored(CSR.mip),
     write: (hart, value) => {
-      hart.store(0x344, value & S_INTERRUPTS);
+      hart.store(CSR.mip, value & S_INTERRUPTS);
       hart.attention = true;
     },
-  },
+  }),
   ...pmp(),
-  ...machineCounter(0xb00, "cycle"),
-  ...machineCounter(0xb02, "instret"),
+  ...machineCounter("cycle"),
+  ...machineCounter("instret"),
   ...idleCounters(),
   // No trigger: tselect reads 0 and tdata1 says that trigger 0 does not exist (debug §5.7).
-  ...[0x7a0, 0x7a1, 0x7a2, 0x7a3].map((n, i) =>
-    constant(n, ["tselect", "tdata1", "tdata2", "tdata3"][i]!, "debug §5.7", () => 0n)
-  ),
+  ...["tselect", "tdata1", "tdata2", "tdata3"].map((name) => constant(name, "debug §5.7", zero)),
 ];
 
 /** Rows by number for one XLEN. */

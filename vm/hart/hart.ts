@@ -13,6 +13,7 @@ import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
 import { csrTable, Interrupt, MSTATUS } from "./csr.ts";
 import type { CsrRow } from "./csr.ts";
+import { CSR } from "./csr_numbers.ts";
 import { HART, NO_RESERVATION } from "./layout.ts";
 import { RecordRing } from "./record_ring.ts";
 import { Tlb } from "./tlb.ts";
@@ -49,12 +50,6 @@ export interface Death {
   /** The trap that began it. */
   readonly trap: Omit<TrapEvent, "kind">;
 }
-
-/** CSRs kept as plain storage, in the order of their slots in the hart's state. */
-const STORED: readonly number[] = [
-  ...[0x300, 0x302, 0x303, 0x304, 0x305, 0x306, 0x30a, 0x320, 0x340, 0x341, 0x342, 0x343, 0x344],
-  ...[0x105, 0x106, 0x10a, 0x140, 0x141, 0x142, 0x143],
-];
 
 /** Marks an interrupt's cause in a record. */
 const INTERRUPT_MARK = 0x8000;
@@ -118,7 +113,7 @@ export class Hart {
     this.#u64 = new BigUint64Array(options.memory.buffer);
     this.#u32 = new Uint32Array(options.memory.buffer);
     this.#csrs = csrTable(this.xlen);
-    this.#slots = new Map(STORED.map((csr, i) => [csr, (this.base + HART.csr) / 8 + i]));
+    this.#slots = new Map(Object.values(CSR).map((csr, i) => [csr, (this.base + HART.csr) / 8 + i]));
     this.tlb = new Tlb(options.memory.buffer, this.base);
     options.memory.onWrite((addr, length) => this.#memoryWritten(addr, length));
     this.reset();
@@ -179,7 +174,7 @@ export class Hart {
     return this.#csrs.get(number)?.read(this);
   }
 
-  /** A CSR kept as plain storage. */
+  /** A CSR kept as plain storage, by its number: one of `CSR`. */
   stored(number: number): bigint {
     return this.#u64[this.#slots.get(number)!]!;
   }
@@ -189,10 +184,10 @@ export class Hart {
   }
 
   get mstatus(): bigint {
-    return this.stored(0x300);
+    return this.stored(CSR.mstatus);
   }
   set mstatus(value: bigint) {
-    this.store(0x300, value);
+    this.store(CSR.mstatus, value);
   }
 
   /** mstatus as it reads through `mask`: the fields that are constants added (UXL and SXL: 64 bits). */
@@ -209,20 +204,20 @@ export class Hart {
 
   /** A 64-bit counter (priv §3.1.10): cycle counts steps, instret retired instructions. */
   counter(name: "cycle" | "instret"): bigint {
-    const frozen = this.stored(0x320) & (name === "cycle" ? 1n : 4n);
+    const frozen = this.stored(CSR.mcountinhibit) & (name === "cycle" ? 1n : 4n);
     return BigInt.asUintN(64, this.#counterOffset[name] + (frozen ? 0n : this.#running(name)));
   }
 
   /** Sets a counter; the instruction that does it does not count (priv §3.1.10). */
   setCounter(name: "cycle" | "instret", value: bigint): void {
-    const frozen = this.stored(0x320) & (name === "cycle" ? 1n : 4n);
+    const frozen = this.stored(CSR.mcountinhibit) & (name === "cycle" ? 1n : 4n);
     this.#counterOffset[name] = frozen ? value : value - this.#running(name) - 1n;
   }
 
   /** mcountinhibit: freezes or thaws the counters without a jump in their values (priv §3.1.12). */
   inhibitCounters(mask: bigint): void {
     const values = { cycle: this.counter("cycle"), instret: this.counter("instret") };
-    this.store(0x320, mask);
+    this.store(CSR.mcountinhibit, mask);
     for (const name of ["cycle", "instret"] as const) {
       const frozen = mask & (name === "cycle" ? 1n : 4n);
       this.#counterOffset[name] = frozen ? values[name] : values[name] - this.#running(name);
@@ -249,7 +244,7 @@ export class Hart {
 
   /** mip as the guest reads it. */
   pending(): bigint {
-    return this.stored(0x344) | BigInt(this.#lines);
+    return this.stored(CSR.mip) | BigInt(this.#lines);
   }
 
   /** The line that drives an interrupt-pending bit. */
@@ -268,7 +263,7 @@ export class Hart {
   /** Takes the interrupt that is due, if one is. Engines call it when `attention` is set, before an instruction. */
   takeInterrupt(): void {
     this.attention = false;
-    if (this.pending() & this.stored(0x304)) this.wake();
+    if (this.pending() & this.stored(CSR.mie)) this.wake();
     if (this.waiting) return;
     const interrupt = nextInterrupt(this);
     if (interrupt === undefined) return;
@@ -281,7 +276,7 @@ export class Hart {
 
   /** Begins to wait for an interrupt (priv §3.3.3). */
   wait(): void {
-    if (this.pending() & this.stored(0x304)) return;
+    if (this.pending() & this.stored(CSR.mie)) return;
     this.waiting = true;
     if (this.events.wants("wfi")) this.events.emit({ kind: "wfi", step: "wait" });
   }

@@ -103,6 +103,8 @@ export function layoutOf(harts: number, romSize: number, ramSize: number): Layou
   const rom = alignUp(pages + PAGES * PAGE_BYTES, PAGE_SIZE);
   const ram = alignUp(rom + romSize, 0x1_0000);
   const end = alignUp(ram + ramSize, 0x1_0000);
-  if (end > 0x1_0000_0000) throw new RangeError(`memory: ${ramSize} bytes of RAM do not fit beside the machine's state`);
+  if (end > 0x1_0000_0000) {
+    throw new RangeError(`memory: ${ramSize} bytes of RAM do not fit beside the machine's state`);
+  }
   return { hart: (index) => first + index * HART.size, records, pages, rom, ram, wasmPages: end / 0x1_0000 };
 }

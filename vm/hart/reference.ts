@@ -6,11 +6,14 @@ import { Privilege, RECORD, RecordFlag, RecordKind } from "../events.ts";
 import type { Operands } from "../isa/format.ts";
 import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
 import { csrPrivilege, csrReadOnly, MSTATUS } from "./csr.ts";
+import { CSR, csrNamed } from "./csr_numbers.ts";
 import type { Hart } from "./hart.ts";
 import { atomicPlace, fetchInstruction, loadMemory, readHost, storeMemory, writeHost } from "./memory_access.ts";
 import type { Fault } from "./memory_access.ts";
 import { Access } from "./tlb.ts";
 import { Cause, returnFromTrap, takeTrap } from "./trap.ts";
+
+const SIE = csrNamed("sie").number;
 
 /** Does one instruction of one hart at a time. */
 export class Reference implements Sem<bigint, boolean> {
@@ -270,7 +273,7 @@ export class Reference implements Sem<bigint, boolean> {
     this.rd(old);
     if (write && this.#record >= 0) {
       // A write through sie is told of both, as in Spike's commit log; one through sstatus only of mstatus.
-      if (number === 0x104) this.#noteCsr(number);
+      if (number === SIE) this.#noteCsr(number);
       this.#noteCsr(row.partOf ?? number);
     }
   }
@@ -287,7 +290,7 @@ export class Reference implements Sem<bigint, boolean> {
       case "sret":
         if (!returnFromTrap(hart, operation)) return this.#illegal();
         this.#next = hart.pc;
-        if (this.#record >= 0) this.#noteCsr(0x300);
+        if (this.#record >= 0) this.#noteCsr(CSR.mstatus);
         return;
       case "wfi":
         if (hart.privilege === Privilege.U || (below && (hart.mstatus & MSTATUS.TW) !== 0n)) return this.#illegal();

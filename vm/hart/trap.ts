@@ -1,6 +1,7 @@
 /** Traps: causes, how one is taken, how a handler returns, and which interrupt goes first (priv §3.1, §3.3.2, §10.1). */
 import { Privilege } from "../events.ts";
 import { Interrupt, MSTATUS } from "./csr.ts";
+import { CSR } from "./csr_numbers.ts";
 import type { Hart } from "./hart.ts";
 
 /** Exception codes of mcause (priv §3.1.15, table 14). */
@@ -32,15 +33,11 @@ const PRIORITY: readonly Interrupt[] = [
   Interrupt.STI,
 ];
 
-const MEDELEG = 0x302;
-const MIDELEG = 0x303;
-const MIE = 0x304;
-
 /** The interrupt to take now, or undefined. */
 export function nextInterrupt(hart: Hart): Interrupt | undefined {
-  const ready = hart.pending() & hart.stored(MIE);
+  const ready = hart.pending() & hart.stored(CSR.mie);
   if (ready === 0n) return undefined;
-  const delegated = hart.stored(MIDELEG);
+  const delegated = hart.stored(CSR.mideleg);
   const status = hart.mstatus;
   const machine = hart.privilege < Privilege.M || (status & MSTATUS.MIE) !== 0n;
   const supervisor = hart.privilege < Privilege.S || (hart.privilege === Privilege.S && (status & MSTATUS.SIE) !== 0n);
@@ -51,20 +48,20 @@ export function nextInterrupt(hart: Hart): Interrupt | undefined {
 
 /**
  * Takes a trap at the hart's pc: saves state, changes mode, goes to the handler. `tval` is what mtval or stval gets.
- * A trap that can only repeat for ever is the guest's death, see `Hart.die`.
+ * A trap that can only repeat for ever is the guest's death, see `Hart.noteTrap`.
  */
 export function takeTrap(hart: Hart, interrupt: boolean, cause: number, tval: bigint): void {
   const from = hart.privilege;
   const epc = hart.pc;
-  const delegation = hart.stored(interrupt ? MIDELEG : MEDELEG);
+  const delegation = hart.stored(interrupt ? CSR.mideleg : CSR.medeleg);
   const to = from <= Privilege.S && (delegation >> BigInt(cause)) & 1n ? Privilege.S : Privilege.M;
   const supervisor = to === Privilege.S;
   const code = (interrupt ? 1n << BigInt(hart.xlen - 1) : 0n) | BigInt(cause);
-  hart.store(supervisor ? 0x141 : 0x341, epc & hart.mask);
-  hart.store(supervisor ? 0x142 : 0x342, code);
-  hart.store(supervisor ? 0x143 : 0x343, tval & hart.mask);
+  hart.store(supervisor ? CSR.sepc : CSR.mepc, epc & hart.mask);
+  hart.store(supervisor ? CSR.scause : CSR.mcause, code);
+  hart.store(supervisor ? CSR.stval : CSR.mtval, tval & hart.mask);
   hart.mstatus = supervisor ? stackSupervisor(hart.mstatus, from) : stackMachine(hart.mstatus, from);
-  const vector = hart.stored(supervisor ? 0x105 : 0x305);
+  const vector = hart.stored(supervisor ? CSR.stvec : CSR.mtvec);
   const base = vector & ~3n;
   const handler = (interrupt && (vector & 1n) !== 0n ? base + 4n * BigInt(cause) : base) & hart.mask;
   hart.privilege = to;
@@ -96,7 +93,7 @@ export function returnFromTrap(hart: Hart, instruction: "mret" | "sret"): boolea
     let next = status & ~(MSTATUS.MIE | MSTATUS.MPP) | MSTATUS.MPIE;
     if ((status & MSTATUS.MPIE) !== 0n) next |= MSTATUS.MIE;
     if (to !== Privilege.M) next &= ~MSTATUS.MPRV;
-    finishReturn(hart, instruction, next, to, hart.stored(0x341));
+    finishReturn(hart, instruction, next, to, hart.stored(CSR.mepc));
     return true;
   }
   if (hart.privilege < Privilege.S) return false;
@@ -104,7 +101,7 @@ export function returnFromTrap(hart: Hart, instruction: "mret" | "sret"): boolea
   const to = (status & MSTATUS.SPP) !== 0n ? Privilege.S : Privilege.U;
   let next = status & ~(MSTATUS.SIE | MSTATUS.SPP | MSTATUS.MPRV) | MSTATUS.SPIE;
   if ((status & MSTATUS.SPIE) !== 0n) next |= MSTATUS.SIE;
-  finishReturn(hart, instruction, next, to, hart.stored(0x141));
+  finishReturn(hart, instruction, next, to, hart.stored(CSR.sepc));
   return true;
 }
 
