@@ -4,6 +4,8 @@ export interface CharPort {
   write(bytes: Uint8Array): void;
   /** Up to `max` bytes for the guest, taken from the source; empty when there are none now. Bytes not taken wait. */
   read(max: number): Uint8Array;
+  /** Bytes that `read` would give now; absent where only reading tells. */
+  readonly readable?: number;
   /** Calls `listener` whenever bytes may have become readable. One listener: the device. */
   onReadable(listener: () => void): void;
 }

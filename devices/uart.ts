@@ -31,9 +31,9 @@ export interface UartOptions {
  * 16550A UART with byte registers next to each other, over a `CharPort`.
  *
  * Sending takes no time: the transmitter is always empty, as on QEMU. A byte from the port arrives at once if there is
- * room, otherwise it waits in the port. Nothing is taken from the port before the guest shows that it looks (it enables
- * the receive interrupt, or reads LSR or RBR): what was piped in early is not lost to a driver that clears its FIFOs
- * first. An access wider than a byte reaches the one register it starts at; only the first 8 bytes of the region answer.
+ * room, otherwise it waits in the port. Nothing is taken from the port before the guest shows that it wants it (it enables
+ * the receive interrupt, or reads RBR): what was piped in early is not lost to a driver that clears its FIFOs first, nor
+ * to one that reads LSR only to send while another console is to get the input. An access wider than a byte reaches the one register it starts at; only the first 8 bytes of the region answer.
  *
  * ```ts
  * const uart = new Uart({ clock, clockHz: 3_686_400, irq: plic.source(10), port, events });
@@ -62,7 +62,7 @@ export class Uart implements Device {
   #emptyPending = false;
   #timeoutPending = false;
   #timeout: Deadline | undefined;
-  /** The guest looks at what it receives. */
+  /** The guest wants what comes. */
   #listening = false;
   /** The port may have bytes. */
   #readable = true;
@@ -239,8 +239,10 @@ export class Uart implements Device {
   }
 
   #readLineStatus(): number {
-    this.#listen();
-    const status = LSR.THRE | LSR.TEMT | this.#errors | (this.#received.length > 0 ? LSR.DR : 0);
+    const readable = this.#port.readable;
+    if (readable === undefined) this.#listen();
+    const ready = this.#received.length > 0 || (!this.#loop && (readable ?? 0) > 0);
+    const status = LSR.THRE | LSR.TEMT | this.#errors | (ready ? LSR.DR : 0);
     this.#errors = 0;
     this.#update();
     return status;

@@ -19,6 +19,7 @@ function setUp(input?: string) {
       write: (text: string) => end.write(encode(text)),
       read: (max = 99) => new TextDecoder().decode(end.read(max)),
       calls,
+      readable: () => end.readable,
     };
   };
   return { host, route, uart: port("uart"), virtio: port("virtio0") };
@@ -36,6 +37,7 @@ Deno.test("input goes where the guest wrote last, and waits until it is taken", 
   const { route, host, uart, virtio } = setUp();
   uart.write("$ ");
   route.feed(encode("one"));
+  assertEquals([virtio.readable(), uart.readable()], [0, 3]);
   assertEquals([virtio.read(), uart.read(2)], ["", "on"]);
   assertEquals([host.wakes, uart.calls.count, virtio.calls.count], [1, 1, 0]);
   virtio.write("> "); // the rest is for the other one now, and it is told

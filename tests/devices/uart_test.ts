@@ -312,3 +312,20 @@ Deno.test("uart: reset brings everything back", () => {
   );
   assertEquals([s.irq, s.clock.next], [false, Infinity]);
 });
+
+Deno.test("uart: polling LSR to send takes nothing from a port that tells what it has", () => {
+  const port = Object.assign(new Port(), { readable: 0 });
+  const clock = new Clock(100);
+  const uart = new Uart({ clock, clockHz: 3_686_400, irq: { set() {} }, port, events: new EventStream() });
+  port.type("ab");
+  port.readable = 2;
+  const status = (): number => uart.read(UART.LSR, 1) & LSR.DR;
+  assertEquals([status(), port.waiting.length], [LSR.DR, 2]);
+  uart.write(UART.MCR, 1, MCR.LOOP);
+  assertEquals(status(), 0); // the line is cut in loopback
+  uart.write(UART.MCR, 1, 0);
+  port.readable = 0; // the input is for another console now
+  assertEquals([status(), port.waiting.length], [0, 2]);
+  port.readable = 2;
+  assertEquals([uart.read(UART.RBR, 1), uart.read(UART.RBR, 1)], [0x61, 0x62]);
+});

@@ -47,7 +47,11 @@ export class ConsoleRoute {
   port(name: string): CharPort {
     const there = this.#ports.get(name);
     if (there !== undefined) return there;
-    const port = new RoutedPort((bytes) => this.#write(name, bytes), (max) => this.#read(name, max));
+    const port = new RoutedPort({
+      write: (bytes) => this.#write(name, bytes),
+      read: (max) => this.#read(name, max),
+      readable: () => this.#takes(name) ? this.#waiting : 0,
+    });
     this.#ports.set(name, port);
     return port;
   }
@@ -74,7 +78,7 @@ export class ConsoleRoute {
 
   #tell(): void {
     for (const [name, port] of this.#ports) {
-      if (this.#waiting > 0 && this.#takes(name)) port.readable();
+      if (this.#waiting > 0 && this.#takes(name)) port.tell();
     }
   }
 
@@ -88,7 +92,7 @@ export class ConsoleRoute {
     if (this.#options.input !== undefined || this.#target === name) return;
     this.#target = name;
     // Not for the first port: it has heard of the input when it came.
-    if (this.#waiting > 0) this.#ports.get(name)?.readable();
+    if (this.#waiting > 0) this.#ports.get(name)?.tell();
   }
 
   #read(name: string, max: number): Uint8Array {
@@ -111,18 +115,24 @@ export class ConsoleRoute {
 class RoutedPort implements CharPort {
   readonly write: (bytes: Uint8Array) => void;
   readonly read: (max: number) => Uint8Array;
+  readonly #readable: () => number;
   #listener: (() => void) | undefined;
 
-  constructor(write: (bytes: Uint8Array) => void, read: (max: number) => Uint8Array) {
+  constructor({ write, read, readable }: Pick<CharPort, "write" | "read"> & { readonly readable: () => number }) {
     this.write = write;
     this.read = read;
+    this.#readable = readable;
+  }
+
+  get readable(): number {
+    return this.#readable();
   }
 
   onReadable(listener: () => void): void {
     this.#listener = listener;
   }
 
-  readable(): void {
+  tell(): void {
     this.#listener?.();
   }
 }
