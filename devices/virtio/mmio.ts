@@ -40,10 +40,22 @@ interface QueueRegisters {
   pfn: number;
 }
 
+/** Configuration fields as registers, for traces and checks; `config.capacity`. */
+function configRegisters(fields: readonly ConfigField[]): RegisterDef[] {
+  return fields.map(({ name, offset, size, writable }) => ({
+    name: `config.${name}`,
+    offset: virtioMmioConfigOffset + offset,
+    size,
+    access: writable === true ? "RW" : "R",
+    spec: "virtio 1.2 §4.2.2",
+  }));
+}
+
 /** virtio over MMIO (virtio 1.2 §4.2): the register file of one slot, version 1 or 2. */
 export class VirtioMmio implements Device {
   readonly name: string;
-  readonly registers: readonly RegisterDef[] = virtioMmioRegisters;
+  /** The register file with the device type's configuration fields, each by its name. */
+  readonly registers: readonly RegisterDef[];
   readonly legacy: boolean;
   readonly core: VirtioCore;
   readonly #irq: IrqLine;
@@ -59,6 +71,7 @@ export class VirtioMmio implements Device {
 
   constructor(options: VirtioMmioOptions) {
     this.name = options.name;
+    this.registers = [...configRegisters(options.device.config.fields), ...virtioMmioRegisters];
     this.legacy = options.version === 1;
     this.#irq = options.irq;
     this.#vendorId = options.vendorId ?? DEFAULT_VENDOR_ID;
