@@ -47,20 +47,20 @@ function mmio(
 
 Deno.test("devices: registers, bits and virtio meanings by name", () => {
   const says = (rw: "R" | "W", offset: number, value: number) => access(virtio0, rw, offset, value).slice(10);
-  assertEquals(says("W", 0x70, 0x0f), "W Status             = 0x0f ACKNOWLEDGE|DRIVER|DRIVER_OK|FEATURES_OK");
-  assertEquals(says("R", 0x70, 0x30), "R Status             = 0x30 0x30");
-  assertEquals(says("W", 0x70, 0), "W Status             = 0x00 reset");
-  assertEquals(says("R", 0x70, 0), "R Status             = 0x00");
-  assertEquals(says("R", 0x00, 0x74726976), 'R MagicValue         = 0x74726976 "virt"');
-  assertEquals(says("R", 0x00, 0x01020304), "R MagicValue         = 0x1020304");
-  assertEquals(says("R", 0x08, 2), "R DeviceID           = 0x02 block device");
-  assertEquals(says("R", 0x08, 0), "R DeviceID           = 0x00 no device");
-  assertEquals(says("R", 0x08, 1000), "R DeviceID           = 0x3e8 unknown device type");
-  assertEquals(says("R", 0x34, 1024), "R QueueNumMax        = 0x400 (1024)");
-  assertEquals(says("W", 0x80, 0x80010000), "W QueueDescLow       = 0x80010000");
-  assertEquals(says("W", 0x50, 3), "W QueueNotify        = 0x03 queue 3");
-  assertEquals(says("R", 0x114, 9), "R Config[0x14]       = 0x09");
-  assertEquals(says("R", 0xd0, 9), "R +0xd0              = 0x09");
+  assertEquals(says("W", 0x70, 0x0f), "W Status                 = 0x0f ACKNOWLEDGE|DRIVER|DRIVER_OK|FEATURES_OK");
+  assertEquals(says("R", 0x70, 0x30), "R Status                 = 0x30 0x30");
+  assertEquals(says("W", 0x70, 0), "W Status                 = 0x00 reset");
+  assertEquals(says("R", 0x70, 0), "R Status                 = 0x00");
+  assertEquals(says("R", 0x00, 0x74726976), 'R MagicValue             = 0x74726976 "virt"');
+  assertEquals(says("R", 0x00, 0x01020304), "R MagicValue             = 0x1020304");
+  assertEquals(says("R", 0x08, 2), "R DeviceID               = 0x02 block device");
+  assertEquals(says("R", 0x08, 0), "R DeviceID               = 0x00 no device");
+  assertEquals(says("R", 0x08, 1000), "R DeviceID               = 0x3e8 unknown device type");
+  assertEquals(says("R", 0x34, 1024), "R QueueNumMax            = 0x400 (1024)");
+  assertEquals(says("W", 0x80, 0x80010000), "W QueueDescLow           = 0x80010000");
+  assertEquals(says("W", 0x50, 3), "W QueueNotify            = 0x03 queue 3");
+  assertEquals(says("R", 0x114, 9), "R Config[0x14]           = 0x09");
+  assertEquals(says("R", 0xd0, 9), "R +0xd0                  = 0x09");
 });
 
 Deno.test("devices: features by the device type that the driver has read, and the selector it has written", () => {
@@ -81,12 +81,12 @@ Deno.test("devices: features by the device type that the driver has read, and th
     },
   ]);
   assertEquals(lines.map((line) => line.slice(LEFT.length)), [
-    "virtio0   R DeviceID           = 0x02 block device",
-    "virtio0   W DeviceFeaturesSel  = 0x00 bits 0..31",
-    "virtio0   R DeviceFeatures     = 0x30000220 BLK_F_RO|BLK_F_FLUSH|F_INDIRECT_DESC|F_EVENT_IDX",
-    "virtio0   W DriverFeaturesSel  = 0x01 bits 32..63",
-    "virtio0   W DriverFeatures     = 0x01 F_VERSION_1",
-    "virtio1   R DeviceFeatures     = 0x220 bit5|bit9",
+    "virtio0   R DeviceID               = 0x02 block device",
+    "virtio0   W DeviceFeaturesSel      = 0x00 bits 0..31",
+    "virtio0   R DeviceFeatures         = 0x30000220 BLK_F_RO|BLK_F_FLUSH|F_INDIRECT_DESC|F_EVENT_IDX",
+    "virtio0   W DriverFeaturesSel      = 0x01 bits 32..63",
+    "virtio0   W DriverFeatures         = 0x01 F_VERSION_1",
+    "virtio1   R DeviceFeatures         = 0x220 bit5|bit9",
     "virtio0     features accepted: BLK_F_FLUSH|F_VERSION_1",
     "              offered, not accepted: BLK_F_RO",
   ]);
@@ -100,7 +100,7 @@ Deno.test("devices: with VIRTIO_F_NOTIFICATION_DATA a notification has fields", 
   ]);
   assertEquals(
     lines.at(-1)!.slice(LEFT.length),
-    "virtio0   W QueueNotify        = 0x80050002 vqn=2|next_off=5|next_wrap",
+    "virtio0   W QueueNotify            = 0x80050002 vqn=2|next_off=5|next_wrap",
   );
 });
 
@@ -108,9 +108,9 @@ Deno.test("devices: legacy names, and the address behind QueuePFN", () => {
   const legacy = { ...virtio0, legacy: true };
   const lines = trace([mmio(legacy, "R", 0x10, 0), mmio(legacy, "W", 0x28, 4096), mmio(legacy, "W", 0x40, 0x8000a)]);
   assertEquals(lines.map((line) => line.slice(LEFT.length + 10)), [
-    "R HostFeatures       = 0x00 none",
-    "W GuestPageSize      = 0x1000 (4096)",
-    "W QueuePFN           = 0x8000a queue at 0x8000a000",
+    "R HostFeatures           = 0x00 none",
+    "W GuestPageSize          = 0x1000 (4096)",
+    "W QueuePFN               = 0x8000a queue at 0x8000a000",
   ]);
 });
 
@@ -129,15 +129,15 @@ Deno.test("devices: arrays, halves, enumerations, characters, faults", () => {
     { name: "priority", offset: 0x40, size: 4, access: "RW", bits: [{ name: "P", mask: 7 }], spec: "" },
   ];
   const device = { name: "x", registers };
-  assertEquals(access(device, "W", 0, 0x41, 1), "x         W THR                = 0x41 'A'");
-  assertEquals(access(device, "W", 0, 0x1b, 1), "x         W THR                = 0x1b");
-  assertEquals(access(device, "R", 2, 0xc2, 1), "x         R IIR                = 0xc2 ID=THRI|FIFOS=3");
-  assertEquals(access(device, "R", 2, 0x05, 1), "x         R IIR                = 0x05 ID=5");
-  assertEquals(access(device, "W", 0x1c, 1), "x         W mtimecmp[1][63:32] = 0x01");
-  assertEquals(access(device, "W", 0x11, 1, 1), "x         W mtimecmp[0][15:8]  = 0x01");
-  assertEquals(access(device, "W", 0x40, 5), "x         W priority           = 0x05");
-  assertEquals(access(device, "R", 0x80, -1), "x         R +0x80              = bus fault: the device refuses");
-  assertEquals(access(undefined, "R", 0, -1), "nothing   R 0x10001000         = bus fault: nothing is there");
+  assertEquals(access(device, "W", 0, 0x41, 1), "x         W THR                    = 0x41 'A'");
+  assertEquals(access(device, "W", 0, 0x1b, 1), "x         W THR                    = 0x1b");
+  assertEquals(access(device, "R", 2, 0xc2, 1), "x         R IIR                    = 0xc2 ID=THRI|FIFOS=3");
+  assertEquals(access(device, "R", 2, 0x05, 1), "x         R IIR                    = 0x05 ID=5");
+  assertEquals(access(device, "W", 0x1c, 1), "x         W mtimecmp[1][63:32]     = 0x01");
+  assertEquals(access(device, "W", 0x11, 1, 1), "x         W mtimecmp[0][15:8]      = 0x01");
+  assertEquals(access(device, "W", 0x40, 5), "x         W priority               = 0x05");
+  assertEquals(access(device, "R", 0x80, -1), "x         R +0x80                  = bus fault: the device refuses");
+  assertEquals(access(undefined, "R", 0, -1), "nothing   R 0x10001000             = bus fault: nothing is there");
 });
 
 /** Descriptors one after the other. */
@@ -253,7 +253,7 @@ Deno.test("devices: the columns on the left, colour only if asked for", () => {
   const symbolize = () => ({ name: "probe", offset: 4n });
   const facts = [where, mmio(virtio0, "W", 0x30, 1)];
   const plain =
-    "    2         123 S    ffffffff80000010  probe+0x4                    virtio0   W QueueSel           = 0x01";
+    "    2         123 S    ffffffff80000010  probe+0x4                    virtio0   W QueueSel               = 0x01";
   assertEquals(trace(facts, { symbolize, harts: 3 }), [plain]);
   const [coloured] = trace(facts, { symbolize, harts: 3, colour: true });
   // deno-lint-ignore no-control-regex

@@ -3,9 +3,9 @@
  *
  * ```text
  * #       step mode pc        symbol              device    event
- *       187467 M    800029aa  vm_set_status+0x6   virtio1   W Status             = 0x03 ACKNOWLEDGE|DRIVER
+ *       187467 M    800029aa  vm_set_status+0x6   virtio1   W Status                 = 0x03 ACKNOWLEDGE|DRIVER
  *       187467 M    800029aa  vm_set_status+0x6   virtio1     status +DRIVER
- *       210012 M    800029c6  vm_notify+0xc       virtio1   W QueueNotify        = 0x00 queue 0
+ *       210012 M    800029c6  vm_notify+0xc       virtio1   W QueueNotify            = 0x00 queue 0
  *       210012 M    800029c6  vm_notify+0xc       virtio1     queue 0: available 0 -> 1, 1 new
  * ```
  */
@@ -49,7 +49,7 @@ export const deviceFacts = ["mmio", "irq", "trap", "virtqueue", "virtio", "viola
 const STEP_WIDTH = 12;
 const SYMBOL_WIDTH = 28;
 const DEVICE_WIDTH = 9;
-const REGISTER_WIDTH = 18;
+const REGISTER_WIDTH = 22;
 /** Characters gathered before they are handed on. */
 const BUFFER = 1 << 16;
 
