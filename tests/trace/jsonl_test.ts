@@ -35,7 +35,7 @@ Deno.test("jsonl: instructions", () => {
   assertEquals(lines((writer) => writer.records(builder.view, builder.count), { symbolize }), [
     {
       type: "insn",
-      step: 0,
+      steps: 0,
       hart: 1,
       mode: "M",
       pc: "0x80000052",
@@ -49,7 +49,7 @@ Deno.test("jsonl: instructions", () => {
     },
     {
       type: "insn",
-      step: 1,
+      steps: 1,
       hart: 0,
       mode: "M",
       pc: "0x8000003a",
@@ -62,7 +62,7 @@ Deno.test("jsonl: instructions", () => {
     },
     {
       type: "insn",
-      step: 2 ** 40,
+      steps: 2 ** 40,
       hart: 0,
       mode: "M",
       pc: "0x80000072",
@@ -75,7 +75,7 @@ Deno.test("jsonl: instructions", () => {
     },
     {
       type: "insn",
-      step: 2 ** 40 + 1,
+      steps: 2 ** 40 + 1,
       hart: 0,
       mode: "U",
       pc: "0x0",
@@ -93,7 +93,7 @@ Deno.test("jsonl: traps and interrupts", () => {
   assertEquals(lines((writer) => writer.records(builder.view, builder.count)), [
     {
       ...common,
-      step: 0,
+      steps: 0,
       mode: "U",
       insn: "0x00000073",
       asm: "ecall",
@@ -106,7 +106,7 @@ Deno.test("jsonl: traps and interrupts", () => {
     },
     {
       ...common,
-      step: 1,
+      steps: 1,
       mode: "M",
       interrupt: true,
       cause: 7,
@@ -144,13 +144,24 @@ Deno.test("jsonl: facts of devices, with the register's name", () => {
       value: 7,
     },
     { kind: "trap-return", instruction: "mret", target: 0x80000000n, to: Privilege.S },
+    {
+      kind: "trap",
+      interrupt: true,
+      cause: 7,
+      tval: 0n,
+      epc: 0x80000004n,
+      from: Privilege.U,
+      to: Privilege.M,
+      handler: 0x80000010n,
+    },
+    { kind: "wfi", step: "wait" },
     { kind: "console", device: "uart", direction: "out", bytes: new Uint8Array([0x0a, 0xff]) },
   ];
   const events = new EventStream();
   events.where = () => ({ hart: 0, pc: 0x80000010n, privilege: Privilege.M, steps: 5, now: 6 });
-  const common = { step: 5, now: 6, hart: 0, mode: "M", pc: "0x80000010" };
+  const common = { steps: 5, now: 6, hart: 0, mode: "M", pc: "0x80000010" };
   const written = lines((writer) => {
-    for (const kind of ["mmio", "trap-return", "console"] as const) {
+    for (const kind of ["mmio", "trap-return", "trap", "wfi", "console"] as const) {
       events.on(kind, (fact, where) => writer.fact(fact, where));
     }
     for (const fact of facts) events.emit(fact);
@@ -168,7 +179,20 @@ Deno.test("jsonl: facts of devices, with the register's name", () => {
       write: false,
       value: 7,
     },
-    { type: "trap-return", ...common, instruction: "mret", target: "0x80000000", to: 1 },
+    { type: "trap-return", ...common, instruction: "mret", target: "0x80000000", to: "S" },
+    {
+      type: "trap",
+      ...common,
+      mode: "U",
+      pc: "0x80000004",
+      interrupt: true,
+      cause: 7,
+      name: "machine timer interrupt",
+      tval: "0x0",
+      to: "M",
+      handler: "0x80000010",
+    },
+    { type: "wfi", ...common, step: "wait" },
     { type: "console", ...common, device: "uart", direction: "out", bytes: "0aff" },
   ]);
 });

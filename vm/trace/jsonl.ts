@@ -78,12 +78,10 @@ export class JsonWriter implements RecordWriter {
 
   /** Writes one fact of the run (device accesses, virtqueue steps, …) under its own names. */
   fact(fact: MachineFact, where: Where): void {
-    const { kind, ...rest } = fact;
-    const at = { step: where.steps, now: where.now, hart: where.hart, mode: privilegeName(where.privilege) };
-    const symbol = symbolText(this.#options.symbolize, where.pc);
-    const found = fact.kind === "mmio" ? accessedRegister(fact) : undefined;
-    const register = fact.kind === "mmio" && found !== undefined ? { register: registerName(fact, found) } : {};
-    const line = { type: kind, ...at, pc: hex(where.pc), ...(symbol && { symbol }), ...register, ...rest };
+    const { pc, mode, ...rest } = spokenFact(fact, where);
+    const symbol = symbolText(this.#options.symbolize, pc);
+    const at = { steps: where.steps, now: where.now, hart: where.hart, mode, pc: hex(pc) };
+    const line = { type: fact.kind, ...at, ...(symbol && { symbol }), ...rest };
     this.#text += `${JSON.stringify(line, plain)}\n`;
     if (this.#text.length > BUFFER) this.flush();
   }
@@ -137,7 +135,7 @@ export class JsonWriter implements RecordWriter {
     const mode = privilegeName(((words[record + WORD.head]! >>> SHIFT.privilege) & 3) as Privilege);
     const hart = (words[record + WORD.tail]! >>> SHIFT.hart) & 0xff;
     const step = wordNumber(words, record + WORD.step);
-    return `{"type":"${type}","step":${step},"hart":${hart},"mode":"${mode}",${this.#instruction(words, record)}`;
+    return `{"type":"${type}","steps":${step},"hart":${hart},"mode":"${mode}",${this.#instruction(words, record)}`;
   }
 
   /** pc, symbol, instruction, text and class. */
@@ -167,6 +165,34 @@ export class JsonWriter implements RecordWriter {
 
   #xlen(words: Int32Array, at: number): bigint {
     return this.#options.isa.xlen === 64 ? wordPair(words, at) : BigInt(words[at]! >>> 0);
+  }
+}
+
+interface SpokenFact {
+  readonly pc: bigint;
+  readonly mode: string;
+  readonly [field: string]: unknown;
+}
+
+/** A fact's fields with what a line says of it otherwise than the event: modes as letters, registers by name. */
+function spokenFact(fact: MachineFact, where: Where): SpokenFact {
+  const { kind: _, ...fields } = fact;
+  const at = { pc: where.pc, mode: privilegeName(where.privilege) };
+  switch (fact.kind) {
+    case "mmio": {
+      const found = accessedRegister(fact);
+      return { ...at, ...(found && { register: registerName(fact, found) }), ...fields };
+    }
+    // As the record of a trap has it: where it happened, not where the handler is.
+    case "trap": {
+      const { interrupt, cause, tval, epc, from, to, handler } = fact;
+      const name = causeName(interrupt, cause);
+      return { pc: epc, mode: privilegeName(from), interrupt, cause, name, tval, to: privilegeName(to), handler };
+    }
+    case "trap-return":
+      return { ...at, instruction: fact.instruction, target: fact.target, to: privilegeName(fact.to) };
+    default:
+      return { ...at, ...fields };
   }
 }
 
