@@ -70,7 +70,10 @@ interface Timer {
  * MTIP is pending from the first instruction.
  *
  * ```ts
- * const clint = new Clint({ clock, harts: [{ software, timer }] });
+ * import { Clock } from "../vm/bus/clock.ts";
+ *
+ * const lines = { software: { set() {} }, timer: { set() {} } };
+ * const clint = new Clint({ clock: new Clock(), harts: [lines] });
  * clint.write(0x4000, 4, 1000); // mtimecmp of hart 0: its low half
  * ```
  */

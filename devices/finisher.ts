@@ -39,8 +39,10 @@ export const FINISHER_REGISTERS: readonly RegisterDef[] = [
  * 0x3333` fails with the code, 0x7777 resets; other values are told and do nothing. Reads give 0.
  *
  * ```ts
- * const finisher = new Finisher({ events, onFinish: ({ step, code }) => machine.stop(step, code) });
- * finisher.write(0, 4, (3 << 16) | FINISHER.fail); // onFinish({ step: "fail", code: 3 })
+ * import { EventStream } from "../vm/events.ts";
+ *
+ * const finisher = new Finisher({ events: new EventStream(), onFinish: ({ step, code }) => console.log(step, code) });
+ * finisher.write(0, 4, (3 << 16) | FINISHER.fail); // fail 3
  * ```
  */
 export class Finisher implements Device {

@@ -91,7 +91,10 @@ export function plicRegisters(sources: number, contexts: number): readonly Regis
  * may complete what is not enabled for it.
  *
  * ```ts
- * const plic = new Plic({ sources: 95, contexts: [mei, sei], events, names: [undefined, "virtio0"] });
+ * import { EventStream } from "../vm/events.ts";
+ *
+ * const [mei, sei] = [{ set() {} }, { set() {} }];
+ * const plic = new Plic({ sources: 95, contexts: [mei, sei], events: new EventStream(), names: [undefined, "virtio0"] });
  * plic.source(1).set(true); // virtio0 asks for service
  * ```
  */

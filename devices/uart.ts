@@ -36,7 +36,12 @@ export interface UartOptions {
  * to one that reads LSR only to send while another console is to get the input. An access wider than a byte reaches the one register it starts at; only the first 8 bytes of the region answer.
  *
  * ```ts
- * const uart = new Uart({ clock, clockHz: 3_686_400, irq: plic.source(10), port, events });
+ * import { Clock } from "../vm/bus/clock.ts";
+ * import { EventStream } from "../vm/events.ts";
+ *
+ * const port = { write: console.log, read: () => new Uint8Array(0), onReadable() {} };
+ * const irq = { set() {} };
+ * const uart = new Uart({ clock: new Clock(), clockHz: 3_686_400, irq, port, events: new EventStream() });
  * uart.write(0, 1, 0x41); // port.write(Uint8Array [0x41])
  * ```
  */

@@ -47,6 +47,8 @@ class Phandles {
  * address (QEMU's fall), so that Linux calls the disk in the lowest slot vda.
  *
  * ```ts
+ * import { encodeFdt } from "./fdt.ts";
+ *
  * const blob = encodeFdt(deviceTree({ harts: 1, memory: 128 << 20, isa: "rv64imac_zicsr_zifencei" }));
  * ```
  */

@@ -127,8 +127,8 @@ export function isElf(bytes: Uint8Array): boolean {
  * leaves the file. `name` is for messages. Nothing is copied: segments and sections are views of `bytes`.
  *
  * ```ts
- * const elf = readElf(Deno.readFileSync("demo.elf"), "demo.elf");
- * elf.segments[0].paddr; // 0x80000000n
+ * const elf = readElf(Deno.readFileSync("images/demo.elf"), "demo.elf");
+ * elf.segments[0]?.paddr; // 0x80000000n
  * ```
  */
 export function readElf(bytes: Uint8Array, name: string): ElfFile {

@@ -155,7 +155,8 @@ function writeNode(
  * is read, and a tree costs no more memory than a small multiple of its blob.
  *
  * ```ts
- * const root = decodeFdt(blob);
+ * const chosen = { name: "chosen", properties: [strings("stdout-path", "/soc/serial@10000000")], children: [] };
+ * const root = decodeFdt(encodeFdt({ name: "", properties: [], children: [chosen] }));
  * property(nodeAt(root, "/chosen")!, "stdout-path");
  * ```
  */

@@ -50,7 +50,7 @@ export interface ImageOptions {
  * Reads an image: an ELF file, or else a flat binary. Throws `ImageError` for what cannot be one.
  *
  * ```ts
- * const image = readImage(Deno.readFileSync("demo.bin"), { name: "demo.bin" });
+ * const image = readImage(Deno.readFileSync("images/demo.bin"), { name: "demo.bin" });
  * image.entry; // 0x80000000
  * ```
  */
@@ -135,7 +135,11 @@ function checkOverlap(segments: readonly ElfSegment[], name: string): void {
  * outside RAM; then nothing has been written. Returns what is occupied now.
  *
  * ```ts
- * const ranges = loadImage(memory, image);
+ * import { GuestMemory } from "../bus/memory.ts";
+ *
+ * const ram = { name: "ram", base: 0x8000_0000, size: 0x1000, host: 0, writable: true };
+ * const memory = new GuestMemory(new ArrayBuffer(0x1000), [ram]);
+ * loadImage(memory, readImage(Uint8Array.of(0x13, 0, 0, 0), { name: "nop.bin" }));
  * ```
  */
 export function loadImage(memory: GuestMemory, image: Image): LoadedRange[] {

@@ -36,7 +36,7 @@ function iType(opcode: number, funct3: number, rd: number, rs1: number, immediat
  * jump to the entry. Every hart runs it.
  *
  * ```ts
- * memory.load(0x1000, resetVector({ xlen: 64, entry: 0x8000_0000, fdt: 0x87e0_0000 }));
+ * const rom = resetVector({ xlen: 64, entry: 0x8000_0000, fdt: 0x87e0_0000 }); // goes to 0x1000
  * ```
  */
 export function resetVector(options: ResetVectorOptions): Uint8Array<ArrayBuffer> {
@@ -83,7 +83,7 @@ export interface FdtPlacement {
  * taken and the last page-aligned place is not, it goes there. Throws `ImageError` if what was loaded leaves no place.
  *
  * ```ts
- * placeFdt({ ram: { base: 0x8000_0000, size: 128 << 20 }, fdtSize: 4000, ranges }); // 0x87e00000
+ * placeFdt({ ram: { base: 0x8000_0000, size: 128 << 20 }, fdtSize: 4000, ranges: [] }); // 0x87e00000
  * ```
  */
 export function placeFdt({ ram, fdtSize, ranges }: FdtPlacement): number {

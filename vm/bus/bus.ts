@@ -24,9 +24,12 @@ export interface Mapping {
  * to the UART is two 4-byte ones, where QEMU reads one register.
  *
  * ```ts
- * const bus = new Bus(events);
- * bus.attach(boardEntry("uart"), uart);
- * bus.write(0x1000_0000, 1, 0x41); // 'A'
+ * import { EventStream } from "../events.ts";
+ *
+ * const led = { name: "led", registers: [], read: () => 0, write: (_at: number, _size: number, n: number) => n & 0, reset() {} };
+ * const bus = new Bus(new EventStream());
+ * bus.attach({ name: "led", base: 0x1000_0000, size: 0x100 }, led);
+ * bus.write(0x1000_0000, 1, 0x41);
  * ```
  */
 export class Bus {
