@@ -66,6 +66,8 @@ export interface ManifestImage {
   readonly memory: number;
   readonly devices: readonly string[];
   readonly virtioVersion?: 1 | 2;
+  /** Standard input that `images/expected/NAME.txt` was recorded with. */
+  readonly input?: string;
 }
 
 /** `images/manifest.json`. */
@@ -184,6 +186,7 @@ async function manifestImage(image: BuiltImage): Promise<ManifestImage> {
     memory: program.memory,
     devices: program.devices,
     ...(program.virtioVersion === undefined ? {} : { virtioVersion: program.virtioVersion }),
+    ...(program.input === undefined ? {} : { input: program.input }),
   };
 }
 

@@ -16,6 +16,8 @@ export interface GuestProgram {
   readonly devices: readonly string[];
   /** virtio-mmio version it insists on, where it does. */
   readonly virtioVersion?: 1 | 2;
+  /** What its expected console text was recorded with on standard input; absent: nothing. */
+  readonly input?: string;
   /** Exit status of the run. */
   readonly status: number;
   /** Bytes of RAM it is happy with. */
@@ -37,7 +39,7 @@ function bench(kernel: string, what: string): GuestProgram {
 /** Every program, in the order of the manifest. */
 export const guestPrograms: readonly GuestProgram[] = [
   plain("uart_hello", "one line on the UART"),
-  plain("uart_echo", "UART input by interrupt, echoed by line"),
+  { ...plain("uart_echo", "UART input by interrupt, echoed by line"), input: "one\ntwo\n.\n" },
   plain("traps", "every synchronous trap, delegation, vectored mtvec and stvec"),
   plain("timer", "mtime, deadlines, wfi, software interrupt"),
   plain("plic", "pending, enable, priority, threshold, claim, complete"),
@@ -45,11 +47,13 @@ export const guestPrograms: readonly GuestProgram[] = [
     ...plain("demo", "the tour: discovery, console, disk, entropy, removal and second probe"),
     drivers: ["virtio_console", "virtio_blk", "virtio_rng"],
     devices: ["console", "blk", "rng"],
+    input: "hello from outside\n",
   },
   {
     ...plain("console_echo", "emergency write, then virtio console input echoed by line"),
     drivers: ["virtio_console"],
     devices: ["console"],
+    input: "one\ntwo\n.\n",
   },
   {
     ...plain(

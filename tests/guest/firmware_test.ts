@@ -1,0 +1,108 @@
+/**
+ * Every firmware image on every engine, `.elf` and `.bin`: the console says what `images/expected/NAME.txt` says, the
+ * finisher gives the manifest's status, and all engines take the same number of steps.
+ *
+ * `deno test -A tests/guest/firmware_test.ts -- --update` records the texts anew; read the difference before believing it.
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { guestPrograms, imageName } from "../../tools/guest_images.ts";
+import type { GuestProgram } from "../../tools/guest_images.ts";
+import { engineNames } from "../../vm/machine.ts";
+import { bootImage } from "../support/boot_image.ts";
+import type { BootOptions } from "../support/boot_image.ts";
+
+const expectedDir = new URL("../../images/expected/", import.meta.url);
+const update = Deno.args.includes("--update");
+const firmware = guestPrograms.filter((program) => program.kind === "firmware");
+
+/** Devices that the machine does not have by itself. */
+const EXTRA = ["dummy"];
+
+function bootOptions(program: GuestProgram, xlen: 32 | 64): Omit<BootOptions, "engine"> {
+  return {
+    xlen,
+    version: program.virtioVersion ?? 2,
+    devices: program.devices.filter((device) => EXTRA.includes(device)),
+    ...(program.input === undefined ? {} : { input: program.input }),
+  };
+}
+
+/** Exit status as the command line would give it. */
+function statusOf(result: { readonly reason: string; readonly code: number }): number | string {
+  return result.reason === "pass" ? 0 : result.reason === "fail" ? Math.max(1, result.code) : result.reason;
+}
+
+for (const program of firmware) {
+  for (const xlen of [64, 32] as const) {
+    const name = imageName(program, xlen);
+    const options = bootOptions(program, xlen);
+    const expectedFile = new URL(`${name}.txt`, expectedDir);
+
+    Deno.test(`${name}: expected console on every engine, in the same steps`, async () => {
+      let steps: number | undefined;
+      for (const engine of engineNames) {
+        const result = await bootImage(`${name}.elf`, { ...options, engine });
+        if (update && steps === undefined) {
+          await Deno.mkdir(expectedDir, { recursive: true });
+          await Deno.writeTextFile(expectedFile, result.console);
+        }
+        assertEquals(result.console, await Deno.readTextFile(expectedFile), engine);
+        assertEquals(statusOf(result), program.status, engine);
+        steps ??= result.steps;
+        assertEquals(result.steps, steps, engine);
+      }
+    });
+
+    Deno.test(`${name}: the flat image and little memory give the same console`, async () => {
+      const few = { ...options, engine: "interpreter", memorySize: program.memory } as const;
+      const result = await bootImage(`${name}.bin`, few);
+      const memory = (text: string): string => text.replace(/\d+ MiB/, "? MiB");
+      assertEquals(memory(result.console), memory(await Deno.readTextFile(expectedFile)));
+    });
+  }
+}
+
+for (const program of firmware.filter((p) => p.devices.length > 0 && p.virtioVersion === undefined)) {
+  Deno.test(`${program.name}: passes with version 1 devices`, async () => {
+    const result = await bootImage(`${program.name}.elf`, {
+      ...bootOptions(program, 64),
+      version: 1,
+      engine: "interpreter",
+    });
+    assertMatch(result.console, /^PASS$/m);
+    assertEquals(statusOf(result), 0);
+  });
+}
+
+Deno.test("legacy: refuses version 2 devices", async () => {
+  const result = await bootImage("legacy.elf", { xlen: 64, engine: "interpreter" });
+  assertMatch(result.console, /virtio0 is version 2; this image wants legacy devices\nFAIL 1\n$/);
+  assertEquals(statusOf(result), 1);
+});
+
+Deno.test("dummy: says so where its device is missing", async () => {
+  const result = await bootImage("dummy.elf", { xlen: 64, engine: "interpreter" });
+  assertEquals(result.console, "dummy: RV64\ndummy: not present\nPASS\n");
+});
+
+for (const [image, xlen, says] of [["demo.bin", 32, "RV64"], ["demo_rv32.bin", 64, "RV32"]] as const) {
+  Deno.test(`${image} on RV${xlen} says that it is the wrong width`, async () => {
+    const result = await bootImage(image, { xlen, engine: "interpreter" });
+    assertMatch(result.console, new RegExp(`^this image is for ${says}, and this hart is RV${xlen}`));
+    assertEquals(statusOf(result), 1);
+  });
+}
+
+for (const image of ["demo", "console_echo", "uart_echo"]) {
+  Deno.test(`${image}: ends by itself without any input`, async () => {
+    const result = await bootImage(`${image}.elf`, { xlen: 64, engine: "interpreter" });
+    assertMatch(result.console, /no (more )?input/);
+    assertEquals(statusOf(result), 0);
+  });
+}
+
+Deno.test("timer: several harts, the others parked", async () => {
+  const result = await bootImage("timer.elf", { xlen: 64, engine: "interpreter", harts: 3 });
+  assertEquals(statusOf(result), 0);
+});

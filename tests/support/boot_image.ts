@@ -1,0 +1,59 @@
+/** Boots an image of `images/` as the command line does, and keeps what its consoles said in one text. */
+import { readImage } from "../../vm/boot/image.ts";
+import { ConsoleRoute } from "../../vm/cli/console_route.ts";
+import { assignSlots, parseDevice } from "../../vm/cli/device_spec.ts";
+import { makeSlots } from "../../vm/cli/slots.ts";
+import { parseIsa } from "../../vm/isa/table.ts";
+import { type EngineName, Machine, type StopReason } from "../../vm/machine.ts";
+
+const images = new URL("../../images/", import.meta.url);
+
+/** How to boot it. */
+export interface BootOptions {
+  readonly engine: EngineName;
+  readonly xlen: 32 | 64;
+  readonly version?: 1 | 2;
+  /** `--device` values beyond the default ones. */
+  readonly devices?: readonly string[];
+  /** What is on standard input: it goes to the console the guest wrote to last. */
+  readonly input?: string;
+  readonly memorySize?: number;
+  readonly harts?: number;
+  /** Steps after which a test gives up. */
+  readonly steps?: number;
+}
+
+/** What came of it. */
+export interface BootResult {
+  readonly console: string;
+  readonly reason: StopReason;
+  readonly code: number;
+  readonly steps: number;
+}
+
+/** Boots `images/FILE`. */
+export async function bootImage(file: string, options: BootOptions): Promise<BootResult> {
+  const decoder = new TextDecoder("latin1");
+  let console = "";
+  const route = new ConsoleRoute({ output: (bytes) => void (console += decoder.decode(bytes)) });
+  const version = options.version ?? 2;
+  const slots = await makeSlots(assignSlots((options.devices ?? []).map(parseDevice), true), {
+    defaultVersion: version,
+    seed: 0,
+    port: (slot) => route.port(`virtio${slot}`),
+    size: undefined,
+  });
+  const machine = new Machine({
+    isa: parseIsa(`rv${options.xlen}imac`),
+    memorySize: options.memorySize ?? 128 << 20,
+    harts: options.harts ?? 1,
+    engine: options.engine,
+    uart: route.port("uart"),
+    slots: slots.options,
+    emptyVersion: version,
+  });
+  machine.load(readImage(await Deno.readFile(new URL(file, images)), { name: file, xlen: options.xlen }));
+  route.feed(new TextEncoder().encode(options.input ?? ""));
+  const { reason, code } = await machine.run({ steps: options.steps ?? 100_000_000 });
+  return { console, reason, code, steps: machine.clock.steps };
+}
