@@ -36,6 +36,7 @@ Deno.test("text: the columns", () => {
     .retired({ pc: 0x8000001an, insn: 0x00b50033, rd: [0, 7n], privilege: Privilege.U })
     .retired({ pc: 0x80000108n, insn: 0x0002cb63, privilege: Privilege.S })
     .trapped({ pc: 0x800000aen, insn: 0, cause: 1, tval: 0x800000aen, handler: 0x80000100n })
+    .trapped({ pc: 0x800000aen, insn: 0, cause: 2, handler: 0x80000100n })
     .trapped({ pc: 0x800000aen, insn: 0x73, cause: 7, interrupt: true, to: Privilege.S, handler: 0x1_00000000n });
   assertEquals(
     written(builder, { symbolize }),
@@ -50,7 +51,8 @@ Deno.test("text: the columns", () => {
            6 U    8000001a  _start+0x1a              00b50033  add     zero, a0, a1
            7 S    80000108  trap+0x8                 0002cb63  bltz    t0, 0x8000011e <trap+0x1e>
            8 M    800000ae  _start+0xae                                                         trap: instruction access fault (1) tval=0x800000ae -> M 0x80000100 <trap>
-           9 M    800000ae  _start+0xae                                                         interrupt: machine timer interrupt (7) -> S 0x100000000 <trap>
+           9 M    800000ae  _start+0xae              0000      .short  0x0000                   trap: illegal instruction (2) tval=0x0 -> M 0x80000100 <trap>
+          10 M    800000ae  _start+0xae                                                         interrupt: machine timer interrupt (7) -> S 0x100000000 <trap>
 `,
   );
 });

@@ -11,7 +11,7 @@ import { Decoder } from "../isa/decode.ts";
 import { Disassembler } from "../isa/disassemble.ts";
 import { registerNames } from "../isa/names.ts";
 import {
-  isInterrupt,
+  hasInstruction,
   privilegeName,
   RECORD_WORDS,
   recordWords,
@@ -141,8 +141,8 @@ export class JsonWriter implements RecordWriter {
   /** pc, symbol, instruction, text and class. */
   #instruction(words: Int32Array, record: number): string {
     const pc = this.#xlen(words, record + WORD.pc);
-    // What an interrupt came before was not executed.
-    const insn = isInterrupt(words, record) ? 0 : words[record + WORD.insn]!;
+    if (!hasInstruction(words, record)) return this.#describe(pc, undefined);
+    const insn = words[record + WORD.insn]!;
     const slot = (words[record + WORD.pc]! >>> 1) & (CACHE_SLOTS - 1);
     const known = this.#known[slot];
     if (known !== undefined && known.pc === pc && known.insn === insn) return known.text;
@@ -151,10 +151,10 @@ export class JsonWriter implements RecordWriter {
     return text;
   }
 
-  #describe(pc: bigint, insn: number): string {
+  #describe(pc: bigint, insn: number | undefined): string {
     const symbol = symbolText(this.#options.symbolize, pc);
     const where = `"pc":"${hex(pc)}"${symbol === undefined ? "" : `,"symbol":${JSON.stringify(symbol)}`}`;
-    if (insn === 0) return where;
+    if (insn === undefined) return where;
     const short = (insn & 3) !== 3;
     const word = short ? insn & 0xffff : insn >>> 0;
     const text = JSON.stringify(this.#disassembler.text(insn, pc));

@@ -8,7 +8,16 @@ import { causeName } from "../isa/causes.ts";
 import { Disassembler } from "../isa/disassemble.ts";
 import type { Isa } from "../isa/table.ts";
 import { RecordKind } from "../events.ts";
-import { isInterrupt, RECORD_WORDS, recordWords, SHIFT, TRAP_INTERRUPT, WORD, wordPair } from "./record.ts";
+import {
+  hasInstruction,
+  isInterrupt,
+  RECORD_WORDS,
+  recordWords,
+  SHIFT,
+  TRAP_INTERRUPT,
+  WORD,
+  wordPair,
+} from "./record.ts";
 import { symbolText } from "./symbolizer.ts";
 import type { Symbolizer } from "./symbolizer.ts";
 
@@ -125,8 +134,7 @@ function instructionAt(words: Int32Array, at: number): RecentInstruction {
   const code = words[at + WORD.tail]! >>> SHIFT.csr;
   const interrupt = isInterrupt(words, at);
   const note = causeName(interrupt, code & ~TRAP_INTERRUPT);
-  const insn = words[at + WORD.insn]!;
-  return { pc, insn: interrupt || insn === 0 ? undefined : insn, note };
+  return { pc, insn: hasInstruction(words, at) ? words[at + WORD.insn]! : undefined, note };
 }
 
 /** The instructions as lines: address, symbol, bytes, text, what happened; the last one marked. */

@@ -40,6 +40,19 @@ export function isInterrupt(words: Int32Array, at: number): boolean {
   return trapped && ((words[at + WORD.tail]! >>> SHIFT.csr) & TRAP_INTERRUPT) !== 0;
 }
 
+/** Code of the illegal-instruction exception (priv §3.1.15). */
+const ILLEGAL_INSTRUCTION = 2;
+
+/**
+ * Whether the record at word `at` has an instruction: not an interrupt, nor a fetch that faulted. A word of 0 is one
+ * where it was tried: 16 zero bits are a defined illegal instruction (unpriv §26.5).
+ */
+export function hasInstruction(words: Int32Array, at: number): boolean {
+  if ((words[at + WORD.head]! & 0xff) === RecordKind.Retired) return true;
+  if (isInterrupt(words, at)) return false;
+  return words[at + WORD.insn] !== 0 || words[at + WORD.tail]! >>> SHIFT.csr === ILLEGAL_INSTRUCTION;
+}
+
 /** Letters of the privilege modes by number (priv §1.2). */
 export const PRIVILEGE_LETTERS = "USHM";
 

@@ -19,7 +19,7 @@ import type { Isa } from "../isa/table.ts";
 import { hex } from "../bits.ts";
 import type { RecordFilter } from "./filter.ts";
 import {
-  isInterrupt,
+  hasInstruction,
   PRIVILEGE_LETTERS,
   RECORD_WORDS,
   recordWords,
@@ -148,8 +148,8 @@ export class TextWriter implements RecordWriter {
   #columnsOf(words: Int32Array, r: number): Uint8Array {
     const low = words[r + WORD.pc]!;
     const high = words[r + WORD.pc + 1]!;
-    const interrupt = isInterrupt(words, r);
-    const insn = interrupt ? 0 : words[r + WORD.insn]!;
+    const insn = words[r + WORD.insn]!;
+    if (!hasInstruction(words, r)) return encoder.encode(this.#makeColumns(wordPair(words, r + WORD.pc), undefined));
     const slot = ((low >>> 1) ^ (high << 3)) & (CACHE_SLOTS - 1);
     const keys = this.#keys;
     const key = slot * 3;
@@ -164,10 +164,9 @@ export class TextWriter implements RecordWriter {
     return made;
   }
 
-  #makeColumns(pc: bigint, insn: number): string {
+  #makeColumns(pc: bigint, insn: number | undefined): string {
     const symbol = this.#options.symbolize && (clip(symbolText(this.#options.symbolize, pc)) ?? "");
-    // Nothing was executed, and nothing fetched: an interrupt, or a fetch that faulted.
-    if (insn === 0) return joinColumns(pcText(pc), symbol, "", "");
+    if (insn === undefined) return joinColumns(pcText(pc), symbol, "", "");
     const short = (insn & 3) !== 3;
     const bytes = (short ? insn & 0xffff : insn >>> 0).toString(16).padStart(short ? 4 : 8, "0");
     const { mnemonic, operands } = this.#disassembler.instruction(insn, pc);
