@@ -16,9 +16,12 @@ enum {
 	H_SIZE_STRUCT = 36,
 };
 
-static u32 be32(const u8 *p)
+/* A big-endian word; everything in a tree is aligned to words (§5.6). */
+static u32 be32(const void *p)
 {
-	return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
+	u32 word = *(const u32 *)p;
+
+	return word << 24 | (word & 0xff00) << 8 | (word >> 8 & 0xff00) | word >> 24;
 }
 
 static const u8 *structure(const u8 *fdt)
@@ -56,30 +59,35 @@ void fdt_start(struct fdt_walk *walk, const void *fdt)
 	walk->depth = -1;
 }
 
+/*
+ * A node's properties come before its children (§5.4.2), so the search ends at the first token that is neither a
+ * property nor padding. Start-up looks for some hundred names: the first character sorts most of them out.
+ */
 const void *fdt_property(const struct fdt_walk *walk, const char *name, u32 *length)
 {
-	const u8 *strings = walk->fdt + be32(walk->fdt + H_OFF_STRINGS);
-	u32 position = walk->node.properties;
+	const char *strings = (const char *)walk->fdt + be32(walk->fdt + H_OFF_STRINGS);
+	const u8 *p = structure(walk->fdt) + walk->node.properties;
+	const u8 *end = structure(walk->fdt) + be32(walk->fdt + H_SIZE_STRUCT);
 
-	/* A node's properties come before its children (§5.4.2). */
-	for (;;) {
-		u32 what = token(walk->fdt, position);
+	while (p + 12 <= end) {
+		u32 what = be32(p), bytes = be32(p + 4);
 
 		if (what == FDT_NOP) {
-			position += 4;
+			p += 4;
 			continue;
 		}
-		if (what != FDT_PROP)
+		if (what != FDT_PROP || bytes > (size_t)(end - p) - 12)
 			return NULL;
-		const u8 *p = structure(walk->fdt) + position;
+		const char *here = strings + be32(p + 8);
 
-		if (strcmp((const char *)strings + be32(p + 8), name) == 0) {
+		if (*here == *name && strcmp(here, name) == 0) {
 			if (length != NULL)
-				*length = be32(p + 4);
+				*length = bytes;
 			return p + 12;
 		}
-		position = after_property(walk->fdt, position);
+		p += 12 + ALIGN_UP(bytes, 4);
 	}
+	return NULL;
 }
 
 u32 fdt_cell(const struct fdt_walk *walk, const char *name, u32 index, u32 otherwise)
@@ -88,6 +96,20 @@ u32 fdt_cell(const struct fdt_walk *walk, const char *name, u32 index, u32 other
 	const u8 *p = fdt_property(walk, name, &length);
 
 	return p != NULL && index < length / 4 ? be32(p + 4 * index) : otherwise;
+}
+
+/* Passing over a node's properties on the way to its children: how they write addresses. */
+static void note_cells(struct fdt_walk *walk)
+{
+	const u8 *p = structure(walk->fdt) + walk->position;
+	const char *name = (const char *)walk->fdt + be32(walk->fdt + H_OFF_STRINGS) + be32(p + 8);
+
+	if (*name != '#' || be32(p + 4) != 4)
+		return;
+	if (strcmp(name, "#address-cells") == 0)
+		walk->cells[walk->depth].address = be32(p + 12);
+	else if (strcmp(name, "#size-cells") == 0)
+		walk->cells[walk->depth].size = be32(p + 12);
 }
 
 bool fdt_next(struct fdt_walk *walk)
@@ -107,15 +129,19 @@ bool fdt_next(struct fdt_walk *walk)
 			node->properties = walk->position;
 			node->address_cells = node->depth > 0 ? walk->cells[node->depth - 1].address : 2;
 			node->size_cells = node->depth > 0 ? walk->cells[node->depth - 1].size : 1;
-			walk->cells[node->depth].address = fdt_cell(walk, "#address-cells", 0, 2);
-			walk->cells[node->depth].size = fdt_cell(walk, "#size-cells", 0, 1);
+			walk->cells[node->depth].address = 2; /* unless it says otherwise (§2.3.5) */
+			walk->cells[node->depth].size = 1;
 			return true;
 		}
 		case FDT_END_NODE:
-			walk->depth--;
+			if (--walk->depth < 0)
+				return false;
 			walk->position += 4;
 			break;
 		case FDT_PROP:
+			if (walk->depth < 0)
+				return false;
+			note_cells(walk);
 			walk->position = after_property(walk->fdt, walk->position);
 			break;
 		case FDT_NOP:
@@ -127,11 +153,13 @@ bool fdt_next(struct fdt_walk *walk)
 	}
 }
 
-bool fdt_compatible(const struct fdt_walk *walk, const char *name)
+const char *fdt_compatible(const struct fdt_walk *walk, u32 *length)
 {
-	u32 length;
-	const char *list = fdt_property(walk, "compatible", &length);
+	return fdt_property(walk, "compatible", length);
+}
 
+bool fdt_lists(const char *list, u32 length, const char *name)
+{
 	for (u32 at = 0; list != NULL && at < length; at += strlen(list + at) + 1)
 		if (strcmp(list + at, name) == 0)
 			return true;

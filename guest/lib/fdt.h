@@ -42,8 +42,11 @@ const void *fdt_property(const struct fdt_walk *walk, const char *name, u32 *len
 /* Cell `index` of a property, or `otherwise` where it is missing. */
 u32 fdt_cell(const struct fdt_walk *walk, const char *name, u32 index, u32 otherwise);
 
-/* Whether the node's `compatible` lists `name`. */
-bool fdt_compatible(const struct fdt_walk *walk, const char *name);
+/* The node's `compatible`: strings one after the other, `length` bytes in all; NULL if it has none. */
+const char *fdt_compatible(const struct fdt_walk *walk, u32 *length);
+
+/* Whether such a list of strings has `name`. */
+bool fdt_lists(const char *list, u32 length, const char *name);
 
 /* Entry `index` of `reg`. */
 bool fdt_reg(const struct fdt_walk *walk, u32 index, u64 *address, u64 *size);

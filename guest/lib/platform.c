@@ -33,46 +33,56 @@ static void add_virtio(const struct fdt_walk *walk, u64 base, u64 size)
  */
 static u32 extended_index(const struct fdt_walk *walk, u32 phandle, u32 cause)
 {
-	u32 length = 0;
+	u32 value;
 
-	fdt_property(walk, "interrupts-extended", &length);
-	for (u32 i = 0; i < length / 8; i++)
-		if (fdt_cell(walk, "interrupts-extended", 2 * i, 0) == phandle &&
-		    fdt_cell(walk, "interrupts-extended", 2 * i + 1, 0) == cause)
+	for (u32 i = 0; (value = fdt_cell(walk, "interrupts-extended", 2 * i, 0)) != 0; i++)
+		if (value == phandle && fdt_cell(walk, "interrupts-extended", 2 * i + 1, 0) == cause)
 			return i;
 	return 0;
 }
 
+/* A node on the bus, by what it is compatible with. */
+static void read_device(const struct fdt_walk *walk, u32 intc, u64 base, u64 size)
+{
+	u32 length;
+	const char *compatible = fdt_compatible(walk, &length);
+
+	if (compatible == NULL)
+		return;
+	if (fdt_lists(compatible, length, "virtio,mmio")) {
+		add_virtio(walk, base, size);
+	} else if (fdt_lists(compatible, length, "ns16550a")) {
+		platform.uart = base;
+		platform.uart_irq = fdt_cell(walk, "interrupts", 0, 0);
+	} else if (fdt_lists(compatible, length, "sifive,test0")) {
+		platform.finisher = base;
+	} else if (fdt_lists(compatible, length, "riscv,clint0")) {
+		platform.clint = base;
+		platform.clint_hart = extended_index(walk, intc, IRQ_M_TIMER) / 2;
+	} else if (fdt_lists(compatible, length, "riscv,plic0")) {
+		platform.plic = base;
+		platform.plic_sources = fdt_cell(walk, "riscv,ndev", 0, 0);
+		platform.plic_context = extended_index(walk, intc, IRQ_M_EXT);
+	}
+}
+
 static void read_node(const struct fdt_walk *walk, u32 intc)
 {
-	u64 base = 0, size = 0;
-	bool has_reg = fdt_reg(walk, 0, &base, &size);
+	u64 base, size;
 
 	if (walk->node.depth == 0) {
 		platform.model = fdt_property(walk, "model", NULL);
 	} else if (is_named(walk->node.name, "cpus")) {
 		platform.timebase = fdt_cell(walk, "timebase-frequency", 0, 0);
-	} else if (!has_reg) {
-		return;
-	} else if (is_named(walk->node.name, "memory")) {
-		platform.memory_base = base;
-		platform.memory_size = size;
 	} else if (is_named(walk->node.name, "cpu")) {
 		platform.harts++;
-	} else if (fdt_compatible(walk, "ns16550a")) {
-		platform.uart = base;
-		platform.uart_irq = fdt_cell(walk, "interrupts", 0, 0);
-	} else if (fdt_compatible(walk, "sifive,test0")) {
-		platform.finisher = base;
-	} else if (fdt_compatible(walk, "riscv,clint0")) {
-		platform.clint = base;
-		platform.clint_hart = extended_index(walk, intc, IRQ_M_TIMER) / 2;
-	} else if (fdt_compatible(walk, "riscv,plic0")) {
-		platform.plic = base;
-		platform.plic_sources = fdt_cell(walk, "riscv,ndev", 0, 0);
-		platform.plic_context = extended_index(walk, intc, IRQ_M_EXT);
-	} else if (fdt_compatible(walk, "virtio,mmio")) {
-		add_virtio(walk, base, size);
+	} else if (fdt_reg(walk, 0, &base, &size)) {
+		if (is_named(walk->node.name, "memory")) {
+			platform.memory_base = base;
+			platform.memory_size = size;
+		} else {
+			read_device(walk, intc, base, size);
+		}
 	}
 }
 
@@ -85,7 +95,7 @@ static u32 find_intc(const void *fdt, unsigned long hart)
 	for (fdt_start(&walk, fdt); fdt_next(&walk);) {
 		if (is_named(walk.node.name, "cpu"))
 			mine = fdt_cell(&walk, "reg", walk.node.address_cells - 1, ~0u) == hart;
-		else if (mine && fdt_compatible(&walk, "riscv,cpu-intc"))
+		else if (mine && is_named(walk.node.name, "interrupt-controller"))
 			return fdt_cell(&walk, "phandle", 0, 0);
 	}
 	return 0;

@@ -67,7 +67,11 @@ size_t strlen(const char *s)
 
 int strcmp(const char *a, const char *b)
 {
-	return strncmp(a, b, SIZE_MAX);
+	while (*a != '\0' && *a == *b) {
+		a++;
+		b++;
+	}
+	return (u8)*a - (u8)*b;
 }
 
 int strncmp(const char *a, const char *b, size_t n)
