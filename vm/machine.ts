@@ -355,19 +355,28 @@ export class Machine {
   }
 }
 
-/** Turns of the event loop, microseconds each where `setTimeout` takes milliseconds. An open one keeps a process alive. */
+/**
+ * Turns of the event loop, microseconds each where `setTimeout` takes milliseconds. In Deno, turns by MessageChannel
+ * alone keep timers, signals and input waiting; `setImmediate` does not, but its first use loads modules for 20 ms: the
+ * first turn comes late enough. In a browser there is no such thing, and none is kept waiting.
+ */
 class EventLoopTurns {
-  readonly #channel = new MessageChannel();
+  #channel: MessageChannel | undefined;
 
   next(): Promise<void> {
+    const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => unknown };
+    if (setImmediate !== undefined) return new Promise((resolve) => void setImmediate(resolve));
+    const { port1, port2 } = this.#channel ??= new MessageChannel();
     return new Promise((resolve) => {
-      this.#channel.port1.onmessage = () => resolve();
-      this.#channel.port2.postMessage(0);
+      port1.onmessage = () => resolve();
+      port2.postMessage(0);
     });
   }
+
+  /** An open channel keeps a process alive. */
   close(): void {
-    this.#channel.port1.close();
-    this.#channel.port2.close();
+    this.#channel?.port1.close();
+    this.#channel?.port2.close();
   }
 }
 
