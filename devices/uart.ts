@@ -31,9 +31,9 @@ export interface UartOptions {
  * 16550A UART with byte registers next to each other, over a `CharPort`.
  *
  * Sending takes no time: the transmitter is always empty, as on QEMU. A byte from the port arrives at once if there is
- * room, otherwise it waits in the port. Nothing is taken from the port before the guest shows that it wants it (it enables
- * the receive interrupt, or reads RBR): what was piped in early is not lost to a driver that clears its FIFOs first, nor
- * to one that reads LSR only to send while another console is to get the input. An access wider than a byte reaches the one register it starts at; only the first 8 bytes of the region answer.
+ * room, otherwise it waits in the port. From a port that tells what it has, nothing is taken before the guest wants it (it
+ * enables the receive interrupt, or reads RBR): what was piped in early is not lost to a driver that clears its FIFOs
+ * first, nor to one that reads LSR only to send while another console is to get the input. An access wider than a byte reaches the one register it starts at; only the first 8 bytes of the region answer.
  *
  * ```ts
  * import { Clock } from "../vm/bus/clock.ts";
@@ -188,11 +188,15 @@ export class Uart implements Device {
     this.#update();
   }
 
-  /** Takes from the port what there is room for. */
+  /** Takes from the port what there is room for, if that may show in an interrupt or nobody knows what it has. */
   #fill(): void {
-    if (!this.#listening || !this.#readable || this.#loop) return;
-    const room = (this.#fifo ? FIFO_BYTES : 1) - this.#received.length;
-    if (room <= 0) return;
+    const ahead = this.#port.readable === undefined ? this.#listening : (this.#ier & IER.RDI) !== 0;
+    if (ahead) this.#take((this.#fifo ? FIFO_BYTES : 1) - this.#received.length);
+  }
+
+  /** Takes at most `room` bytes from the port. */
+  #take(room: number): void {
+    if (!this.#readable || this.#loop || room <= 0) return;
     const bytes = this.#port.read(room);
     if (bytes.length === 0) {
       this.#readable = false;
@@ -224,6 +228,7 @@ export class Uart implements Device {
 
   #readData(): number {
     this.#listen();
+    if (this.#received.length === 0) this.#take(1);
     const byte = this.#received.shift();
     this.#timeoutPending = false;
     this.#startTimeout();

@@ -327,5 +327,5 @@ Deno.test("uart: polling LSR to send takes nothing from a port that tells what i
   port.readable = 0; // the input is for another console now
   assertEquals([status(), port.waiting.length], [0, 2]);
   port.readable = 2;
-  assertEquals([uart.read(UART.RBR, 1), uart.read(UART.RBR, 1)], [0x61, 0x62]);
+  assertEquals([uart.read(UART.RBR, 1), port.waiting.length], [0x61, 1]);
 });
