@@ -19,6 +19,7 @@ import type { ByteSink, RecordWriter } from "./sink.ts";
 
 /** How to write a commit log. */
 export interface CommitOptions {
+  /** Width of pc, addresses and registers. */
   readonly xlen: Xlen;
   /** Only instructions that it keeps. */
   readonly filter?: RecordFilter | undefined;
@@ -54,6 +55,7 @@ export class CommitWriter implements RecordWriter {
   readonly #out = new DataView(this.#bytes.buffer);
   #at = 0;
 
+  /** Writes to `sink`. */
   constructor(sink: ByteSink, options: CommitOptions) {
     this.#sink = sink;
     this.#xlen = options.xlen;

@@ -32,8 +32,11 @@ export type Ending =
 
 /** What a report is made of. */
 export interface ReportInput {
+  /** How the run ended. */
   readonly ending: Ending;
+  /** What the instructions are read by. */
   readonly isa: Isa;
+  /** All harts, by index. */
   readonly harts: readonly HartView[];
   /** Index of the hart whose registers and instructions are shown: the one that died, or that ran last. */
   readonly hart: number;
@@ -41,6 +44,7 @@ export interface ReportInput {
   readonly steps: number;
   /** The last instructions of that hart, oldest first; empty if nobody knows them. */
   readonly recent: readonly RecentInstruction[];
+  /** Names of addresses. */
   readonly symbolize?: Symbolizer | undefined;
   /** What is at a guest-physical address, in words: `between uart and virtio0`, `ram`. */
   readonly describe?: ((addr: bigint) => string | undefined) | undefined;

@@ -36,6 +36,7 @@ import { statusChange, VirtioWatcher } from "./virtio_text.ts";
 
 /** How to write a device trace. */
 export interface DeviceTraceOptions {
+  /** Names of addresses; without it there is no column for them. */
   readonly symbolize?: Symbolizer | undefined;
   /** With more than one, each line says which. */
   readonly harts?: number | undefined;
@@ -69,6 +70,7 @@ export class DeviceTrace {
   /** Steps skipped by idling when each hart began to wait. */
   readonly #idle = new Map<number, number>();
 
+  /** Writes to `sink`; the header line comes with the first bytes. */
   constructor(sink: ByteSink, options: DeviceTraceOptions = {}) {
     this.#sink = sink;
     this.#options = options;
@@ -107,6 +109,7 @@ export class DeviceTrace {
     }
   }
 
+  /** Hands everything that is still buffered to the sink. */
   flush(): void {
     if (this.#text !== "") this.#sink.write(this.#encoder.encode(this.#text));
     this.#text = "";

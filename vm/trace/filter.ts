@@ -17,10 +17,13 @@ export interface RecordFilter {
 export interface FilterSpec {
   /** Addresses; both ends belong to it. */
   readonly pc?: readonly { readonly first: bigint; readonly last: bigint }[];
+  /** Modes the instruction ran in, or trapped from. */
   readonly privileges?: readonly Privilege[];
+  /** Hart ids. */
   readonly harts?: readonly number[];
   /** Instruction counts; both ends belong to it. */
   readonly steps?: readonly { readonly first: number; readonly last: number }[];
+  /** Instruction classes. */
   readonly classes?: readonly InstructionClass[];
 }
 

@@ -3,9 +3,13 @@ import type { Xlen } from "../isa/row.ts";
 
 /** What a report looks at of a hart. */
 export interface HartView {
+  /** Hart id. */
   readonly index: number;
+  /** Width of its registers. */
   readonly xlen: Xlen;
+  /** Address of the instruction it does next. */
   readonly pc: bigint;
+  /** Mode it is in. */
   readonly privilege: Privilege;
   /** In wfi. */
   readonly waiting: boolean;

@@ -52,6 +52,7 @@ export class JsonWriter implements RecordWriter {
   readonly #known: (Known | undefined)[] = new Array(CACHE_SLOTS).fill(undefined);
   #text = "";
 
+  /** Writes to `sink`. */
   constructor(sink: ByteSink, options: JsonOptions) {
     this.#sink = sink;
     this.#options = options;

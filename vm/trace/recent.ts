@@ -26,6 +26,7 @@ export const RECENT = 32;
 
 /** One instruction of the list. */
 export interface RecentInstruction {
+  /** Its address. */
   readonly pc: bigint;
   /** Undefined where memory cannot be read, and for an interrupt. */
   readonly insn: number | undefined;
@@ -91,12 +92,14 @@ export class RecentRecords {
   /** Per hart: how many of its last instructions a batch has given. */
   readonly #seen: Uint32Array;
 
+  /** For harts 0 to `harts` - 1, `size` instructions of each. */
   constructor(harts: number = 1, size: number = RECENT) {
     this.#size = size;
     this.#seen = new Uint32Array(harts);
     this.#rings = Array.from({ length: harts }, () => ({ words: new Int32Array(size * RECORD_WORDS), count: 0 }));
   }
 
+  /** A listener for `EventStream.onRecords`. */
   records(view: DataView<ArrayBuffer>, count: number): void {
     const words = recordWords(view, count);
     const seen = this.#seen.fill(0);

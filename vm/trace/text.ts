@@ -36,10 +36,13 @@ import type { Symbolizer } from "./symbolizer.ts";
 
 /** How to write an instruction trace. */
 export interface TextOptions {
+  /** What the instructions are read by, and the width of registers. */
   readonly isa: Isa;
   /** With more than one, each line says which. */
   readonly harts?: number | undefined;
+  /** Names of addresses; without it there is no column for them. */
   readonly symbolize?: Symbolizer | undefined;
+  /** Only instructions and traps that it keeps. */
   readonly filter?: RecordFilter | undefined;
 }
 
@@ -77,6 +80,7 @@ export class TextWriter implements RecordWriter {
   readonly #columns: (Uint8Array | undefined)[] = new Array(CACHE_SLOTS).fill(undefined);
   readonly #csrs = new Map<number, Uint8Array>();
 
+  /** Writes to `sink`; the header line comes with the first bytes. */
   constructor(sink: ByteSink, options: TextOptions) {
     this.#sink = sink;
     this.#options = options;

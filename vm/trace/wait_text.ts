@@ -6,7 +6,9 @@ import type { HartView } from "./hart_view.ts";
 
 /** A hart's timer in ticks. */
 export interface TimerView {
+  /** Ticks now. */
   readonly mtime: bigint;
+  /** Ticks from which the timer interrupt is pending. */
   readonly mtimecmp: bigint;
   /** Ticks per second. */
   readonly hz: number;
