@@ -30,8 +30,12 @@ class CountingSink implements ByteSink {
 }
 
 /** One writer's figures, as a line. */
-function measure(name: string, make: (sink: ByteSink) => RecordWriter, view: DataView<ArrayBuffer>): string {
-  const path = Deno.args[0];
+function measure(
+  name: string,
+  make: (sink: ByteSink) => RecordWriter,
+  view: DataView<ArrayBuffer>,
+  path: string | undefined,
+): string {
   const file = path === undefined ? undefined : Deno.openSync(path, { write: true, create: true, truncate: true });
   try {
     const sink = new CountingSink(file);
@@ -70,12 +74,19 @@ function batch(): DataView<ArrayBuffer> {
   return new DataView(bytes.buffer);
 }
 
-if (import.meta.main) {
+/** Figures of every format, a line each; the bytes go to the file `path`, or nowhere. */
+export function traceRates(path?: string): string[] {
   const view = batch();
-  console.log(`trace writers, ${Deno.args[0] === undefined ? "bytes dropped" : `to ${Deno.args[0]}`}`);
   const isa = parseIsa("rv64imac");
   const symbolize = (addr: bigint) => ({ name: "_start", offset: addr - 0x80000000n });
-  console.log(measure("commit", (sink) => new CommitWriter(sink, { xlen: 64 }), view));
-  console.log(measure("text", (sink) => new TextWriter(sink, { isa, symbolize }), view));
-  console.log(measure("jsonl", (sink) => new JsonWriter(sink, { isa, symbolize }), view));
+  return [
+    measure("commit", (sink) => new CommitWriter(sink, { xlen: 64 }), view, path),
+    measure("text", (sink) => new TextWriter(sink, { isa, symbolize }), view, path),
+    measure("jsonl", (sink) => new JsonWriter(sink, { isa, symbolize }), view, path),
+  ];
+}
+
+if (import.meta.main) {
+  console.log(`trace writers, ${Deno.args[0] === undefined ? "bytes dropped" : `to ${Deno.args[0]}`}`);
+  for (const line of traceRates(Deno.args[0])) console.log(line);
 }
