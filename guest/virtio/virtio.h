@@ -96,6 +96,9 @@ void *virtqueue_detach_unused_buf(struct virtqueue *vq);
 unsigned int virtqueue_get_vring_size(const struct virtqueue *vq);
 bool virtqueue_is_broken(const struct virtqueue *vq);
 
+/* Nothing more goes through this device's queues: the driver has given it up. */
+void virtio_break_device(struct virtio_device *dev);
+
 /* Addresses of the three areas, for the transport. */
 u64 virtqueue_get_desc_addr(const struct virtqueue *vq);
 u64 virtqueue_get_avail_addr(const struct virtqueue *vq);

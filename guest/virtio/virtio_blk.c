@@ -81,6 +81,7 @@ int virtblk_wait(struct virtio_blk *vblk, struct virtblk_req *req)
 {
 	if (!wait_flag(&req->done, TIMEOUT_US)) {
 		/* The request is the device's until a reset, and the caller's stack may hold it. */
+		virtio_break_device(vblk->vdev);
 		virtio_reset_device(vblk->vdev);
 		return -ETIMEDOUT;
 	}

@@ -177,6 +177,12 @@ bool virtqueue_is_broken(const struct virtqueue *_vq)
 	return to_vvq(_vq)->broken;
 }
 
+void virtio_break_device(struct virtio_device *dev)
+{
+	for (struct virtqueue *vq = dev->vqs; vq != NULL; vq = vq->next)
+		to_vvq(vq)->broken = true;
+}
+
 u64 virtqueue_get_desc_addr(const struct virtqueue *_vq)
 {
 	return to_vvq(_vq)->desc_addr;

@@ -38,6 +38,7 @@ int virtrng_read(void *buf, unsigned int length)
 		return err;
 	virtqueue_kick(vi->vq);
 	if (!wait_flag(&vi->have_data, TIMEOUT_US)) {
+		virtio_break_device(vi->vdev);
 		virtio_reset_device(vi->vdev);
 		return -ETIMEDOUT;
 	}
