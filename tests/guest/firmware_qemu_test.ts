@@ -1,12 +1,39 @@
 /**
- * The images pass on QEMU's `virt` machine too, with version 2 and version 1 devices: what they find right about
- * Ringside is not Ringside's private opinion.
+ * The images on QEMU's `virt` machine print what `images/expected` says they print here, line for line: what they find
+ * right about Ringside is not Ringside's private opinion. Where QEMU differs, {@linkcode DIFFERENCES} says how and why.
  */
 
-import { assertEquals, assertMatch } from "@std/assert";
-import { runTool, toolVersion, withTool } from "../support/tools.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type GuestProgram, guestPrograms, imageName } from "../../tools/guest_images.ts";
+import { expectedConsole } from "../support/boot_image.ts";
+import { toolVersion, withTool } from "../support/tools.ts";
 
 const images = new URL("../../images/", import.meta.url).pathname;
+
+/** A text of ours, what QEMU 7.2 prints instead, and why. */
+type Difference = readonly [ours: string | RegExp, qemu: string, why: string];
+
+/** By program. */
+const DIFFERENCES: Readonly<Record<string, readonly Difference[]>> = {
+  traps: [
+    [
+      "amoadd.w                cause 6",
+      "amoadd.w                cause 4",
+      "an AMO that QEMU cannot do is a load fault",
+    ],
+    ["bit 11 reads 0", "bit 11 reads 1", "QEMU lets ecall from M-mode be delegated"],
+  ],
+  plic: [["95 sources", "96 sources", "QEMU 7.2 counts source 0, which does not exist"]],
+  demo: [
+    ["of 24 nodes", "of 30 nodes", "QEMU has a clock, flash, fw_cfg, PCI and counters"],
+    ["95 sources", "96 sources", "see plic"],
+    ["features 0x130000005", "features 0x130000004", "QEMU's console does not say how large it is"],
+    ["console   it says how large it is\n", "", "the same"],
+  ],
+  late_callback: [
+    [/(EVENT_IDX\n {2}asked in time: {2})0/, "$11", "QEMU notifies of the first buffer after a reset in any case"],
+  ],
+};
 
 /** Console text by place, and whether the finisher said pass. */
 interface QemuRun {
@@ -20,64 +47,94 @@ const versions = {
   32: await toolVersion("qemu-system-riscv32"),
 } as const;
 
-/** Boots an image with disk, virtio console (on standard input and output) and entropy device, and the UART in a file. */
-async function boot(image: string, xlen: 32 | 64, version: 1 | 2, input: string): Promise<QemuRun> {
+/** Collects a stream; `begun` is called with its first bytes, or at its end. */
+async function collect(stream: ReadableStream<Uint8Array>, begun: () => void): Promise<string> {
+  let text = "";
+  for await (const bytes of stream) {
+    text += new TextDecoder("latin1").decode(bytes);
+    begun();
+  }
+  begun();
+  return text;
+}
+
+/**
+ * Boots a program on the board that Ringside builds without options. Standard input and output are the console that
+ * the program uses. It is typed at once the guest has printed something there: QEMU drops what comes before a UART's
+ * FIFO is on.
+ */
+async function boot(program: GuestProgram, xlen: 32 | 64, version: 1 | 2, input: string): Promise<QemuRun> {
   const dir = await Deno.makeTempDir();
   try {
     await Deno.writeFile(`${dir}/disk`, new Uint8Array(1 << 20));
-    const run = await runTool(`qemu-system-riscv${xlen}`, [
-      ...["-M", "virt", "-bios", "none", "-display", "none", "-kernel", `${images}${image}.elf`],
-      ...["-chardev", "stdio,id=hvc,signal=off", "-serial", `file:${dir}/uart`],
-      ...["-global", `virtio-mmio.force-legacy=${version === 1}`],
-      ...["-drive", `file=${dir}/disk,format=raw,if=none,id=disk`],
-      ...["-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0"],
-      ...["-device", "virtio-serial-device,bus=virtio-mmio-bus.1", "-device", "virtconsole,chardev=hvc"],
-      ...["-device", "virtio-rng-device,bus=virtio-mmio-bus.2"],
-    ], input);
-    return { uart: await Deno.readTextFile(`${dir}/uart`), console: run?.stdout ?? "", ok: run?.ok ?? false };
+    const hvc = program.devices.includes("console");
+    const child = new Deno.Command(`qemu-system-riscv${xlen}`, {
+      args: [
+        ...["-M", "virt", "-m", "128M", "-bios", "none", "-display", "none", "-monitor", "none"],
+        ...["-kernel", `${images}${imageName(program, xlen)}.elf`],
+        ...["-chardev", "stdio,id=user,signal=off", "-chardev", `file,id=other,path=${dir}/other`],
+        ...["-serial", `chardev:${hvc ? "other" : "user"}`],
+        ...["-global", `virtio-mmio.force-legacy=${version === 1}`],
+        ...["-device", "virtio-serial-device,bus=virtio-mmio-bus.0"],
+        ...["-device", `virtconsole,chardev=${hvc ? "user" : "other"}`],
+        ...["-drive", `file=${dir}/disk,format=raw,if=none,id=disk`],
+        ...["-device", "virtio-blk-device,drive=disk,serial=ringside,bus=virtio-mmio-bus.1"],
+        ...["-device", "virtio-rng-device,bus=virtio-mmio-bus.2"],
+      ],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const begun = Promise.withResolvers<void>();
+    const output = collect(child.stdout, begun.resolve);
+    await begun.promise;
+    const writer = child.stdin.getWriter();
+    try {
+      await writer.write(new TextEncoder().encode(input));
+      await writer.close();
+    } catch (error) {
+      // It ended without reading all of it.
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
+    const user = await output;
+    const other = await Deno.readTextFile(`${dir}/other`);
+    const { success: ok } = await child.status;
+    return hvc ? { uart: other, console: user, ok } : { uart: user, console: other, ok };
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
 }
 
-function qemuTest(
-  image: string,
-  version: 1 | 2,
-  input: string,
-  check: (run: QemuRun) => void,
-): void {
+/** What QEMU should print; every difference must be one, so that none outlives its reason. */
+function onQemu(program: GuestProgram, text: string): string {
+  for (const [ours, qemu, why] of DIFFERENCES[program.name] ?? []) {
+    const changed = text.replace(ours, qemu);
+    assert(changed !== text, `${program.name} does not print ${ours} (${why})`);
+    text = changed;
+  }
+  return text;
+}
+
+for (const program of guestPrograms.filter(({ kind }) => kind === "firmware")) {
   for (const xlen of [64, 32] as const) {
-    const name = xlen === 64 ? image : `${image}_rv32`;
-    const tool = { command: `qemu-system-riscv${xlen}`, version: versions[xlen] };
-    Deno.test(withTool(`${name}, version ${version} devices, passes`, tool, async () => {
-      const run = await boot(name, xlen, version, input);
+    const name = imageName(program, xlen);
+    const qemu = { command: `qemu-system-riscv${xlen}`, version: versions[xlen] };
+    const recorded = { ...qemu, accepts: /version 7\.2\./ };
+    // QEMU has no device for it.
+    const alone = program.devices.includes("dummy");
+    Deno.test(withTool(`${name} prints the same on QEMU${alone ? ", up to its device" : ""}`, recorded, async () => {
+      const run = await boot(program, xlen, program.virtioVersion ?? 2, program.input ?? "");
+      const expected = alone
+        ? `dummy: RV${xlen}\ndummy: not present\nPASS\n`
+        : onQemu(program, await expectedConsole(name));
+      assertEquals(run.uart + run.console, expected);
+      assertEquals(run.ok, true);
+    }));
+    if (program.devices.length === 0 || alone || program.virtioVersion !== undefined) continue;
+    Deno.test(withTool(`${name} passes on QEMU with version 1 devices`, qemu, async () => {
+      const run = await boot(program, xlen, 1, program.input ?? "");
       assertMatch(run.uart + run.console, /^PASS$/m);
       assertEquals(run.ok, true);
-      check(run);
     }));
   }
 }
-
-const nothing = (): void => {};
-
-for (const image of ["uart_hello", "traps", "timer", "plic", "dummy"]) qemuTest(image, 2, "", nothing);
-
-for (const version of [1, 2] as const) {
-  qemuTest("demo", version, "a line from outside\n", ({ console }) => {
-    assertMatch(console, /you typed: a line from outside/);
-    assertMatch(console, /second probe: 2048 sectors: written, flushed, read back, verified, restored/);
-    assertMatch(console, /two reads, different bytes/);
-  });
-  qemuTest("block", version, "", ({ uart }) => assertMatch(uart, /INDIRECT_DESC, EVENT_IDX +ok/));
-  qemuTest("block_errors", version, "", ({ uart }) => assertMatch(uart, /unknown type +UNSUPP/));
-  qemuTest("late_callback", version, "", ({ uart }) => {
-    assertEquals(uart.match(/1 callback after virtqueue_disable_cb/g)?.length, 2);
-  });
-}
-qemuTest(
-  "console_echo",
-  2,
-  "one\ntwo\n.\n",
-  ({ console }) => assertMatch(console, /^one\n(.*\n)?two\n2 lines echoed/m),
-);
-qemuTest("legacy", 1, "", ({ console }) => assertMatch(console, /removed, and bound again/));

@@ -1,32 +1,20 @@
 /**
  * Every firmware image on every engine, `.elf` and `.bin`: the console says what `images/expected/NAME.txt` says, the
- * finisher gives the manifest's status, and all engines take the same number of steps.
+ * finisher gives the manifest's status, and every fact of the run is the same on all engines, at the same step. A second
+ * run is the same again, and so is one that nobody watches.
  *
  * `deno test -A tests/guest/firmware_test.ts -- --update` records the texts anew; read the difference before believing it.
  */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { guestPrograms, imageName } from "../../tools/guest_images.ts";
-import type { GuestProgram } from "../../tools/guest_images.ts";
-import { engineNames } from "../../vm/machine.ts";
-import { bootImage } from "../support/boot_image.ts";
-import type { BootOptions } from "../support/boot_image.ts";
+import { engineNames, type Machine } from "../../vm/machine.ts";
+import { bootImage, bootOptions, expectedConsole } from "../support/boot_image.ts";
+import { assertSameLines, factLine, onEveryFact } from "../support/facts.ts";
 
 const expectedDir = new URL("../../images/expected/", import.meta.url);
 const update = Deno.args.includes("--update");
 const firmware = guestPrograms.filter((program) => program.kind === "firmware");
-
-/** Devices that the machine does not have by itself. */
-const EXTRA = ["dummy"];
-
-function bootOptions(program: GuestProgram, xlen: 32 | 64): Omit<BootOptions, "engine"> {
-  return {
-    xlen,
-    version: program.virtioVersion ?? 2,
-    devices: program.devices.filter((device) => EXTRA.includes(device)),
-    ...(program.input === undefined ? {} : { input: program.input }),
-  };
-}
 
 /** Exit status as the command line would give it. */
 function statusOf(result: { readonly reason: string; readonly code: number }): number | string {
@@ -39,26 +27,50 @@ for (const program of firmware) {
     const options = bootOptions(program, xlen);
     const expectedFile = new URL(`${name}.txt`, expectedDir);
 
-    Deno.test(`${name}: expected console on every engine, in the same steps`, async () => {
+    Deno.test(`${name}: expected console on every engine, with the same facts at the same steps`, async () => {
+      const first: string[] = [];
       let steps: number | undefined;
       for (const engine of engineNames) {
-        const result = await bootImage(`${name}.elf`, { ...options, engine });
+        const lines: string[] = [];
+        const result = await bootImage(`${name}.elf`, {
+          ...options,
+          engine,
+          started: (machine) => onEveryFact(machine, (fact, where) => lines.push(factLine(fact, where))),
+        });
         if (update && steps === undefined) {
           await Deno.mkdir(expectedDir, { recursive: true });
           await Deno.writeTextFile(expectedFile, result.console);
         }
-        assertEquals(result.console, await Deno.readTextFile(expectedFile), engine);
+        assertEquals(result.console, await expectedConsole(name), engine);
         assertEquals(statusOf(result), program.status, engine);
         steps ??= result.steps;
         assertEquals(result.steps, steps, engine);
+        if (first.length === 0) first.push(...lines);
+        assertSameLines(lines, first, engine);
       }
+      assert(first.length > 0);
+    });
+
+    Deno.test(`${name}: the same run again, whether anybody listens or not`, async () => {
+      const run = async (listening: boolean) => {
+        const lines: string[] = [];
+        const started = (machine: Machine): void => {
+          if (listening) onEveryFact(machine, (fact, where) => lines.push(factLine(fact, where)));
+        };
+        return { lines, result: await bootImage(`${name}.elf`, { ...options, engine: "interpreter", started }) };
+      };
+      const first = await run(true);
+      const second = await run(true);
+      assertSameLines(second.lines, first.lines, "second run");
+      assertEquals(second.result, first.result);
+      assertEquals((await run(false)).result, first.result);
     });
 
     Deno.test(`${name}: the flat image and little memory give the same console`, async () => {
       const few = { ...options, engine: "interpreter", memorySize: program.memory } as const;
       const result = await bootImage(`${name}.bin`, few);
       const memory = (text: string): string => text.replace(/\d+ MiB/, "? MiB");
-      assertEquals(memory(result.console), memory(await Deno.readTextFile(expectedFile)));
+      assertEquals(memory(result.console), memory(await expectedConsole(name)));
     });
   }
 }

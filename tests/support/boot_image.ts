@@ -1,4 +1,5 @@
 /** Boots an image of `images/` as the command line does, and keeps what its consoles said in one text. */
+import type { GuestProgram } from "../../tools/guest_images.ts";
 import { readImage } from "../../vm/boot/image.ts";
 import { ConsoleRoute } from "../../vm/cli/console_route.ts";
 import { assignSlots, parseDevice } from "../../vm/cli/device_spec.ts";
@@ -21,6 +22,26 @@ export interface BootOptions {
   readonly harts?: number;
   /** Steps after which a test gives up. */
   readonly steps?: number;
+  /** Called before the first step: to listen, or to look at the machine afterwards. */
+  readonly started?: (machine: Machine) => void;
+}
+
+/** Kinds of devices that a machine does not have by itself. */
+const EXTRA: readonly string[] = ["dummy"];
+
+/** How a program is booted for the text in `images/expected`. */
+export function bootOptions(program: GuestProgram, xlen: 32 | 64): Omit<BootOptions, "engine"> {
+  return {
+    xlen,
+    version: program.virtioVersion ?? 2,
+    devices: program.devices.filter((device) => EXTRA.includes(device)),
+    ...(program.input === undefined ? {} : { input: program.input }),
+  };
+}
+
+/** What an image prints when booted so. */
+export async function expectedConsole(image: string): Promise<string> {
+  return await Deno.readTextFile(new URL(`expected/${image}.txt`, images));
 }
 
 /** What came of it. */
@@ -54,6 +75,7 @@ export async function bootImage(file: string, options: BootOptions): Promise<Boo
   });
   machine.load(readImage(await Deno.readFile(new URL(file, images)), { name: file, xlen: options.xlen }));
   route.feed(new TextEncoder().encode(options.input ?? ""));
+  options.started?.(machine);
   const { reason, code } = await machine.run({ steps: options.steps ?? 100_000_000 });
   return { console, reason, code, steps: machine.clock.steps };
 }
