@@ -37,7 +37,9 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   protected uncertain = false;
   readonly #tlb: number;
   readonly #entry: number;
-  readonly #host: number;
+  protected readonly host: number;
+  /** Added to `host` by every access: where an engine keeps offsets from some base there. */
+  protected hostOffset = 0;
   protected readonly addr: number;
   protected readonly data: number;
   #lets: number[] = [];
@@ -52,7 +54,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
     this.hart = hart;
     this.#tlb = tlb;
     this.#entry = f.local(I32);
-    this.#host = f.local(I32);
+    this.host = f.local(I32);
     this.addr = f.local(this.type);
     this.data = f.local(this.type);
   }
@@ -192,27 +194,27 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
 
   load(_addr: OnStack, size: MemorySize, extend: "signed" | "unsigned"): OnStack {
     this.f.set(this.addr);
-    this.#probe(TLB.read, size, false);
+    this.probe(TLB.read, size, false);
     this.noteAccess("load", size);
-    this.f.get(this.#host);
+    this.f.get(this.host);
     this.#loadHost(size, extend);
     return VALUE;
   }
 
   store(_addr: OnStack, _value: OnStack, size: MemorySize): void {
     this.f.set(this.data).set(this.addr);
-    this.#probe(TLB.write, size, false);
+    this.probe(TLB.write, size, false);
     this.noteAccess("store", size);
-    this.f.get(this.#host).get(this.data);
+    this.f.get(this.host).get(this.data);
     this.#storeHost(size);
   }
 
   loadReserved(_addr: OnStack, size: 4 | 8): OnStack {
     this.f.set(this.addr);
-    this.#probe(TLB.read, size, true);
+    this.probe(TLB.read, size, true);
     this.noteAccess("load", size);
-    this.f.i32(0).get(this.#host).i32(-64).op(Op.I32And).memory(Op.I32Store, this.hart + HART.reservation);
-    this.f.get(this.#host);
+    this.f.i32(0).get(this.host).i32(-64).op(Op.I32And).memory(Op.I32Store, this.hart + HART.reservation);
+    this.f.get(this.host);
     this.#loadHost(size, "signed");
     return VALUE;
   }
@@ -220,15 +222,15 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   storeConditional(_addr: OnStack, _value: OnStack, size: 4 | 8): OnStack {
     const f = this.f;
     f.set(this.data).set(this.addr);
-    this.#probe(TLB.write, size, true);
+    this.probe(TLB.write, size, true);
     const holds = this.#entry;
     f.i32(0).memory(Op.I32Load, this.hart + HART.reservation);
-    f.get(this.#host).i32(-64).op(Op.I32And, Op.I32Eq).set(holds);
+    f.get(this.host).i32(-64).op(Op.I32And, Op.I32Eq).set(holds);
     f.i32(0).i32(NO_RESERVATION).memory(Op.I32Store, this.hart + HART.reservation);
     f.get(holds).if();
     this.uncertain = true;
     this.noteAccess("store", size);
-    f.get(this.#host).get(this.data);
+    f.get(this.host).get(this.data);
     this.#storeHost(size);
     f.end();
     f.get(holds).op(Op.I32Eqz);
@@ -238,21 +240,21 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   amo(_addr: OnStack, size: 4 | 8, combine: (old: () => OnStack) => OnStack): void {
     const f = this.f;
     f.set(this.addr);
-    this.#probe(TLB.write, size, true);
-    f.get(this.#host);
+    this.probe(TLB.write, size, true);
+    f.get(this.host);
     this.#loadHost(size, "signed");
     const old = this.let(VALUE);
     combine(old);
     f.set(this.data);
     this.noteAccess("load", size);
     this.noteAccess("store", size);
-    f.get(this.#host).get(this.data);
+    f.get(this.host).get(this.data);
     this.#storeHost(size);
     this.rd(old());
   }
 
   /** Finds the host address of `addr`, or leaves: not memory, not allowed, over a page's end, or watched. */
-  #probe(tag: number, size: MemorySize, aligned: boolean): void {
+  protected probe(tag: number, size: MemorySize, aligned: boolean): void {
     const f = this.f;
     const wide = this.xlen === 64;
     f.get(this.addr);
@@ -273,19 +275,19 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
     this.leaveIf();
     f.get(this.addr);
     if (wide) f.op(Op.I32WrapI64);
-    f.get(this.#entry).memory(Op.I32Load, TLB.addend).op(Op.I32Add).set(this.#host);
+    f.get(this.#entry).memory(Op.I32Load, TLB.addend).op(Op.I32Add).set(this.host);
   }
 
   /** The accessed bytes as a zero-extended 64-bit value. */
   protected rawHost(size: MemorySize): void {
-    this.f.get(this.#host).memory(LOAD_64[`${size}u`], 0);
+    this.f.get(this.host).memory(LOAD_64[`${size}u`], 0);
   }
   #loadHost(size: MemorySize, extend: "signed" | "unsigned"): void {
     const key = `${size}${extend === "signed" ? "s" : "u"}` as keyof typeof LOAD_64;
-    this.f.memory(this.xlen === 64 ? LOAD_64[key] : LOAD_32[key as keyof typeof LOAD_32], 0);
+    this.f.memory(this.xlen === 64 ? LOAD_64[key] : LOAD_32[key as keyof typeof LOAD_32], this.hostOffset);
   }
   #storeHost(size: MemorySize): void {
-    this.f.memory(this.xlen === 64 ? STORE_64[size] : STORE_32[size as keyof typeof STORE_32], 0);
+    this.f.memory(this.xlen === 64 ? STORE_64[size] : STORE_32[size as keyof typeof STORE_32], this.hostOffset);
   }
 
   // --- what emitted code leaves to the hart ------------------------------------------------------------------------
