@@ -37,6 +37,7 @@ import type { Engine } from "./hart/engine.ts";
 import { Hart } from "./hart/hart.ts";
 import type { Death } from "./hart/hart.ts";
 import { layoutOf } from "./hart/layout.ts";
+import type { Layout } from "./hart/layout.ts";
 import { RecordRing } from "./hart/record_ring.ts";
 import { ReferenceEngine } from "./hart/reference_engine.ts";
 import type { Isa } from "./isa/table.ts";
@@ -45,7 +46,7 @@ import { Interpreter } from "./translate/interpreter.ts";
 import { Handlers } from "./translate/interpreter_code.ts";
 
 /** Engines by the name that `--engine` takes. */
-export const engineNames = ["reference", "interpreter"] as const;
+export const engineNames = ["reference", "interpreter", "auto"] as const;
 export type EngineName = typeof engineNames[number];
 
 /** What is in a virtio slot. */
@@ -101,7 +102,11 @@ export interface Stop {
 }
 
 /** Steps between turns of the event loop: about 10 ms of host time. */
-const CHUNK: Readonly<Record<EngineName, number>> = { reference: 20_000, interpreter: 2_000_000 };
+const CHUNK: Readonly<Record<EngineName, number>> = {
+  reference: 20_000,
+  interpreter: 2_000_000,
+  auto: 5_000_000,
+};
 
 /** Steps of a hart before the next one's turn, where there are several. */
 const SLICE = 10_000;
@@ -158,7 +163,7 @@ export class Machine {
         resetPc: BigInt(rom.base),
         time: () => this.clint.ticks(),
       }));
-    this.engines = this.#makeEngines(buffer, layout.pages, wasm);
+    this.engines = this.#makeEngines(buffer, layout, wasm);
     this.clint = new Clint({
       clock: this.clock,
       harts: this.harts.map((h) => ({ software: h.line(Interrupt.MSI), timer: h.line(Interrupt.MTI) })),
@@ -179,13 +184,15 @@ export class Machine {
     };
   }
 
-  #makeEngines(buffer: ArrayBuffer, pagesAt: number, wasm: WebAssembly.Memory): Engine[] {
+  #makeEngines(buffer: ArrayBuffer, layout: Layout, wasm: WebAssembly.Memory): Engine[] {
     if (this.engine === "reference") return this.harts.map((hart) => new ReferenceEngine(hart));
     const decoder = this.harts[0]!.decoder;
     const handlers = new Handlers(decoder, this.isa.ialign);
-    const pages = new DecodedPages(buffer, pagesAt, decoder, (decoded) => handlers.of(decoded));
+    const pages = new DecodedPages(buffer, layout.pages, decoder, (decoded) => handlers.of(decoded));
     this.#pages = pages;
-    return this.harts.map((hart) => new Interpreter(hart, pages, handlers, wasm));
+    // Regions are one hart's: their code has its state's address in it, and the pool's entries name one set of them.
+    const regions = this.engine === "auto" && this.harts.length === 1 ? layout.regions : undefined;
+    return this.harts.map((hart) => new Interpreter(hart, pages, handlers, wasm, regions));
   }
 
   #makeSlots(): (VirtioMmio | EmptyVirtioSlot)[] {

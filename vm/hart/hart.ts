@@ -236,6 +236,8 @@ export class Hart {
     const p = this.privilege;
     this.context = p === Privilege.M ? 3 : p === Privilege.U ? 0 : sum ? 2 : 1;
     this.#u32[(this.base + HART.tlb) / 4] = this.tlb.context(this.context);
+    const flat = p === Privilege.M && (this.mstatus & MSTATUS.MPRV) === 0n;
+    this.#u32[(this.base + HART.flat) / 4] = flat ? 1 : 0;
     this.attention = true;
   }
 

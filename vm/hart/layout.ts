@@ -27,6 +27,11 @@ export const HART = {
   edge: 0x124,
   /** u64: steps done before the running call of emitted code; records are numbered from it. */
   step: 0x128,
+  /** u32 each: the bytes that code was decoded from, as an offset into RAM and a length; 0 and 0 if there are none. */
+  codeLow: 0x130,
+  codeLength: 0x134,
+  /** u32: 1 where RAM may be accessed without the TLB: addresses are physical and nothing forbids any. */
+  flat: 0x138,
   /** f0..f31 keep their place here. */
   f: 0x200,
   /** CSRs that are plain storage, 8 bytes each. */
@@ -81,6 +86,16 @@ export const PAGE_BYTES: number = alignUp((PAGE_ENTRIES + 2) * ENTRY.bytes, 64);
 /** How many decoded pages are kept at a time. */
 export const PAGES = 256;
 
+/** One translated region; the table is indexed as the function table is. */
+export const REGION = {
+  bytes: 8,
+  max: 8192,
+  /** u32: steps that the region may do before it looks at the budget. */
+  cost: 0,
+  /** u32: what `HART.flat` must be. */
+  flat: 4,
+} as const;
+
 /** Records per ring. */
 export const RECORDS = 16384;
 
@@ -89,6 +104,7 @@ export interface Layout {
   readonly hart: (index: number) => number;
   readonly records: number;
   readonly pages: number;
+  readonly regions: number;
   readonly rom: number;
   readonly ram: number;
   /** Size of the whole Memory in 64 KiB pages. */
@@ -100,11 +116,12 @@ export function layoutOf(harts: number, romSize: number, ramSize: number): Layou
   const first = 0x1_0000;
   const records = first + harts * HART.size;
   const pages = alignUp(records + RECORDS * RECORD.bytes, PAGE_SIZE);
-  const rom = alignUp(pages + PAGES * PAGE_BYTES, PAGE_SIZE);
+  const regions = alignUp(pages + PAGES * PAGE_BYTES, PAGE_SIZE);
+  const rom = alignUp(regions + REGION.max * REGION.bytes, PAGE_SIZE);
   const ram = alignUp(rom + romSize, 0x1_0000);
   const end = alignUp(ram + ramSize, 0x1_0000);
   if (end > 0x1_0000_0000) {
     throw new RangeError(`memory: ${ramSize} bytes of RAM do not fit beside the machine's state`);
   }
-  return { hart: (index) => first + index * HART.size, records, pages, rom, ram, wasmPages: end / 0x1_0000 };
+  return { hart: (index) => first + index * HART.size, records, pages, regions, rom, ram, wasmPages: end / 0x1_0000 };
 }

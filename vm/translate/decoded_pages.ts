@@ -28,6 +28,10 @@ export interface PageListener {
   held(page: number): void;
   /** The page's entries are gone: fetches must look it up again. */
   dropped(page: number): void;
+  /** Bytes in pages that hold decoded code were written. */
+  written?(host: number, length: number): void;
+  /** The bytes that code was decoded from, or read from otherwise, lie between these host addresses now. */
+  extent?(low: number, high: number): void;
 }
 
 /** The pool. */
@@ -42,6 +46,9 @@ export class DecodedPages implements CodeWatch {
   readonly #pages: number[] = new Array<number>(PAGES).fill(-1);
   readonly #listeners: PageListener[] = [];
   #victim = 0;
+  /** Extent of all code ever decoded. */
+  #low = Infinity;
+  #high = 0;
 
   /** `base` is where the pool lies; `handlerOf` numbers the handlers. */
   constructor(buffer: ArrayBuffer, base: number, decoder: Decoder, handlerOf: (decoded: Decoded) => number) {
@@ -92,6 +99,21 @@ export class DecodedPages implements CodeWatch {
     return page < 0 ? -1 : page + ((entry - this.#base - slot * PAGE_BYTES) / ENTRY.bytes) * 2;
   }
 
+  /** Address of the entry for code at a host address; -1 if its page is not in the pool. */
+  entryOf(host: number): number {
+    const page = host - (host % PAGE_SIZE);
+    const slot = this.#slots.get(page);
+    return slot === undefined ? -1 : this.#base + slot * PAGE_BYTES + ((host - page) / 2) * ENTRY.bytes;
+  }
+
+  /** Says that `length` bytes at `host` are relied on as code. */
+  codeRead(host: number, length: number): void {
+    if (host >= this.#low && host + length <= this.#high) return;
+    this.#low = Math.min(this.#low, host);
+    this.#high = Math.max(this.#high, host + length);
+    for (const l of this.#listeners) l.extent?.(this.#low, this.#high);
+  }
+
   /** Decodes from `entry` on, as far as the code runs straight. */
   decode(entry: number): void {
     let at = entry;
@@ -108,6 +130,7 @@ export class DecodedPages implements CodeWatch {
       const word = length === 2 ? low : (low | (this.#u16[(host >>> 1) + 1]! << 16)) >>> 0;
       const decoded = this.#decoder.decode(word);
       this.#write(at, word, decoded);
+      this.codeRead(host, length);
       if (decoded === undefined || decoded.base.class === "jump" || decoded.base.class === "system") return;
       at += length * (ENTRY.bytes / 2);
       host += length;
@@ -128,6 +151,7 @@ export class DecodedPages implements CodeWatch {
 
   /** Forgets what was decoded from `length` bytes at `host`. */
   written(host: number, length: number): void {
+    for (const l of this.#listeners) l.written?.(host, length);
     const last = host + length - 1;
     for (let page = host - (host % PAGE_SIZE); page <= last; page += PAGE_SIZE) {
       const slot = this.#slots.get(page);
@@ -142,8 +166,11 @@ export class DecodedPages implements CodeWatch {
 
   /** Forgets everything. */
   reset(): void {
-    for (const page of this.#slots.keys()) { for (const l of this.#listeners) l.dropped(page); }
+    for (const page of this.#slots.keys()) for (const l of this.#listeners) l.dropped(page);
     this.#slots.clear();
     this.#pages.fill(-1);
+    this.#low = Infinity;
+    this.#high = 0;
+    for (const l of this.#listeners) l.extent?.(0, 0);
   }
 }

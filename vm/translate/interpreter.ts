@@ -9,13 +9,19 @@ import { Access } from "../hart/tlb.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
 import { emitInterpreter, Exit } from "./interpreter_code.ts";
 import type { Handlers } from "./interpreter_code.ts";
+import { Regions } from "./regions.ts";
 
 /** Most instructions per call of emitted code: re-entry is how V8 swaps in its optimised version. */
 const QUANTUM = 100_000;
 
-/** `--engine interpreter`. */
+/** The same while code is still being looked for that is worth translating: the last branches are looked at after each. */
+const SAMPLED_QUANTUM = 20_000;
+
+/** `--engine interpreter`, and with a region table `--engine auto`: hot code is translated. */
 export class Interpreter implements Engine {
-  readonly name = "interpreter";
+  readonly name: "interpreter" | "auto";
+  /** Translated code; undefined for the plain interpreter. */
+  readonly regions: Regions | undefined;
   readonly #hart: Hart;
   readonly #pages: DecodedPages;
   readonly #handlers: Handlers;
@@ -26,22 +32,41 @@ export class Interpreter implements Engine {
   /** Both versions once they are made, by whether they record. */
   readonly #versions = new Map<boolean, (budget: number) => number>();
 
-  constructor(hart: Hart, pages: DecodedPages, handlers: Handlers, memory: WebAssembly.Memory) {
+  readonly #regionTable: number | undefined;
+
+  /** `regionTable` is the host address of the region table. */
+  constructor(hart: Hart, pages: DecodedPages, handlers: Handlers, memory: WebAssembly.Memory, regionTable?: number) {
     this.#hart = hart;
     this.#pages = pages;
     this.#handlers = handlers;
     this.#memory = memory;
     this.#reference = new Reference(hart);
     this.#u32 = new Uint32Array(memory.buffer);
+    this.#regionTable = regionTable;
+    this.name = regionTable === undefined ? "interpreter" : "auto";
+    this.regions = regionTable === undefined
+      ? undefined
+      : new Regions({ hart, pages, handlers, memory, table: regionTable });
     this.#run = this.#version(false);
     hart.code = pages;
     pages.listen({
       held: (page) => hart.tlb.revoke(page, Access.Store),
       dropped: (page) => hart.tlb.revoke(page, Access.Fetch),
+      extent: (low, high) => this.#noteExtent(low, high),
     });
   }
 
+  /** Emitted code that reaches RAM without the TLB must know where code was decoded from. */
+  #noteExtent(low: number, high: number): void {
+    const ram = this.#hart.memory.regions.find((r) => r.name === "ram")!;
+    const from = Math.max(0, low - ram.host);
+    this.#u32[(this.#hart.base + HART.codeLow) >>> 2] = from;
+    this.#u32[(this.#hart.base + HART.codeLength) >>> 2] = Math.max(0, high - ram.host - from);
+  }
+
   specialise(records: boolean): void {
+    // Recording code knows no regions.
+    if (records) this.regions?.reset();
     this.#run = this.#version(records);
   }
 
@@ -50,11 +75,22 @@ export class Interpreter implements Engine {
     if (run === undefined) {
       const { xlen, base, index, isa } = this.#hart;
       const memoryPages = this.#memory.buffer.byteLength / 0x1_0000;
+      const regions = records ? undefined : this.#regionTable;
       const bytes = emitInterpreter(
-        { xlen, ialign: isa.ialign, hart: base, index, records, memoryPages },
+        {
+          xlen,
+          ialign: isa.ialign,
+          hart: base,
+          index,
+          records,
+          memoryPages,
+          ...(regions !== undefined && { regions }),
+        },
         this.#handlers,
       );
-      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#memory } });
+      const table = this.regions?.functions;
+      const env = { memory: this.#memory, ...(table !== undefined && { table }) };
+      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
       run = instance.exports["run"] as (budget: number) => number;
       this.#versions.set(records, run);
     }
@@ -69,7 +105,10 @@ export class Interpreter implements Engine {
         hart.takeInterrupt();
         if (hart.waiting) return;
       }
-      const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), QUANTUM));
+      const sampled = this.regions !== undefined && !hart.records.active;
+      const quantum = sampled ? SAMPLED_QUANTUM : QUANTUM;
+      const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), quantum));
+      if (sampled && exit === Exit.Budget) this.regions.sample((count) => this.#recentBranches(count));
       // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.
       if (clock.now >= clock.sliceEnd) return;
       if (exit === Exit.Slow) this.#step();
@@ -123,7 +162,18 @@ export class Interpreter implements Engine {
     this.#pages.decode(this.#pages.enter(page) + (offset / 2) * ENTRY.bytes);
   }
 
+  /** The last taken branches, newest first. */
+  *#recentBranches(count: number): Iterable<readonly [from: number, to: number]> {
+    const ring = (this.#hart.base + HART.edges) >>> 2;
+    const next = this.#u32[(this.#hart.base + HART.edge) >>> 2]! / 8;
+    for (let i = 1; i <= count; i++) {
+      const at = ring + ((next - i + EDGES) % EDGES) * 2;
+      yield [this.#u32[at]!, this.#u32[at + 1]!];
+    }
+  }
+
   reset(): void {
+    this.regions?.reset();
     this.#pages.reset();
   }
 

@@ -4,7 +4,7 @@
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import { RECORD, RecordFlag, RecordKind } from "../events.ts";
-import { EDGES, ENTRY, HART, PAGE_ENTRIES, TLB } from "../hart/layout.ts";
+import { EDGES, ENTRY, HART, PAGE_ENTRIES, REGION, TLB } from "../hart/layout.ts";
 import type { Decoded, Decoder } from "../isa/decode.ts";
 import type { MemorySize, Row, Xlen } from "../isa/row.ts";
 import { Handler } from "./decoded_pages.ts";
@@ -36,7 +36,12 @@ export interface InterpreterCode {
   /** Whether retired instructions are recorded. */
   readonly records: boolean;
   readonly memoryPages: number;
+  /** Host address of the table of translated regions; absent: entries never name any. */
+  readonly regions?: number;
 }
+
+/** Set in an entry's handler number where a translated region begins; its number is in the entry's `word` then. */
+export const REGION_MARK = 0x8000;
 
 /** Numbers handlers: which one does a decoded instruction. */
 export class Handlers {
@@ -75,14 +80,19 @@ class InterpreterEmitter extends Emitter {
   readonly #edge: number;
   readonly #record: number;
   readonly #left: number;
+  readonly #handlerLocal: number;
   readonly #tlbLocal: number;
   #length: 2 | 4 = 4;
   #flags = 0;
 
-  constructor(f: FunctionBody, integer: IntegerFunctions, code: InterpreterCode) {
+  readonly #runType: number;
+
+  /** `runType` is the type of `run`, which regions have too. */
+  constructor(f: FunctionBody, integer: IntegerFunctions, code: InterpreterCode, runType: number) {
     const tlb = f.local(I32);
     super(f, integer, code.xlen, code.hart, tlb);
     this.#code = code;
+    this.#runType = runType;
     this.#ip = f.local(I32);
     this.#base = f.local(I32);
     this.#edge = f.local(I32);
@@ -90,6 +100,7 @@ class InterpreterEmitter extends Emitter {
     this.#left = 0;
     this.#page = f.local(this.type);
     this.#next = f.local(this.type);
+    this.#handlerLocal = f.local(I32);
     this.#tlbLocal = tlb;
   }
 
@@ -278,11 +289,12 @@ class InterpreterEmitter extends Emitter {
     this.#exitIfUsedUp();
     f.get(this.#left).i32(1).op(Op.I32Sub).set(this.#left);
     if (records) this.#beginRecord();
-    f.block("end").block("undecoded").block("slow");
+    f.get(this.#ip).memory(Op.I32Load16U, ENTRY.op).set(this.#handlerLocal);
+    f.loop("dispatch").block("region").block("end").block("undecoded").block("slow");
     for (let i = handlers.list.length - 1; i >= 0; i--) f.block(`handler${i}`);
-    f.get(this.#ip).memory(Op.I32Load16U, ENTRY.op);
+    f.get(this.#handlerLocal);
     const labels = ["undecoded", "slow", "end", ...handlers.list.map((_, i) => `handler${i}`)];
-    f.brTable(labels, "slow");
+    f.brTable(labels, this.#code.regions === undefined ? "slow" : "region");
     handlers.list.forEach(({ row, length }) => {
       f.end();
       this.#handler(row, length);
@@ -298,7 +310,9 @@ class InterpreterEmitter extends Emitter {
     this.plain("Add");
     f.set(this.#next);
     this.#noteFrom(1);
-    f.br("page").end().end();
+    f.br("page").end(); // region
+    this.#region();
+    f.end().end().end();
     f.op(Op.Unreachable);
   }
 
@@ -315,13 +329,41 @@ class InterpreterEmitter extends Emitter {
     if (row.class !== "branch" && row.class !== "jump") this.advance();
   }
 
+  /** Runs a translated region, if the budget covers it and it was made for this mode; else the instruction itself. */
+  #region(): void {
+    const f = this.f;
+    const table = this.#code.regions;
+    if (table === undefined) return;
+    const entry = this.#recordOrEntry;
+    f.get(this.#ip).memory(Op.I32Load, ENTRY.word).i32(REGION.bytes).op(Op.I32Mul).tee(entry);
+    // The step that the loop's head counted is the region's.
+    f.memory(Op.I32Load, table + REGION.cost).get(this.#left).i32(1).op(Op.I32Add, Op.I32GtS);
+    f.get(entry).memory(Op.I32Load, table + REGION.flat).i32(0).memory(Op.I32Load, this.hart + HART.flat);
+    f.op(Op.I32Ne, Op.I32Or).if();
+    f.get(this.#handlerLocal).i32(REGION_MARK - 1).op(Op.I32And).set(this.#handlerLocal).br("dispatch");
+    f.end();
+    this.#noteFrom(1);
+    f.get(this.#left).i32(1).op(Op.I32Add);
+    f.get(this.#ip).memory(Op.I32Load, ENTRY.word);
+    f.callIndirect(this.#runType).tee(entry).i32(2).op(Op.I32ShrU).set(this.#left);
+    f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.pc).set(this.#next);
+    f.get(entry).i32(3).op(Op.I32And, Op.I32Eqz).brIf("page");
+    this.#return(Exit.Slow);
+  }
+  /** A local free while no record is made. */
+  get #recordOrEntry(): number {
+    return this.#record;
+  }
+
   #enterPage(): void {
     const f = this.f;
     const wide = this.xlen === 64;
     const entry = this.#ip;
     f.get(this.#next);
     if (wide) f.op(Op.I32WrapI64);
-    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlbLocal).op(Op.I32Add).set(entry);
+    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlbLocal).op(Op.I32Add).set(
+      entry,
+    );
     f.get(this.#next);
     this.constant(-PAGE_SIZE);
     this.plain("And");
@@ -383,7 +425,7 @@ export function emitInterpreter(code: InterpreterCode, handlers: Handlers): Uint
   const module = new ModuleWriter();
   const integer = addIntegerFunctions(module, code.xlen);
   const body = new FunctionBody([I32], [I32]);
-  new InterpreterEmitter(body, integer, code).emit(handlers);
+  new InterpreterEmitter(body, integer, code, module.size).emit(handlers);
   module.add(body, "run");
-  return module.encode(code.memoryPages);
+  return module.encode(code.memoryPages, code.regions === undefined ? 0 : REGION.max);
 }

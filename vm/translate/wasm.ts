@@ -18,6 +18,7 @@ export const Op = {
   BrTable: 0x0e,
   Return: 0x0f,
   Call: 0x10,
+  CallIndirect: 0x11,
   Drop: 0x1a,
   Select: 0x1b,
   LocalGet: 0x20,
@@ -49,6 +50,7 @@ export const Op = {
   I32Ne: 0x47,
   I32LtS: 0x48,
   I32LtU: 0x49,
+  I32GtS: 0x4a,
   I32GtU: 0x4b,
   I32GeS: 0x4e,
   I32GeU: 0x4f,
@@ -175,6 +177,12 @@ export class FunctionBody {
     return this;
   }
 
+  /** Calls through the imported table; the index is on top of the stack. */
+  callIndirect(type: number): this {
+    this.#bytes.push(Op.CallIndirect, ...uleb(type), 0);
+    return this;
+  }
+
   /** Opens a block (a branch to it goes to its end). */
   block(label?: string): this {
     return this.#open(Op.Block, label);
@@ -228,7 +236,7 @@ export class FunctionBody {
   }
 }
 
-/** A module that imports one memory as `env.memory` and exports functions. */
+/** A module that imports one memory as `env.memory`, perhaps a function table as `env.table`, and exports functions. */
 export class ModuleWriter {
   readonly #functions: { readonly body: FunctionBody; readonly name: string | undefined }[] = [];
 
@@ -238,8 +246,16 @@ export class ModuleWriter {
     return this.#functions.length - 1;
   }
 
-  /** The module's bytes; `memoryPages` is the imported memory's size, initial and maximum. */
-  encode(memoryPages: number): Uint8Array<ArrayBuffer> {
+  /** How many functions there are: the next one's index, which is also the index of its type. */
+  get size(): number {
+    return this.#functions.length;
+  }
+
+  /**
+   * The module's bytes; `memoryPages` is the imported memory's size, initial and maximum, `tableSize` the imported
+   * table's (0: none).
+   */
+  encode(memoryPages: number, tableSize = 0): Uint8Array<ArrayBuffer> {
     const types = this.#functions.map(({ body }) => [
       0x60,
       ...uleb(body.params.length),
@@ -254,13 +270,17 @@ export class ModuleWriter {
       for (const b of content) bytes.push(b);
     };
     section(1, [...uleb(types.length), ...types.flat()]);
-    section(2, [1, ...text("env"), ...text("memory"), 2, 1, ...uleb(memoryPages), ...uleb(memoryPages)]);
+    const memory = [...text("env"), ...text("memory"), 2, 1, ...uleb(memoryPages), ...uleb(memoryPages)];
+    const table = tableSize === 0 ? [] : [...text("env"), ...text("table"), 1, FUNCREF, 0, ...uleb(tableSize)];
+    section(2, [tableSize === 0 ? 1 : 2, ...memory, ...table]);
     section(3, [...uleb(types.length), ...types.flatMap((_, i) => uleb(i))]);
     section(7, [...uleb(exported.length), ...exported.flatMap(({ name, i }) => [...text(name), 0, ...uleb(i)])]);
     section(10, [...uleb(this.#functions.length), ...this.#functions.flatMap(({ body }) => body.encode())]);
     return new Uint8Array(bytes);
   }
 }
+
+const FUNCREF = 0x70;
 
 function text(value: string): number[] {
   const bytes = new TextEncoder().encode(value);

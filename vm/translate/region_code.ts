@@ -1,0 +1,296 @@
+/**
+ * A region as WebAssembly: guest registers in locals, loaded on entry and stored on the way out, control structured.
+ *
+ * The function takes the budget and gives what is left of it, times 4, plus how it ended (`RegionExit`); pc and
+ * registers are then in the hart's state. The caller makes sure that the budget covers the region's longest way from
+ * its entry; at loop heads the code does so itself, so that no step too many is ever done.
+ */
+import { HART } from "../hart/layout.ts";
+import type { Decoded } from "../isa/decode.ts";
+import type { MemorySize, Xlen } from "../isa/row.ts";
+import { Emitter } from "./emit.ts";
+import type { OnStack } from "./emit.ts";
+import type { Edge, FlowInstruction } from "./flow.ts";
+import { addIntegerFunctions } from "./integer.ts";
+import type { IntegerFunctions } from "./integer.ts";
+import type { Node, Structure } from "./structure.ts";
+import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
+
+/** How a region ended: at an instruction to go on with, or at one that is not for emitted code. */
+export const RegionExit = { Continue: 0, Slow: 1 } as const;
+
+/** RAM that a region may access without a TLB: M-mode, untranslated. */
+export interface FlatMemory {
+  readonly base: number;
+  readonly size: number;
+  readonly host: number;
+}
+
+/** What a region is emitted for. */
+export interface RegionCode {
+  readonly xlen: Xlen;
+  readonly ialign: 2 | 4;
+  /** Host address of the hart's state. */
+  readonly hart: number;
+  /** Virtual address of the entry. */
+  readonly pc: bigint;
+  /** Absent: every access goes by the TLB. */
+  readonly flat?: FlatMemory;
+  readonly memoryPages: number;
+}
+
+/** Where a slow exit happens, in one constant: steps not done in its block, and the instruction's offset. */
+const SITE_SHIFT = 11;
+
+class RegionEmitter extends Emitter {
+  readonly #code: RegionCode;
+  readonly #structure: Structure;
+  readonly #left = 0;
+  readonly #tlb: number;
+  readonly #site: number;
+  readonly #next: number;
+  readonly #result: number;
+  readonly #codeLow: number;
+  readonly #codeLength: number;
+  /** Local of each register that the region uses. */
+  readonly #registers = new Map<number, number>();
+  readonly #written = new Set<number>();
+  #instruction: FlowInstruction = { offset: 0, decoded: undefined as unknown as Decoded };
+  /** Steps of the block from the running instruction on. */
+  #rest = 0;
+
+  constructor(f: FunctionBody, integer: IntegerFunctions, code: RegionCode, structure: Structure) {
+    const tlb = f.local(I32);
+    super(f, integer, code.xlen, code.hart, tlb);
+    this.#tlb = tlb;
+    this.#code = code;
+    this.#structure = structure;
+    this.#site = f.local(I32);
+    this.#result = f.local(I32);
+    this.#codeLow = f.local(I32);
+    this.#codeLength = f.local(I32);
+    this.#next = f.local(this.type);
+    this.#findRegisters();
+  }
+
+  /** Which registers the region reads and writes, from its instructions' operands. */
+  #findRegisters(): void {
+    for (const { block } of this.#structure.nodes) {
+      for (const { decoded: { row, base, operands } } of block.instructions) {
+        for (const n of [operands.rs1, operands.rs2]) this.#local(n);
+        if (row.format.rd === undefined && base.format.rd === undefined) continue;
+        this.#local(operands.rd);
+        if (operands.rd !== 0) this.#written.add(operands.rd);
+      }
+    }
+  }
+  #local(n: number): number {
+    let local = this.#registers.get(n);
+    if (local === undefined) {
+      local = this.f.local(this.type);
+      this.#registers.set(n, local);
+    }
+    return local;
+  }
+
+  // --- operands ----------------------------------------------------------------------------------------------------
+
+  rs1(): OnStack {
+    return this.#read(this.#instruction.decoded.operands.rs1);
+  }
+  rs2(): OnStack {
+    return this.#read(this.#instruction.decoded.operands.rs2);
+  }
+  #read(n: number): OnStack {
+    if (n === 0) return this.constant(0);
+    this.f.get(this.#local(n));
+    return "value";
+  }
+  imm(): OnStack {
+    return this.constant(this.#instruction.decoded.operands.imm);
+  }
+  pc(): OnStack {
+    return this.#address(this.#instruction.offset);
+  }
+  #address(offset: number): OnStack {
+    const pc = this.#code.pc + BigInt(offset);
+    if (this.xlen === 64) this.f.i64(BigInt.asIntN(64, pc));
+    else this.f.i32(Number(BigInt.asIntN(32, pc)));
+    return "value";
+  }
+  rd(_value: OnStack): void {
+    const n = this.#instruction.decoded.operands.rd;
+    if (n === 0) this.f.op(Op.Drop);
+    else this.f.set(this.#local(n));
+  }
+
+  // --- control: the structure decides, the row only says what -------------------------------------------------------
+
+  branch(_condition: OnStack): void {}
+  jumpRelative(): void {
+    this.#link();
+  }
+  jump(_target: OnStack): void {
+    this.f.set(this.#next);
+    if (this.#code.ialign === 4) {
+      this.f.get(this.#next);
+      if (this.xlen === 64) this.f.op(Op.I32WrapI64);
+      this.f.i32(2).op(Op.I32And);
+      this.leaveIf();
+    }
+    this.#link();
+  }
+  #link(): void {
+    const { offset, decoded } = this.#instruction;
+    if (decoded.operands.rd !== 0) this.rd(this.#address(offset + decoded.length));
+  }
+
+  protected override leaveIf(): void {
+    this.f.if();
+    this.#leaveAt(this.#instruction.offset, this.#rest);
+    this.f.end();
+  }
+  #leaveAt(offset: number, rest: number): void {
+    this.f.i32((offset << SITE_SHIFT) | rest).set(this.#site).br("slow");
+  }
+  protected override noteAccess(): void {}
+
+  // --- memory ------------------------------------------------------------------------------------------------------
+
+  protected override probe(tag: number, size: MemorySize, aligned: boolean): void {
+    const flat = this.#code.flat;
+    this.hostOffset = 0;
+    if (flat === undefined || aligned) return super.probe(tag, size, aligned);
+    const f = this.f;
+    const wide = this.xlen === 64;
+    f.get(this.addr);
+    this.constant(wide ? flat.base : flat.base | 0);
+    this.plain("Sub");
+    if (wide) f.tee(this.addr).op(Op.I32WrapI64).set(this.host).get(this.addr);
+    else f.tee(this.host);
+    this.constant(flat.size - size);
+    this.plain("GtU");
+    if (tag !== 0) {
+      // A store to bytes that code was decoded from must be seen by who decoded it.
+      f.get(this.host).get(this.#codeLow).op(Op.I32Sub).get(this.#codeLength).op(Op.I32LtU, Op.I32Or);
+    }
+    this.leaveIf();
+    this.hostOffset = flat.host;
+  }
+
+  // --- the function --------------------------------------------------------------------------------------------------
+
+  emit(): void {
+    const f = this.f;
+    for (const [n, local] of this.#registers) {
+      if (n === 0) continue;
+      f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.x + 8 * n).set(local);
+    }
+    f.i32(0).memory(Op.I32Load, this.hart + HART.tlb).set(this.#tlb);
+    f.i32(0).memory(Op.I32Load, this.hart + HART.codeLow).set(this.#codeLow);
+    f.i32(0).memory(Op.I32Load, this.hart + HART.codeLength).set(this.#codeLength);
+    f.block("dynamic").block("static").block("slow");
+    this.#tree(this.#structure.entry);
+    f.end();
+    f.get(this.#left).get(this.#site).i32((1 << SITE_SHIFT) - 1).op(Op.I32And, Op.I32Add).set(this.#left);
+    f.get(this.#site).i32(SITE_SHIFT).op(Op.I32ShrS).set(this.#site);
+    f.i32(RegionExit.Slow).set(this.#result);
+    f.end();
+    this.#address(0);
+    f.get(this.#site);
+    if (this.xlen === 64) f.op(Op.I64ExtendI32S);
+    this.plain("Add");
+    f.set(this.#next).end();
+    for (const n of this.#written) {
+      f.i32(0).get(this.#local(n)).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.x + 8 * n);
+    }
+    f.i32(0).get(this.#next).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.pc);
+    f.get(this.#left).i32(2).op(Op.I32Shl).get(this.#result).op(Op.I32Or);
+  }
+
+  /** A block, and all that it dominates. */
+  #tree(node: Node): void {
+    const f = this.f;
+    if (node.header) {
+      f.loop(`loop${node.order}`);
+      // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
+      f.get(this.#left).i32(node.longest).op(Op.I32LtS).if();
+      this.#exitTo(node.block.offset);
+      f.end();
+    }
+    this.#within(node, 0);
+    if (node.header) f.end();
+  }
+
+  #within(node: Node, i: number): void {
+    const merge = node.merges[i];
+    if (merge === undefined) return this.#body(node);
+    this.f.block(`block${merge.order}`);
+    this.#within(node, i + 1);
+    this.f.end();
+    this.#tree(merge);
+  }
+
+  #body(node: Node): void {
+    const f = this.f;
+    const { instructions, end } = node.block;
+    f.get(this.#left).i32(instructions.length).op(Op.I32Sub).set(this.#left);
+    instructions.forEach((instruction, i) => {
+      this.#instruction = instruction;
+      this.#rest = instructions.length - i;
+      this.begin();
+      instruction.decoded.base.run!(this);
+      if (this.leaves) throw new Error(`translator: ${instruction.decoded.row.name} cannot be emitted`);
+    });
+    if (end.kind === "branch") {
+      f.if();
+      this.#go(node, end.taken);
+      f.else();
+      this.#go(node, end.next);
+      f.end();
+      f.op(Op.Unreachable);
+    } else if (end.kind === "goto") {
+      this.#go(node, end.to);
+    } else if (end.kind === "leave") {
+      this.#leaveAt(end.at, 0);
+    } else {
+      this.#jumpEnd(node, end.back, end.backOffset);
+    }
+  }
+
+  /** After `jalr`: back into the inlined caller if that is where it goes, else out. */
+  #jumpEnd(node: Node, back: Edge | undefined, backOffset: number): void {
+    const f = this.f;
+    if (back !== undefined) {
+      f.get(this.#next);
+      this.#address(backOffset);
+      this.plain("Eq");
+      f.if();
+      this.#go(node, back);
+      f.end();
+    }
+    f.br("dynamic");
+  }
+
+  #go(from: Node, edge: Edge): void {
+    if (!("block" in edge)) return this.#exitTo(edge.exit);
+    const to = this.#structure.of.get(edge.block)!;
+    if (to.order <= from.order) this.f.br(`loop${to.order}`);
+    else if (to.merge) this.f.br(`block${to.order}`);
+    else this.#tree(to);
+  }
+
+  #exitTo(offset: number): void {
+    this.f.i32(offset).set(this.#site).br("static");
+  }
+}
+
+/** The module: exports `region(budget: i32) -> i32`. */
+export function emitRegion(code: RegionCode, structure: Structure): Uint8Array<ArrayBuffer> {
+  const module = new ModuleWriter();
+  const integer = addIntegerFunctions(module, code.xlen);
+  const body = new FunctionBody([I32], [I32]);
+  new RegionEmitter(body, integer, code, structure).emit();
+  module.add(body, "region");
+  return module.encode(code.memoryPages);
+}

@@ -1,0 +1,200 @@
+/**
+ * Translated regions: which code is hot, the modules made for it, and when they must go. One cache serves all harts;
+ * each hart has its own functions, for its state's address is baked in.
+ */
+import { PAGE_SIZE } from "../bus/memory.ts";
+import type { Hart } from "../hart/hart.ts";
+import { ENTRY, HART, REGION } from "../hart/layout.ts";
+import type { DecodedPages } from "./decoded_pages.ts";
+import { discover, flowSource } from "./flow.ts";
+import type { FlowBlock } from "./flow.ts";
+import { Handler } from "./decoded_pages.ts";
+import { REGION_MARK } from "./interpreter_code.ts";
+import type { Handlers } from "./interpreter_code.ts";
+import { emitRegion } from "./region_code.ts";
+import { structure } from "./structure.ts";
+
+/** How often a place must be seen among the last branches before it is translated. */
+const HOT = 6;
+/** How many of the last branches are looked at after a burst. */
+const SAMPLE = 16;
+const LIMITS = { instructions: 400, depth: 2, callee: 40 } as const;
+/** Farthest that a region's code may lie from its entry: offsets must fit into the constants of its exits. */
+const REACH = 0x4_0000;
+
+/** A live region. */
+interface Region {
+  readonly index: number;
+  /** Host address of the entry's code. */
+  readonly entry: number;
+  /** Host address ranges of the code it was made from. */
+  readonly ranges: readonly (readonly [from: number, to: number])[];
+}
+
+/** What a cache is made for. */
+export interface RegionsOptions {
+  readonly hart: Hart;
+  readonly pages: DecodedPages;
+  readonly handlers: Handlers;
+  readonly memory: WebAssembly.Memory;
+  /** Host address of the region table. */
+  readonly table: number;
+}
+
+/** The regions of one hart. */
+export class Regions {
+  readonly functions: WebAssembly.Table = new WebAssembly.Table({ element: "anyfunc", initial: REGION.max });
+  /** How many were made, and how many instructions they hold. */
+  readonly stats = { made: 0, instructions: 0, dropped: 0, flushed: 0 };
+  readonly #o: RegionsOptions;
+  readonly #u16: Uint16Array;
+  readonly #u32: Uint32Array;
+  readonly #byEntry = new Map<number, Region>();
+  readonly #byPage = new Map<number, Set<Region>>();
+  readonly #free: number[] = [];
+  #count = 0;
+  #heat = new Map<number, number>();
+
+  constructor(options: RegionsOptions) {
+    this.#o = options;
+    this.#u16 = new Uint16Array(options.memory.buffer);
+    this.#u32 = new Uint32Array(options.memory.buffer);
+    options.pages.listen({
+      held: () => {},
+      dropped: (page) => this.#dropPage(page),
+      written: (host, length) => this.#written(host, length),
+    });
+  }
+
+  /**
+   * Looks at the branches that the interpreter took last (from and to, as addresses of entries), and translates what
+   * it comes to again and again: loop heads, functions, and where a region ended. Targets inside are part of these.
+   */
+  sample(recentBranches: (count: number) => Iterable<readonly [from: number, to: number]>): void {
+    if (this.#u32[(this.#o.hart.base + HART.flat) >>> 2] === 0) return;
+    for (const [from, to] of recentBranches(SAMPLE)) {
+      if (to === 0 || !this.#worthEntering(from, to)) continue;
+      const heat = (this.#heat.get(to) ?? 0) + 1;
+      this.#heat.set(to, heat);
+      if (heat === HOT) this.#translate(to);
+    }
+    if (this.#heat.size > 10_000) this.#heat.clear();
+  }
+
+  #worthEntering(from: number, to: number): boolean {
+    const left = from & ~1;
+    // The budget ended here, or emitted code came back to where it was for another reason.
+    if (left === to) return false;
+    if ((from & 1) !== 0 || to < left) return true;
+    const word = this.#u32[(left + ENTRY.word) >>> 2]!;
+    return this.#o.hart.decoder.decode(word)?.base.class === "jump";
+  }
+
+  /** Makes a region that begins at a decoded entry. */
+  #translate(entry: number): void {
+    const { hart, pages, handlers, table } = this.#o;
+    const host = pages.codeAt(entry);
+    const region = hart.memory.regions.find((r) => host >= r.host && host < r.host + r.size);
+    if (host < 0 || region === undefined || this.#byEntry.has(host)) return;
+    // Flat memory only: virtual addresses are physical.
+    const pc = BigInt(region.base + host - region.host);
+    const low = Math.max(region.host, host - REACH);
+    const high = Math.min(region.host + region.size, host + REACH);
+    const emittable = (d: Parameters<Handlers["of"]>[0]) => handlers.of(d) >= Handler.First;
+    const blocks = discover(flowSource(this.#u16, hart.decoder, emittable, host, low, high), LIMITS);
+    if (blocks === undefined) return;
+    const shape = structure(blocks[0]!);
+    const ram = hart.memory.regions.find((r) => r.name === "ram")!;
+    const bytes = emitRegion({
+      xlen: hart.xlen,
+      ialign: hart.isa.ialign,
+      hart: hart.base,
+      pc,
+      flat: { base: ram.base, size: ram.size, host: ram.host },
+      memoryPages: this.#o.memory.buffer.byteLength / 0x1_0000,
+    }, shape);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#o.memory } });
+    const index = this.#free.pop() ?? this.#count++;
+    if (index >= REGION.max) return this.reset();
+    const used = shape.nodes.map((n) => n.block);
+    const made: Region = { index, entry: host, ranges: rangesOf(used, host) };
+    this.functions.set(index, instance.exports["region"] as () => void);
+    this.#u32[(table + index * REGION.bytes + REGION.cost) >>> 2] = shape.entry.longest;
+    this.#u32[(table + index * REGION.bytes + REGION.flat) >>> 2] = 1;
+    this.#byEntry.set(host, made);
+    for (const page of pagesOf(made)) {
+      // The page must be in the pool, so that stores to it are seen.
+      pages.enter(page);
+      let set = this.#byPage.get(page);
+      if (set === undefined) this.#byPage.set(page, set = new Set());
+      set.add(made);
+    }
+    for (const [from, to] of made.ranges) pages.codeRead(from, to - from);
+    this.#mark(made);
+    this.stats.made++;
+    this.stats.instructions += used.reduce((sum, b) => sum + b.instructions.length, 0);
+  }
+
+  /** Makes the interpreter go to the region where its code begins. */
+  #mark(region: Region): void {
+    const at = this.#o.pages.entryOf(region.entry);
+    if (at < 0) return;
+    if (this.#u16[(at + ENTRY.op) >>> 1] === Handler.Undecoded) this.#o.pages.decode(at);
+    this.#u16[(at + ENTRY.op) >>> 1]! |= REGION_MARK;
+    this.#u32[(at + ENTRY.word) >>> 2] = region.index;
+  }
+
+  #dropPage(page: number): void {
+    for (const region of [...this.#byPage.get(page) ?? []]) this.#drop(region);
+  }
+
+  #written(host: number, length: number): void {
+    const last = host + length - 1;
+    for (let page = host - (host % PAGE_SIZE); page <= last; page += PAGE_SIZE) {
+      for (const region of [...this.#byPage.get(page) ?? []]) {
+        if (region.ranges.some(([from, to]) => host < to && last >= from)) this.#drop(region);
+      }
+    }
+  }
+
+  #drop(region: Region): void {
+    this.#byEntry.delete(region.entry);
+    for (const page of pagesOf(region)) this.#byPage.get(page)?.delete(region);
+    this.functions.set(region.index, null);
+    this.#free.push(region.index);
+    const at = this.#o.pages.entryOf(region.entry);
+    // The entry's word was overwritten: it is decoded anew.
+    if (at >= 0) this.#u16[(at + ENTRY.op) >>> 1] = Handler.Undecoded;
+    this.stats.dropped++;
+  }
+
+  /** Drops everything. */
+  reset(): void {
+    for (const region of [...this.#byEntry.values()]) this.#drop(region);
+    this.#heat.clear();
+    this.stats.flushed++;
+  }
+}
+
+/** The code of blocks as host ranges, joined where they touch. */
+function rangesOf(blocks: readonly FlowBlock[], entry: number): [number, number][] {
+  const ranges = blocks.flatMap(({ instructions }): [number, number][] => {
+    const last = instructions.at(-1);
+    return last === undefined ? [] : [[entry + instructions[0]!.offset, entry + last.offset + last.decoded.length]];
+  }).sort((a, b) => a[0] - b[0]);
+  const joined: [number, number][] = [];
+  for (const range of ranges) {
+    const before = joined.at(-1);
+    if (before !== undefined && range[0] <= before[1]) before[1] = Math.max(before[1], range[1]);
+    else joined.push([...range]);
+  }
+  return joined;
+}
+
+function pagesOf(region: Region): Set<number> {
+  const pages = new Set<number>();
+  for (const [from, to] of region.ranges) {
+    for (let page = from - (from % PAGE_SIZE); page < to; page += PAGE_SIZE) pages.add(page);
+  }
+  return pages;
+}

@@ -1,0 +1,151 @@
+/**
+ * From blocks to WebAssembly's nested control: dominator tree, loops, merges. The method is Ramsey's "Beyond Relooper"
+ * (ICFP 2022): a loop header becomes a loop, a block with several forward ways into it becomes the end of a block, and
+ * every other block stands where its one predecessor goes to it.
+ */
+import type { Edge, FlowBlock } from "./flow.ts";
+
+/** A block's place in the structure. */
+export interface Node {
+  readonly block: FlowBlock;
+  /** Position in reverse postorder. */
+  readonly order: number;
+  /** Some back edge goes here. */
+  header: boolean;
+  /** Several forward edges come here. */
+  merge: boolean;
+  /** Merge nodes that this one immediately dominates, latest first. */
+  readonly merges: Node[];
+  /** Longest way, in instructions, from here to a back edge or out of the region. */
+  longest: number;
+}
+
+/** The structured region. */
+export interface Structure {
+  readonly entry: Node;
+  readonly nodes: readonly Node[];
+  readonly of: ReadonlyMap<FlowBlock, Node>;
+}
+
+/** Structures a region. Edges that would make it irreducible are cut: they leave the region at their target. */
+export function structure(entry: FlowBlock): Structure {
+  for (;;) {
+    const order = reversePostorder(entry);
+    const idom = dominators(order);
+    if (cutIrreducible(order, idom)) continue;
+    return build(order, idom);
+  }
+}
+
+/** The blocks a block can go to, in the order of its end's edges. */
+export function successors(block: FlowBlock): FlowBlock[] {
+  const end = block.end;
+  const edges = end.kind === "branch" ? [end.taken, end.next] : end.kind === "goto" ? [end.to] : [];
+  if (end.kind === "jump" && end.back !== undefined) edges.push(end.back);
+  return edges.flatMap((e) => "block" in e ? [e.block] : []);
+}
+
+function reversePostorder(entry: FlowBlock): FlowBlock[] {
+  const order: FlowBlock[] = [];
+  const seen = new Set([entry]);
+  const stack = [{ block: entry, rest: successors(entry) }];
+  while (stack.length > 0) {
+    const top = stack.at(-1)!;
+    const next = top.rest.pop();
+    if (next === undefined) {
+      order.push(top.block);
+      stack.pop();
+    } else if (!seen.has(next)) {
+      seen.add(next);
+      stack.push({ block: next, rest: successors(next) });
+    }
+  }
+  return order.reverse();
+}
+
+/** Immediate dominators by position (Cooper, Harvey, Kennedy). */
+function dominators(order: readonly FlowBlock[]): Int32Array {
+  const position = new Map(order.map((b, i) => [b, i]));
+  const preds: number[][] = order.map(() => []);
+  order.forEach((b, i) => successors(b).forEach((s) => preds[position.get(s)!]!.push(i)));
+  const idom = new Int32Array(order.length).fill(-1);
+  idom[0] = 0;
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let i = 1; i < order.length; i++) {
+      let best = -1;
+      for (const p of preds[i]!) {
+        if (idom[p] === -1) continue;
+        best = best === -1 ? p : meet(idom, p, best);
+      }
+      if (idom[i] !== best) {
+        idom[i] = best;
+        changed = true;
+      }
+    }
+  }
+  return idom;
+}
+
+function meet(idom: Int32Array, a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (x !== y) {
+    while (x > y) x = idom[x]!;
+    while (y > x) y = idom[y]!;
+  }
+  return x;
+}
+
+function dominates(idom: Int32Array, a: number, b: number): boolean {
+  let x = b;
+  while (x > a) x = idom[x]!;
+  return x === a;
+}
+
+/** Turns back edges to blocks that do not dominate their source into exits; whether there were any. */
+function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean {
+  const position = new Map(order.map((b, i) => [b, i]));
+  let cut = false;
+  const keep = (edge: Edge, from: number): Edge => {
+    if (!("block" in edge)) return edge;
+    const to = position.get(edge.block)!;
+    if (to > from || dominates(idom, to, from)) return edge;
+    cut = true;
+    return { exit: edge.block.offset };
+  };
+  order.forEach(({ end }, i) => {
+    if (end.kind === "branch") {
+      end.taken = keep(end.taken, i);
+      end.next = keep(end.next, i);
+    } else if (end.kind === "goto") end.to = keep(end.to, i);
+    else if (end.kind === "jump" && end.back !== undefined) end.back = keep(end.back, i);
+  });
+  return cut;
+}
+
+function build(order: readonly FlowBlock[], idom: Int32Array): Structure {
+  const nodes = order.map((block, i): Node => ({
+    block,
+    order: i,
+    header: false,
+    merge: false,
+    merges: [],
+    longest: 0,
+  }));
+  const of = new Map(nodes.map((n) => [n.block, n]));
+  const forward = new Int32Array(nodes.length);
+  for (const node of nodes) {
+    for (const s of successors(node.block)) {
+      const to = of.get(s)!;
+      if (to.order <= node.order) to.header = true;
+      else if (++forward[to.order]! > 1) to.merge = true;
+    }
+  }
+  for (let i = nodes.length - 1; i > 0; i--) if (nodes[i]!.merge) nodes[idom[i]!]!.merges.push(nodes[i]!);
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!;
+    const after = successors(node.block).map((s) => of.get(s)!).filter((n) => n.order > i).map((n) => n.longest);
+    node.longest = node.block.instructions.length + Math.max(0, ...after);
+  }
+  return { entry: nodes[0]!, nodes, of };
+}
