@@ -191,7 +191,7 @@ export class Machine {
     const pages = new DecodedPages(buffer, layout.pages, decoder, (decoded) => handlers.of(decoded));
     this.#pages = pages;
     // Regions are one hart's: their code has its state's address in it, and the pool's entries name one set of them.
-    const regions = this.engine === "auto" && this.harts.length === 1 ? layout.regions : undefined;
+    const regions = this.engine === "auto" && this.harts.length === 1 ? { table: layout.regions } : undefined;
     return this.harts.map((hart) => new Interpreter(hart, pages, handlers, wasm, regions));
   }
 

@@ -100,10 +100,12 @@ export class BareMachine {
     });
     if (name === "reference") {
       this.engine = new ReferenceEngine(this.hart);
-    } else if (name === "interpreter") {
+    } else if (name === "interpreter" || name === "auto") {
       const handlers = new Handlers(this.hart.decoder, isa.ialign);
       const pages = new DecodedPages(buffer, layout.pages, new Decoder(isa), (d) => handlers.of(d));
-      this.engine = new Interpreter(this.hart, pages, handlers, wasm);
+      // Everything that is seen twice is translated, so that short programs reach translated code.
+      const eager = name === "auto" ? { table: layout.regions, hot: 1, quantum: 37 } : undefined;
+      this.engine = new Interpreter(this.hart, pages, handlers, wasm, eager);
     } else {
       throw new Error(`bare machine: nothing builds engine ${name satisfies never}`);
     }

@@ -17,6 +17,16 @@ const QUANTUM = 100_000;
 /** The same while code is still being looked for that is worth translating: the last branches are looked at after each. */
 const SAMPLED_QUANTUM = 20_000;
 
+/** How hot code is found and translated. */
+export interface TranslationOptions {
+  /** Host address of the region table. */
+  readonly table: number;
+  /** How often a place must be seen among the last branches before it is translated. */
+  readonly hot?: number;
+  /** Steps between looks at the last branches. */
+  readonly quantum?: number;
+}
+
 /** `--engine interpreter`, and with a region table `--engine auto`: hot code is translated. */
 export class Interpreter implements Engine {
   readonly name: "interpreter" | "auto";
@@ -33,20 +43,27 @@ export class Interpreter implements Engine {
   readonly #versions = new Map<boolean, (budget: number) => number>();
 
   readonly #regionTable: number | undefined;
+  readonly #quantum: number;
 
-  /** `regionTable` is the host address of the region table. */
-  constructor(hart: Hart, pages: DecodedPages, handlers: Handlers, memory: WebAssembly.Memory, regionTable?: number) {
+  constructor(
+    hart: Hart,
+    pages: DecodedPages,
+    handlers: Handlers,
+    memory: WebAssembly.Memory,
+    translation?: TranslationOptions,
+  ) {
     this.#hart = hart;
     this.#pages = pages;
     this.#handlers = handlers;
     this.#memory = memory;
     this.#reference = new Reference(hart);
     this.#u32 = new Uint32Array(memory.buffer);
-    this.#regionTable = regionTable;
-    this.name = regionTable === undefined ? "interpreter" : "auto";
-    this.regions = regionTable === undefined
+    this.#regionTable = translation?.table;
+    this.#quantum = translation?.quantum ?? SAMPLED_QUANTUM;
+    this.name = translation === undefined ? "interpreter" : "auto";
+    this.regions = translation === undefined
       ? undefined
-      : new Regions({ hart, pages, handlers, memory, table: regionTable });
+      : new Regions({ hart, pages, handlers, memory, ...translation });
     this.#run = this.#version(false);
     hart.code = pages;
     pages.listen({
@@ -106,7 +123,7 @@ export class Interpreter implements Engine {
         if (hart.waiting) return;
       }
       const sampled = this.regions !== undefined && !hart.records.active;
-      const quantum = sampled ? SAMPLED_QUANTUM : QUANTUM;
+      const quantum = sampled ? this.#quantum : QUANTUM;
       const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), quantum));
       if (sampled && exit === Exit.Budget) this.regions.sample((count) => this.#recentBranches(count));
       // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.

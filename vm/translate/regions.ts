@@ -14,7 +14,7 @@ import type { Handlers } from "./interpreter_code.ts";
 import { emitRegion } from "./region_code.ts";
 import { structure } from "./structure.ts";
 
-/** How often a place must be seen among the last branches before it is translated. */
+/** How often a place must be seen among the last branches before it is translated, unless said otherwise. */
 const HOT = 6;
 /** How many of the last branches are looked at after a burst. */
 const SAMPLE = 16;
@@ -39,6 +39,7 @@ export interface RegionsOptions {
   readonly memory: WebAssembly.Memory;
   /** Host address of the region table. */
   readonly table: number;
+  readonly hot?: number;
 }
 
 /** The regions of one hart. */
@@ -76,7 +77,7 @@ export class Regions {
       if (to === 0 || !this.#worthEntering(from, to)) continue;
       const heat = (this.#heat.get(to) ?? 0) + 1;
       this.#heat.set(to, heat);
-      if (heat === HOT) this.#translate(to);
+      if (heat === (this.#o.hot ?? HOT)) this.#translate(to);
     }
     if (this.#heat.size > 10_000) this.#heat.clear();
   }
