@@ -20,8 +20,8 @@ export type FlowEnd =
   | { readonly kind: "branch"; taken: Edge; next: Edge }
   /** It runs on, or its last instruction is a direct jump. */
   | { readonly kind: "goto"; to: Edge }
-  /** Its last instruction is `jalr`; where the call was inlined, it should go back to `back`. */
-  | { readonly kind: "jump"; back: Edge | undefined; readonly backOffset: number }
+  /** Its last instruction is `jalr`; these are the places it is expected to go to, the likeliest first. */
+  | { readonly kind: "jump"; readonly targets: { readonly offset: number; to: Edge }[] }
   /** The instruction at this offset is not for emitted code. */
   | { readonly kind: "leave"; readonly at: number };
 
@@ -38,6 +38,8 @@ export interface FlowSource {
   at(offset: number): Decoded | undefined;
   /** Whether emitted code can do it. */
   emittable(decoded: Decoded): boolean;
+  /** Where the `jalr` at an offset was seen to go, as offsets, the likeliest first. */
+  seen(offset: number): readonly number[];
 }
 
 /** Bounds of a region. */
@@ -127,8 +129,16 @@ class Discovery {
       return [{ offset: next, calls }, { offset: offset + decoded.operands.imm, calls }];
     }
     if (decoded.base.name === "jal") return [this.#jumpTarget(offset, decoded, calls)];
-    if (isReturn(decoded) && calls !== undefined) return [{ offset: calls.back, calls: calls.outer }];
-    return [];
+    return this.#jumpPlaces(offset, decoded, calls);
+  }
+
+  /** Where a `jalr` is expected to go: back into the caller that it was inlined into, or where it was seen to go. */
+  #jumpPlaces(offset: number, decoded: Decoded, calls: Calls | undefined): Place[] {
+    if (decoded.base.name !== "jalr") return [];
+    // Returns go to too many places to follow, but for the one that the call was inlined from.
+    if (isReturn(decoded)) return calls === undefined ? [] : [{ offset: calls.back, calls: calls.outer }];
+    // What is reached through a jump that was seen, not followed, stands for itself, whoever called it.
+    return this.#source.seen(offset).map((target) => ({ offset: target, calls: undefined }));
   }
 
   /** Where a direct jump goes; a call of a small function is inlined, which the place remembers. */
@@ -193,9 +203,8 @@ class Discovery {
     } else if (decoded.base.name === "jal") {
       block.end = { kind: "goto", to: this.#edge(this.#jumpTarget(offset, decoded, calls)) };
     } else if (decoded.base.class === "jump") {
-      const inlined = isReturn(decoded) && calls !== undefined;
-      const back = inlined ? this.#edge({ offset: calls.back, calls: calls.outer }) : undefined;
-      block.end = { kind: "jump", back, backOffset: inlined ? calls.back : 0 };
+      const places = this.#jumpPlaces(offset, decoded, calls);
+      block.end = { kind: "jump", targets: places.map((p) => ({ offset: p.offset, to: this.#edge(p) })) };
     } else {
       const following = this.#source.at(next);
       const known = this.#leaders.has(keyOf({ offset: next, calls }));
@@ -228,6 +237,7 @@ export function flowSource(
   entry: number,
   low: number,
   high: number,
+  seen: (host: number) => readonly number[],
 ): FlowSource {
   const known = new Map<number, Decoded | undefined>();
   return {
@@ -246,5 +256,6 @@ export function flowSource(
       return decoded;
     },
     emittable,
+    seen: (offset) => seen(entry + offset).filter((h) => h >= low && h < high).map((h) => h - entry),
   };
 }

@@ -254,19 +254,19 @@ class RegionEmitter extends Emitter {
     } else if (end.kind === "leave") {
       this.#leaveAt(end.at, 0);
     } else {
-      this.#jumpEnd(node, end.back, end.backOffset);
+      this.#jumpEnd(node, end.targets);
     }
   }
 
-  /** After `jalr`: back into the inlined caller if that is where it goes, else out. */
-  #jumpEnd(node: Node, back: Edge | undefined, backOffset: number): void {
+  /** After `jalr`: to where it is expected to go, if it does, else out. */
+  #jumpEnd(node: Node, targets: readonly { readonly offset: number; readonly to: Edge }[]): void {
     const f = this.f;
-    if (back !== undefined) {
+    for (const { offset, to } of targets) {
       f.get(this.#next);
-      this.#address(backOffset);
+      this.#address(offset);
       this.plain("Eq");
       f.if();
-      this.#go(node, back);
+      this.#go(node, to);
       f.end();
     }
     f.br("dynamic");

@@ -18,6 +18,8 @@ import { structure } from "./structure.ts";
 const HOT = 6;
 /** How many of the last branches are looked at after a burst. */
 const SAMPLE = 16;
+/** Most places that a jump is expected to go to. */
+const TARGETS = 16;
 const LIMITS = { instructions: 400, depth: 2, callee: 40 } as const;
 /** Farthest that a region's code may lie from its entry: offsets must fit into the constants of its exits. */
 const REACH = 0x4_0000;
@@ -55,6 +57,9 @@ export class Regions {
   readonly #free: number[] = [];
   #count = 0;
   #heat = new Map<number, number>();
+  /** Whether an instruction word is a jump; and where jumps went, by host address, with how often. */
+  readonly #jumps = new Map<number, boolean>();
+  readonly #targets = new Map<number, Map<number, number>>();
 
   constructor(options: RegionsOptions) {
     this.#o = options;
@@ -74,7 +79,13 @@ export class Regions {
   sample(recentBranches: (count: number) => Iterable<readonly [from: number, to: number]>): void {
     if (this.#u32[(this.#o.hart.base + HART.flat) >>> 2] === 0) return;
     for (const [from, to] of recentBranches(SAMPLE)) {
-      if (to === 0 || !this.#worthEntering(from, to)) continue;
+      if (to === 0) continue;
+      const jump = (from & 1) === 0 && this.#isJump(from);
+      if (jump) this.#noteJump(from, to);
+      // Loop heads, functions, where a region ended; not where emitted code came back to for another reason.
+      const left = from & ~1;
+      const enters = jump || to < left || ((from & 1) !== 0 && to !== left);
+      if (!enters) continue;
       const heat = (this.#heat.get(to) ?? 0) + 1;
       this.#heat.set(to, heat);
       if (heat === (this.#o.hot ?? HOT)) this.#translate(to);
@@ -82,13 +93,34 @@ export class Regions {
     if (this.#heat.size > 10_000) this.#heat.clear();
   }
 
-  #worthEntering(from: number, to: number): boolean {
-    const left = from & ~1;
-    // The budget ended here, or emitted code came back to where it was for another reason.
-    if (left === to) return false;
-    if ((from & 1) !== 0 || to < left) return true;
-    const word = this.#u32[(left + ENTRY.word) >>> 2]!;
-    return this.#o.hart.decoder.decode(word)?.base.class === "jump";
+  /** Whether the instruction at an entry is `jal` or `jalr`. */
+  #isJump(entry: number): boolean {
+    const word = this.#u32[(entry + ENTRY.word) >>> 2]!;
+    let jump = this.#jumps.get(word);
+    if (jump === undefined) {
+      jump = this.#o.hart.decoder.decode(word)?.base.class === "jump";
+      if (this.#jumps.size > 10_000) this.#jumps.clear();
+      this.#jumps.set(word, jump);
+    }
+    return jump;
+  }
+
+  /** Remembers where a jump went. */
+  #noteJump(from: number, to: number): void {
+    const [at, target] = [this.#o.pages.codeAt(from), this.#o.pages.codeAt(to)];
+    if (at < 0 || target < 0) return;
+    let targets = this.#targets.get(at);
+    if (targets === undefined) {
+      if (this.#targets.size > 10_000) this.#targets.clear();
+      this.#targets.set(at, targets = new Map());
+    }
+    if (targets.size < 4 * TARGETS) targets.set(target, (targets.get(target) ?? 0) + 1);
+  }
+
+  /** Where the jump at a host address was seen to go, the likeliest first. */
+  #seen(host: number): number[] {
+    const targets = [...this.#targets.get(host) ?? []].sort((a, b) => b[1] - a[1]);
+    return targets.slice(0, TARGETS).map(([target]) => target);
   }
 
   /** Makes a region that begins at a decoded entry. */
@@ -102,7 +134,8 @@ export class Regions {
     const low = Math.max(region.host, host - REACH);
     const high = Math.min(region.host + region.size, host + REACH);
     const emittable = (d: Parameters<Handlers["of"]>[0]) => handlers.of(d) >= Handler.First;
-    const blocks = discover(flowSource(this.#u16, hart.decoder, emittable, host, low, high), LIMITS);
+    const source = flowSource(this.#u16, hart.decoder, emittable, host, low, high, (at) => this.#seen(at));
+    const blocks = discover(source, LIMITS);
     if (blocks === undefined) return;
     const shape = structure(blocks[0]!);
     const ram = hart.memory.regions.find((r) => r.name === "ram")!;

@@ -40,8 +40,13 @@ export function structure(entry: FlowBlock): Structure {
 /** The blocks a block can go to, in the order of its end's edges. */
 export function successors(block: FlowBlock): FlowBlock[] {
   const end = block.end;
-  const edges = end.kind === "branch" ? [end.taken, end.next] : end.kind === "goto" ? [end.to] : [];
-  if (end.kind === "jump" && end.back !== undefined) edges.push(end.back);
+  const edges = end.kind === "branch"
+    ? [end.taken, end.next]
+    : end.kind === "goto"
+    ? [end.to]
+    : end.kind === "jump"
+    ? end.targets.map((t) => t.to)
+    : [];
   return edges.flatMap((e) => "block" in e ? [e.block] : []);
 }
 
@@ -118,7 +123,7 @@ function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean 
       end.taken = keep(end.taken, i);
       end.next = keep(end.next, i);
     } else if (end.kind === "goto") end.to = keep(end.to, i);
-    else if (end.kind === "jump" && end.back !== undefined) end.back = keep(end.back, i);
+    else if (end.kind === "jump") { for (const t of end.targets) t.to = keep(t.to, i); }
   });
   return cut;
 }
