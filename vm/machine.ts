@@ -58,8 +58,10 @@ export interface SlotOptions {
   readonly strict?: boolean;
 }
 
-/** The host's side of waiting: how idle time passes when input may come. */
+/** The host's clock, as far as a machine needs it: when to let the host do something, and how idle time passes. */
 export interface Pacing {
+  /** Whether the event loop is due a turn; asked every few thousand instructions. Absent: counted in instructions. */
+  turnDue?(): boolean;
   /** Whether input may still come from outside. If not, idle time is skipped. */
   live(): boolean;
   /** Sleeps up to `nanoseconds` (may be Infinity) or until input comes; gives the nanoseconds that passed. */
@@ -100,8 +102,11 @@ export interface Stop {
   readonly death?: Death;
 }
 
-/** Steps between turns of the event loop: about 10 ms of host time. */
+/** Steps between turns of the event loop: about 10 ms of host time, for instructions that stay inside the engine. */
 const CHUNK: Readonly<Record<EngineName, number>> = { reference: 20_000, interpreter: 2_000_000 };
+
+/** Most steps in one go: those that access devices, or are traced, take many times as long as others. */
+const ROUND: Readonly<Record<EngineName, number>> = { reference: 5_000, interpreter: 50_000 };
 
 /** Steps of a hart before the next one's turn, where there are several. */
 const SLICE = 10_000;
@@ -277,17 +282,17 @@ export class Machine {
 
   async #run(last: number, turns: EventLoopTurns): Promise<Stop> {
     this.#stop = undefined;
-    let chunk = CHUNK[this.engine];
+    let sinceTurn = 0;
     for (;;) {
       const before = this.clock.steps;
-      this.#round(Math.min(chunk, last - before));
+      this.#round(Math.min(ROUND[this.engine], last - before));
       const stop = this.#ended(last) ?? await this.#idle();
       if (stop !== undefined) return stop;
-      chunk -= this.clock.steps - before;
-      if (chunk <= 0) {
+      sinceTurn += this.clock.steps - before;
+      if (this.#options.pacing?.turnDue?.() ?? sinceTurn >= CHUNK[this.engine]) {
         this.#records.drain();
         await turns.next();
-        chunk = CHUNK[this.engine];
+        sinceTurn = 0;
       }
     }
   }
@@ -355,15 +360,20 @@ export class Machine {
   }
 }
 
+/** Turns for which `setTimeout` costs less than loading something better. */
+const CHEAP_TURNS = 5;
+
 /**
  * Turns of the event loop, microseconds each where `setTimeout` takes milliseconds. In Deno, turns by MessageChannel
- * alone keep timers, signals and input waiting; `setImmediate` does not, but its first use loads modules for 20 ms: the
- * first turn comes late enough. In a browser there is no such thing, and none is kept waiting.
+ * alone keep timers, signals and input waiting. `setImmediate` does not, but its first use loads modules for 20 ms: a
+ * short run does without. In a browser there is no such thing, and none is kept waiting.
  */
 class EventLoopTurns {
   #channel: MessageChannel | undefined;
+  #taken = 0;
 
   next(): Promise<void> {
+    if (this.#taken++ < CHEAP_TURNS) return new Promise((resolve) => setTimeout(resolve, 0));
     const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => unknown };
     if (setImmediate !== undefined) return new Promise((resolve) => void setImmediate(resolve));
     const { port1, port2 } = this.#channel ??= new MessageChannel();
