@@ -159,17 +159,35 @@ Deno.test("a guest that idles waits for input that may still come, and is stalle
   assertStringIncludes(never.stderr, "mie enables MEIE, ");
 });
 
-Deno.test("signals end the run with status 130, after the guest's last words", async () => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+Deno.test("signals end the run with status 130, after the guest's last words, busy or idle", async () => {
+  // Once the guest is up it has made a line of its trace; or it has ended, which it should not.
+  const up = async (folder: CommandFolder, child: Deno.ChildProcess): Promise<void> => {
+    let ended = false;
+    child.status.then(() => ended = true);
+    const traced = (): boolean => folder.list().some((file) => /^t\.log:[1-9]/.test(file));
+    while (!ended && !traced()) await new Promise((go) => setTimeout(go, 20));
+  };
+  const cases = [["SIGINT", FOREVER], ["SIGTERM", FOREVER], ["SIGTERM", "wfi"]] as const;
+  await each(cases, async ([signal, program]) => {
     using folder = new CommandFolder();
-    const image = folder.program("image.bin", `${print("up\n")}; ${FOREVER}`);
+    const image = folder.program("image.bin", `${print("up\n")}; ${program}`);
     const result = await folder.run(["--trace-devices=t.log", image], {
       meanwhile: async (child) => {
-        // It runs when it has traced what the guest wrote.
-        while (!folder.list().some((file) => /^t\.log:[1-9]/.test(file))) await new Promise((go) => setTimeout(go, 20));
+        await up(folder, child);
         child.kill(signal);
+        await child.status;
       },
     });
-    assertEquals(result, { status: 130, stdout: "up\n", stderr: "" });
-  }
+    assertEquals(result, { status: 130, stdout: "up\n", stderr: "" }, `${signal}, ${program}`);
+  });
+});
+
+Deno.test("a time-out ends an idle guest whose input is open", async () => {
+  using folder = new CommandFolder();
+  const image = folder.program("image.bin", "wfi");
+  const { status, stderr } = await folder.run(["--timeout", "100ms", image], {
+    meanwhile: async (child) => void await child.status,
+  });
+  assertEquals(status, 124);
+  assertStringIncludes(stderr, "--timeout 0.1 ran out.");
 });

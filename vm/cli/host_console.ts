@@ -30,8 +30,8 @@ function portName(where: "uart" | number): string {
 export class HostConsole {
   /** The script's progress, where there is one. */
   readonly session: Session | undefined;
-  /** How idle time passes; absent where no input can come. */
-  readonly pacing: HostPacing | undefined;
+  /** The host's clock for the machine. */
+  readonly pacing: HostPacing;
   readonly #route: ConsoleRoute;
   readonly #terminal: Terminal;
   readonly #control: RunControl;
@@ -47,18 +47,18 @@ export class HostConsole {
     this.#route = new ConsoleRoute({
       output: (bytes) => this.#output(bytes),
       input: inputPort(settings, slots),
-      wake: () => this.pacing?.input(),
+      wake: () => this.pacing.input(),
     });
     this.#terminal = new Terminal({
       sink: this.#route,
       onEscape: (code) => this.#escape(code),
       onSignal: () => control.stop("interrupted"),
       onResize: (cols, rows) => this.#onResize(cols, rows),
-      onEnd: () => this.pacing?.end(),
+      onEnd: () => this.pacing.end(),
       onClosed: () => control.stop("interrupted"),
       ...(silent && { host: withoutInput }),
     });
-    this.pacing = silent ? undefined : new HostPacing(!this.#terminal.interactive);
+    this.pacing = new HostPacing(silent ? "none" : this.#terminal.interactive ? "terminal" : "pipe");
     this.session = scripted
       ? new Session(settings.script, { send: (bytes) => this.#type(bytes), met: () => control.stop("met") })
       : undefined;

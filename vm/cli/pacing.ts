@@ -1,5 +1,8 @@
-/** How idle time passes: with the host's clock while input may come, in no time otherwise. */
+/** The host's clock for a machine: idle time passes with it while input may come, and in no time otherwise. */
 import type { Pacing } from "../machine.ts";
+
+/** How long the machine runs before the event loop gets a turn, in milliseconds. */
+const TURN_MS = 10;
 
 /** How long news of a pipe is waited for, in milliseconds, before idle time begins to count. */
 const SETTLE_MS = 20;
@@ -17,16 +20,18 @@ const SLEEP_MAX_MS = 2 ** 31 - 1;
  */
 export class HostPacing implements Pacing {
   readonly #settles: boolean;
-  #ended = false;
+  #ended: boolean;
+  /** When the event loop had its last turn. */
+  #turn = performance.now();
   /** The pipe has said something since it was last given a moment. */
   #news = true;
   /** Virtual nanoseconds that have passed without sleeping; negative where a sleep was too long. */
   #ahead = 0;
   #wake: (() => void) | undefined;
 
-  /** `pipe`: the input is no terminal. */
-  constructor(pipe: boolean) {
-    this.#settles = pipe;
+  constructor(input: "terminal" | "pipe" | "none") {
+    this.#settles = input === "pipe";
+    this.#ended = input === "none";
   }
 
   /** Input came: ends a sleep. */
@@ -44,6 +49,13 @@ export class HostPacing implements Pacing {
   /** Ends a sleep. */
   wake(): void {
     this.#wake?.();
+  }
+
+  turnDue(): boolean {
+    const now = performance.now();
+    if (now - this.#turn < TURN_MS) return false;
+    this.#turn = now;
+    return true;
   }
 
   live(): boolean {

@@ -31,6 +31,7 @@ export async function runMachine(settings: Settings): Promise<number> {
   const run = new Run();
   const specs = assignSlots(settings.devices, settings.defaultDevices);
   const host = new HostConsole(settings, specs, run);
+  run.wake = () => host.pacing.wake();
   const slots = await makeSlots(specs, {
     defaultVersion: settings.virtioVersion,
     seed: settings.seed,
@@ -46,7 +47,7 @@ export async function runMachine(settings: Settings): Promise<number> {
       uart: host.port("uart"),
       slots: slots.options,
       emptyVersion: settings.virtioVersion,
-      ...(host.pacing !== undefined && { pacing: host.pacing }),
+      pacing: host.pacing,
     });
     machine.load(image);
     const symbolize: Symbolizer | undefined = symbols.size === 0 ? undefined : (addr) => symbols.find(addr);
@@ -72,12 +73,15 @@ export async function runMachine(settings: Settings): Promise<number> {
 /** The machine while it runs, and who has stopped it. */
 class Run implements RunControl {
   context: ReportContext | undefined;
+  /** Wakes a machine that sleeps until its guest has something to do. */
+  wake: () => void = () => {};
   cause: StopCause | undefined;
 
   /** Ends the run; the first cause counts. */
   stop(cause: StopCause): void {
     this.cause ??= cause;
     this.context?.machine.stop();
+    this.wake();
   }
 
   async status(): Promise<readonly string[]> {
