@@ -196,11 +196,13 @@ hartTest("what a device refuses, and what is no device, is an access fault", WID
             sb a0, 1(a2)
             amoswap.w a0, a0, (a2)
             lr.w a0, (a2)
+            lw a0, 2(a2)                    # misaligned too, but that is not what is wrong with it
+            sh a0, 3(a2)
   `,
   );
   assertEquals(causes(program), [
     ...["5 0x100000fc", "7 0x100000fc", "5 0x10000100", "7 0x10000100", "7 0x10000101"],
-    ...["7 0x10000100", "5 0x10000100"],
+    ...["7 0x10000100", "5 0x10000100", "5 0x10000102", "7 0x10000103"],
   ]);
 });
 

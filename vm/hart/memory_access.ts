@@ -56,6 +56,11 @@ function crossesPage(virtual: bigint, size: number): boolean {
   return Number(virtual & BigInt(PAGE_SIZE - 1)) + size > PAGE_SIZE;
 }
 
+/** Whether a device is asked for what is not naturally aligned. Where nothing is, that is the fault to tell of. */
+function misalignedDevice(hart: Hart, addr: number, size: MemorySize): boolean {
+  return addr % size !== 0 && hart.bus.find(addr) !== undefined;
+}
+
 /** Reads `size` bytes, zero-extended. Memory may be read at any alignment, devices only naturally aligned. */
 export function loadMemory(hart: Hart, virtual: bigint, size: MemorySize): bigint | Fault {
   if (crossesPage(virtual, size)) return loadAcross(hart, virtual, size);
@@ -65,7 +70,7 @@ export function loadMemory(hart: Hart, virtual: bigint, size: MemorySize): bigin
     remember(hart, virtual, found, Access.Load);
     return readHost(hart, found.host, size);
   }
-  if (found.addr % size !== 0) return { cause: Cause.LoadMisaligned, tval: virtual };
+  if (misalignedDevice(hart, found.addr, size)) return { cause: Cause.LoadMisaligned, tval: virtual };
   const low = size === 8 ? hart.bus.readDouble(found.addr) : hart.bus.read(found.addr, size);
   if (low === BUS_FAULT) return { cause: Cause.LoadAccessFault, tval: virtual };
   return size === 8 ? BigInt(low) | (BigInt(hart.bus.high) << 32n) : BigInt(low);
@@ -83,7 +88,7 @@ export function storeMemory(hart: Hart, virtual: bigint, value: bigint, size: Me
   }
   // Memory that only cannot be written (ROM) answers with a fault, as nothing else does at that address.
   if (hart.memory.contains(found.addr, size)) return { cause: Cause.StoreAccessFault, tval: virtual };
-  if (found.addr % size !== 0) return { cause: Cause.StoreMisaligned, tval: virtual };
+  if (misalignedDevice(hart, found.addr, size)) return { cause: Cause.StoreMisaligned, tval: virtual };
   const low = Number(BigInt.asUintN(32, value));
   const narrow = size === 1 ? low & 0xff : size === 2 ? low & 0xffff : low;
   const fault = size === 8
