@@ -173,3 +173,18 @@ hartTest("each instruction leaves a record of what it wrote, a trap one of its o
     ...["040, x13 = 0, step e", `040, csr ${csrNumber("mscratch")!.toString(16)} = 0, step e`],
   ]);
 });
+
+hartTest("the record of a written counter has the value that is read next", WIDTHS, (load) => {
+  const program = load(`
+            li a0, 40
+            csrw minstret, a0
+            csrr a1, minstret
+            csrw mcycle, a0
+    done:   j done
+  `);
+  assertEquals(records(program).filter((line) => line.includes("csr")), [
+    `004, csr ${csrNumber("minstret")!.toString(16)} = 28, step 1`,
+    `00c, csr ${csrNumber("mcycle")!.toString(16)} = 28, step 3`,
+  ]);
+  assertEquals(program.x("a1"), 40n);
+});

@@ -25,6 +25,8 @@ export class Reference implements Sem<bigint, boolean> {
   #pc = 0n;
   #next = 0n;
   #trapped = false;
+  /** CSRs that the running instruction has written; kept only while records are made. */
+  readonly #written: number[] = [];
 
   constructor(hart: Hart) {
     this.#hart = hart;
@@ -49,8 +51,11 @@ export class Reference implements Sem<bigint, boolean> {
     else this.#fault(word);
     if (this.#trapped) hart.trapped++;
     else hart.pc = this.#next;
-    records.openAt = -1;
     hart.steps++;
+    // After the step, as a counter that was written has its new value only then.
+    for (const number of this.#written) this.#noteCsr(number);
+    this.#written.length = 0;
+    records.openAt = -1;
   }
 
   #execute(word: number): void {
@@ -273,8 +278,8 @@ export class Reference implements Sem<bigint, boolean> {
     this.rd(old);
     if (write && this.#record >= 0) {
       // A write through sie is told of both, as in Spike's commit log; one through sstatus only of mstatus.
-      if (number === SIE) this.#noteCsr(number);
-      this.#noteCsr(row.partOf ?? number);
+      if (number === SIE) this.#written.push(number);
+      this.#written.push(row.partOf ?? number);
     }
   }
 
@@ -290,7 +295,7 @@ export class Reference implements Sem<bigint, boolean> {
       case "sret":
         if (!returnFromTrap(hart, operation)) return this.#illegal();
         this.#next = hart.pc;
-        if (this.#record >= 0) this.#noteCsr(CSR.mstatus);
+        if (this.#record >= 0) this.#written.push(CSR.mstatus);
         return;
       case "wfi":
         if (hart.privilege === Privilege.U || (below && (hart.mstatus & MSTATUS.TW) !== 0n)) return this.#illegal();
