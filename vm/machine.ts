@@ -46,15 +46,18 @@ import { Handlers } from "./translate/interpreter_code.ts";
 
 /** Engines by the name that `--engine` takes. */
 export const engineNames = ["reference", "interpreter"] as const;
+/** Name of an engine. */
 export type EngineName = typeof engineNames[number];
 
 /** What is in a virtio slot. */
 export interface SlotOptions {
+  /** The device type behind the slot. */
   readonly device: VirtioDevice;
   /** virtio-mmio version: 1 legacy, 2 modern. */
   readonly version: 1 | 2;
   /** Virtual time a request takes, in nanoseconds; default 10 µs. */
   readonly latencyNs?: number;
+  /** Refuse what drivers must not do but devices usually tolerate; default: tolerate and report. */
   readonly strict?: boolean;
 }
 
@@ -70,6 +73,7 @@ export interface Pacing {
 
 /** What a machine is made of. */
 export interface MachineOptions {
+  /** Instructions and width of every hart. */
   readonly isa: Isa;
   /** Bytes of RAM, a multiple of 4096. */
   readonly memorySize: number;
@@ -77,11 +81,13 @@ export interface MachineOptions {
   readonly harts?: number;
   /** Default `interpreter`. */
   readonly engine?: EngineName;
+  /** What is at the other end of the UART. */
   readonly uart: CharPort;
   /** By slot; a hole is an empty slot. */
   readonly slots: readonly (SlotOptions | undefined)[];
   /** Version of the empty slots; default 2. */
   readonly emptyVersion?: 1 | 2;
+  /** Kernel command line, for the device tree. */
   readonly bootargs?: string;
   /** Instructions per tick of the 10 MHz timer; default 100. */
   readonly stepsPerTick?: number;
@@ -94,11 +100,13 @@ export type StopReason = "pass" | "fail" | "reset" | "limit" | "stall" | "died" 
 
 /** How a run ended. */
 export interface Stop {
+  /** Why it ended. */
   readonly reason: StopReason;
   /** The finisher's code, where it gave one. */
   readonly code: number;
   /** `died` only: which hart, and of what. */
   readonly hart?: Hart;
+  /** `died` only: the trap it died of. */
   readonly death?: Death;
 }
 
@@ -113,17 +121,39 @@ const SLICE = 10_000;
 
 /** A machine. */
 export class Machine {
+  /** Instructions and width of every hart. */
   readonly isa: Isa;
+  /** What happens in it. */
   readonly events: EventStream = new EventStream();
+  /** Virtual time. */
   readonly clock: Clock;
+  /** RAM and ROM, as devices and loaders see them. */
   readonly memory: GuestMemory;
+  /** Devices by address; one attached here is reset with the machine. */
   readonly bus: Bus;
+  /** Harts by hart id. */
   readonly harts: readonly Hart[];
+  /**
+   * What executes each hart, by hart id.
+   *
+   * @internal
+   */
   readonly engines: readonly Engine[];
+  /** Which engine executes the harts. */
   readonly engine: EngineName;
-  /** The virtio slots' devices, by slot. */
+  /**
+   * The virtio slots' devices, by slot.
+   *
+   * @internal
+   */
   readonly slots: readonly (VirtioMmio | EmptyVirtioSlot)[];
+  /** The interrupt controller, whose sources devices raise. */
   readonly plic: Plic;
+  /**
+   * The timer.
+   *
+   * @internal
+   */
   readonly clint: Clint;
   readonly #options: MachineOptions;
   readonly #records: RecordRing;
@@ -133,6 +163,7 @@ export class Machine {
   #image: Image | undefined = undefined;
   #pages: DecodedPages | undefined = undefined;
 
+  /** Builds the board, at power-on. Throws a `RangeError` for options out of range. */
   constructor(options: MachineOptions) {
     checkOptions(options);
     this.#options = options;

@@ -46,6 +46,10 @@ export interface CodeWatch {
 
 /** Why a guest cannot go on: a trap that can only repeat for ever. */
 export interface Death {
+  /**
+   * `no-handler`: nothing can be fetched where the handler should be; `trap-loop`: its first instruction traps again
+   * and again.
+   */
   readonly what: "no-handler" | "trap-loop";
   /** The trap that began it. */
   readonly trap: Omit<TrapEvent, "kind">;
@@ -56,21 +60,53 @@ const INTERRUPT_MARK = 0x8000;
 
 /** One hart. */
 export class Hart {
+  /** Hart id. */
   readonly index: number;
+  /** Its instructions. */
   readonly isa: Isa;
+  /** Width of its registers in bits. */
   readonly xlen: Xlen;
   /** All ones, XLEN wide. */
   readonly mask: bigint;
+  /** The memory it shares with the other harts. */
   readonly memory: GuestMemory;
+  /** Where accesses outside memory go. */
   readonly bus: Bus;
+  /** Where it tells what happens. */
   readonly events: EventStream;
+  /** Virtual time. */
   readonly clock: Clock;
+  /**
+   * Host address of its state.
+   *
+   * @internal
+   */
   readonly base: number;
+  /**
+   * Where high-rate records go.
+   *
+   * @internal
+   */
   readonly records: RecordRing;
+  /**
+   * Decoder of its instructions.
+   *
+   * @internal
+   */
   readonly decoder: Decoder;
+  /**
+   * What emitted code may access directly.
+   *
+   * @internal
+   */
   readonly tlb: Tlb;
+  /** `mtime`, what the time CSR reads. */
   readonly time: () => bigint;
-  /** Set by an engine that keeps decoded code. */
+  /**
+   * Set by an engine that keeps decoded code.
+   *
+   * @internal
+   */
   code: CodeWatch | undefined = undefined;
   /** Something changed that may make an interrupt takeable; engines look before the next instruction. */
   attention = true;
@@ -95,6 +131,11 @@ export class Hart {
   readonly #counterOffset = { cycle: 0n, instret: 0n };
   #lastTrap: Omit<TrapEvent, "kind"> | undefined = undefined;
 
+  /**
+   * A hart at power-on.
+   *
+   * @internal
+   */
   constructor(options: HartOptions) {
     this.index = options.index;
     this.isa = options.isa;
@@ -148,6 +189,7 @@ export class Hart {
     if (n !== 0) this.#u64[(this.base + HART.x) / 8 + n] = value & this.mask;
   }
 
+  /** Address of the next instruction. */
   get pc(): bigint {
     return this.#u64[(this.base + HART.pc) / 8]!;
   }
@@ -155,6 +197,7 @@ export class Hart {
     this.#u64[(this.base + HART.pc) / 8] = value & this.mask;
   }
 
+  /** The privilege mode it is in. */
   get privilege(): Privilege {
     return this.#u32[(this.base + HART.privilege) / 4] as Privilege;
   }
@@ -164,7 +207,11 @@ export class Hart {
 
   // --- CSRs ----------------------------------------------------------------------------------------------------
 
-  /** The row of a CSR this hart has. */
+  /**
+   * The row of a CSR this hart has.
+   *
+   * @internal
+   */
   csrRow(number: number): CsrRow | undefined {
     return this.#csrs.get(number);
   }
@@ -179,10 +226,12 @@ export class Hart {
     return this.#u64[this.#slots.get(number)!]!;
   }
 
+  /** Sets a CSR kept as plain storage, to exactly this value. */
   store(number: number, value: bigint): void {
     this.#u64[this.#slots.get(number)!] = value;
   }
 
+  /** mstatus without its constant fields. */
   get mstatus(): bigint {
     return this.stored(CSR.mstatus);
   }
@@ -196,6 +245,7 @@ export class Hart {
     return (this.mstatus | widths) & mask & this.mask;
   }
 
+  /** misa: the width and the extensions as letters (priv §3.1.1). */
   get misa(): bigint {
     const letters = [...this.isa.extensions.filter((e) => e.length === 1), "s", "u"];
     const bits = letters.reduce((m, c) => m | (1n << BigInt(c.charCodeAt(0) - 97)), 0n);
@@ -247,7 +297,11 @@ export class Hart {
     return this.stored(CSR.mip) | BigInt(this.#lines);
   }
 
-  /** The line that drives an interrupt-pending bit. */
+  /**
+   * The line that drives an interrupt-pending bit.
+   *
+   * @internal
+   */
   line(interrupt: Interrupt): IrqLine {
     const bit = 1 << interrupt;
     return {
@@ -321,6 +375,7 @@ export class Hart {
     this.#u32[(this.base + HART.reservation) / 4] = line;
   }
 
+  /** Forgets the reserved line: the next store-conditional fails. */
   clearReservation(): void {
     this.reservation = NO_RESERVATION;
   }

@@ -24,11 +24,17 @@ const always: readonly string[] = ["zicsr", "zifencei", "zicntr"];
 
 /** A parsed ISA string. */
 export interface Isa {
+  /** Width of the integer registers in bits. */
   readonly xlen: Xlen;
   /** Canonical form: `rv64imac_zicntr_zicsr_zifencei`. */
   readonly name: string;
+  /** Their names, in table order: `i`, `m`, …, `zicsr`. */
   readonly extensions: readonly string[];
-  /** Rows in table order. */
+  /**
+   * Rows in table order.
+   *
+   * @internal
+   */
   readonly rows: readonly Row[];
   /** Instruction alignment in bytes: 2 with C, else 4. */
   readonly ialign: 2 | 4;

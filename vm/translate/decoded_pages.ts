@@ -142,7 +142,7 @@ export class DecodedPages implements CodeWatch {
 
   /** Forgets everything. */
   reset(): void {
-    for (const page of this.#slots.keys()) { for (const l of this.#listeners) l.dropped(page); }
+    for (const page of this.#slots.keys()) for (const l of this.#listeners) l.dropped(page);
     this.#slots.clear();
     this.#pages.fill(-1);
   }

@@ -260,7 +260,9 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
     f.get(this.addr);
     if (wide) f.op(Op.I32WrapI64);
     // The page number's low bits times the size of an entry.
-    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlb).op(Op.I32Add).tee(this.#entry);
+    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlb).op(Op.I32Add).tee(
+      this.#entry,
+    );
     f.memory(wide ? Op.I64Load : Op.I32Load, tag).get(this.addr);
     this.plain("Xor");
     if (aligned) {

@@ -321,7 +321,9 @@ class InterpreterEmitter extends Emitter {
     const entry = this.#ip;
     f.get(this.#next);
     if (wide) f.op(Op.I32WrapI64);
-    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlbLocal).op(Op.I32Add).set(entry);
+    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlbLocal).op(Op.I32Add).set(
+      entry,
+    );
     f.get(this.#next);
     this.constant(-PAGE_SIZE);
     this.plain("And");
