@@ -69,8 +69,11 @@ const bit = (n: number): bigint => 1n << BigInt(n);
 const S_INTERRUPTS = bit(Interrupt.SSI) | bit(Interrupt.STI) | bit(Interrupt.SEI);
 const M_INTERRUPTS = bit(Interrupt.MSI) | bit(Interrupt.MTI) | bit(Interrupt.MEI);
 
-/** Exceptions that may be delegated: all but ecall from M (priv §3.1.8). */
-const DELEGABLE = 0xb3ffn;
+/**
+ * Exceptions that may be delegated: all but ecall from M, and a misaligned fetch only where instructions are 4-byte
+ * aligned, as what cannot occur should be read-only zero (priv §3.1.8).
+ */
+const delegable = (hart: Hart): bigint => hart.isa.ialign === 4 ? 0xb3ffn : 0xb3fen;
 
 const MSTATUS_WRITABLE = MSTATUS.SIE | MSTATUS.MIE | MSTATUS.SPIE | MSTATUS.MPIE | MSTATUS.SPP | MSTATUS.MPP |
   MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR | MSTATUS.TVM | MSTATUS.TW | MSTATUS.TSR;
@@ -229,7 +232,7 @@ export const csrRows: readonly CsrRow[] = [
   }),
   constant("mstatush", "priv §3.1.6", zero),
   constant("misa", "priv §3.1.1", (hart) => hart.misa),
-  stored("medeleg", "priv §3.1.8", () => DELEGABLE),
+  stored("medeleg", "priv §3.1.8", delegable),
   interruptMask("mideleg", "priv §3.1.8", S_INTERRUPTS),
   interruptMask("mie", "priv §3.1.9", S_INTERRUPTS | M_INTERRUPTS),
   stored("mtvec", "priv §3.1.7", tvec),
