@@ -157,7 +157,6 @@ export class Machine {
   readonly clint: Clint;
   readonly #options: MachineOptions;
   readonly #records: RecordRing;
-  readonly #devices: Device[] = [];
   #active = 0;
   #stop: Stop | undefined = undefined;
   #image: Image | undefined = undefined;
@@ -238,10 +237,7 @@ export class Machine {
 
   #attachAll(): void {
     const uart = boardEntry("uart");
-    const attach = (name: string, device: Device) => {
-      this.bus.attach(boardEntry(name), device);
-      this.#devices.push(device);
-    };
+    const attach = (name: string, device: Device) => this.bus.attach(boardEntry(name), device);
     attach(
       "uart",
       new Uart({
@@ -283,8 +279,7 @@ export class Machine {
   /** System reset: everything as at power-on, the image in memory anew. */
   reset(): void {
     this.clock.reset();
-    // Devices before the interrupt controllers, whose lines they may still change.
-    for (const device of this.#devices) device.reset();
+    this.bus.reset();
     for (const hart of this.harts) hart.reset();
     for (const engine of this.engines) engine.reset();
     if (this.#image !== undefined) this.load(this.#image);
