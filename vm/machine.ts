@@ -110,8 +110,8 @@ export interface Stop {
   readonly death?: Death;
 }
 
-/** Steps between turns of the event loop: about 10 ms of host time, for instructions that stay inside the engine. */
-const CHUNK: Readonly<Record<EngineName, number>> = { reference: 20_000, interpreter: 2_000_000 };
+/** Steps between turns of the event loop: tens of milliseconds, for instructions that stay inside the engine. */
+const CHUNK: Readonly<Record<EngineName, number>> = { reference: 100_000, interpreter: 10_000_000 };
 
 /** Most steps in one go: those that access devices, or are traced, take many times as long as others. */
 const ROUND: Readonly<Record<EngineName, number>> = { reference: 5_000, interpreter: 50_000 };
@@ -294,7 +294,7 @@ export class Machine {
 
   /**
    * Runs until something ends it: the guest through the finisher, the limit (in steps since reset), a death, or a stall
-   * that nothing can end. Gives the event loop a turn at least every 10 ms.
+   * that nothing can end. Gives the event loop a turn when the pacing asks for one, else every so many steps.
    */
   async run(limit: { readonly steps?: number } = {}): Promise<Stop> {
     const turns = new EventLoopTurns();
@@ -386,26 +386,20 @@ export class Machine {
   }
 }
 
-/** Turns for which `setTimeout` costs less than loading something better. */
-const CHEAP_TURNS = 5;
-
 /**
- * Turns of the event loop, microseconds each where `setTimeout` takes milliseconds. In Deno, turns by MessageChannel
- * alone keep timers, signals and input waiting. `setImmediate` does not, but its first use loads modules for 20 ms: a
- * short run does without. In a browser there is no such thing, and none is kept waiting.
+ * Turns of the event loop. In Deno only `setTimeout` gives a whole one, for 2 ms: while others follow each other
+ * (MessageChannel, setImmediate), timers, signals and input wait for a second and more. In a browser nobody waits, and
+ * a message takes microseconds.
  */
 class EventLoopTurns {
-  #channel: MessageChannel | undefined;
-  #taken = 0;
+  readonly #channel: MessageChannel | undefined = "setImmediate" in globalThis ? undefined : new MessageChannel();
 
   next(): Promise<void> {
-    if (this.#taken++ < CHEAP_TURNS) return new Promise((resolve) => setTimeout(resolve, 0));
-    const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => unknown };
-    if (setImmediate !== undefined) return new Promise((resolve) => void setImmediate(resolve));
-    const { port1, port2 } = this.#channel ??= new MessageChannel();
+    const channel = this.#channel;
+    if (channel === undefined) return new Promise((resolve) => setTimeout(resolve, 0));
     return new Promise((resolve) => {
-      port1.onmessage = () => resolve();
-      port2.postMessage(0);
+      channel.port1.onmessage = () => resolve();
+      channel.port2.postMessage(0);
     });
   }
 
