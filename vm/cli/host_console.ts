@@ -128,10 +128,10 @@ export class HostConsole {
     }
   }
 
-  /** Tells something while the terminal is raw: lines need a carriage return. */
+  /** Tells something in between; a raw terminal still turns line feeds into new lines. */
   #tell(lines: readonly string[]): void {
     this.#terminal.flush();
-    writeStderr(["", ...lines.map((line) => `ringside: ${line}`), ""].join("\r\n"));
+    writeStderr(["", ...lines.map((line) => `ringside: ${line}`), ""].join("\n"));
   }
 }
 

@@ -1,8 +1,12 @@
 /** The host's clock for a machine: idle time passes with it while input may come, and in no time otherwise. */
 import type { Pacing } from "../machine.ts";
 
-/** How long the machine runs before the event loop gets a turn, in milliseconds. */
-const TURN_MS = 10;
+/** How long the machine runs before the event loop gets a turn, in milliseconds: a turn costs 2. */
+const TURN_MS = 100;
+
+/** The same while somebody is typing, and for how long that is assumed after a key. */
+const TYPING_TURN_MS = 20;
+const TYPING_MS = 2000;
 
 /** How long news of a pipe is waited for, in milliseconds, before idle time begins to count. */
 const SETTLE_MS = 20;
@@ -22,7 +26,9 @@ export class HostPacing implements Pacing {
   readonly #settles: boolean;
   #ended: boolean;
   /** When the event loop had its last turn. */
-  #turn = performance.now();
+  #turn: number = performance.now();
+  /** When input came last. */
+  #input = -Infinity;
   /** The pipe has said something since it was last given a moment. */
   #news = true;
   /** Virtual nanoseconds that have passed without sleeping; negative where a sleep was too long. */
@@ -37,6 +43,7 @@ export class HostPacing implements Pacing {
   /** Input came: ends a sleep. */
   input(): void {
     this.#news = true;
+    this.#input = performance.now();
     this.wake();
   }
 
@@ -53,7 +60,7 @@ export class HostPacing implements Pacing {
 
   turnDue(): boolean {
     const now = performance.now();
-    if (now - this.#turn < TURN_MS) return false;
+    if (now - this.#turn < (now - this.#input < TYPING_MS ? TYPING_TURN_MS : TURN_MS)) return false;
     this.#turn = now;
     return true;
   }
