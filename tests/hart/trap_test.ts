@@ -1,4 +1,4 @@
-/** Traps: what a trap saves, where it goes, how handlers return. `interrupt_test.ts` is about interrupts. */
+/** Traps: what a trap saves, where it goes, how handlers return. `trap_interrupts_test.ts` is about interrupts. */
 import { assertEquals } from "@std/assert";
 import { Privilege } from "../../vm/events.ts";
 import { MSTATUS } from "../../vm/hart/csr.ts";

@@ -129,6 +129,8 @@ class PortabilityWatch {
     const memoryTrap = kind === RecordKind.Trapped && cause >= 4 && cause <= 7;
     // A misaligned atomic is an access fault there and a misaligned address here; either may be (unpriv §13.2, §13.4).
     if (memoryTrap && (insn & 0x7f) === 0x2f && cause % 2 === 0) this.#offenders.add(pc);
+    // A store over a page's end whose second half faults may have written the first one; here it has not.
+    if (memoryTrap && cause === 7 && address % 4096n === 0n) this.#offenders.add(pc);
     const access = (flags & (RecordFlag.Load | RecordFlag.Store)) !== 0 || memoryTrap;
     if (access && occupied(address)) this.#offenders.add(pc);
     // Decoded instructions need not follow memory before a fence.i (unpriv §6); here they do.
