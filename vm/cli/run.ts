@@ -6,7 +6,7 @@ import { parseIsa } from "../isa/table.ts";
 import { Machine, type Stop } from "../machine.ts";
 import type { Symbolizer } from "../trace/symbolizer.ts";
 import { assignSlots } from "./device_spec.ts";
-import { InputError, Status, writeStderr } from "./errors.ts";
+import { fileError, InputError, Status, writeStderr } from "./errors.ts";
 import { readInput } from "./files.ts";
 import { HostConsole, type RunControl } from "./host_console.ts";
 import type { Settings } from "./options.ts";
@@ -58,10 +58,14 @@ export async function runMachine(settings: Settings): Promise<number> {
       const stop = await run.toEnd(settings, () => host.restarted());
       flush();
       host.close();
+      if (host.failure !== undefined) fileError("standard output", "written", host.failure);
       return await ended(stop, run.cause, settings, run.context, host.session);
     } finally {
-      flush();
-      host.close();
+      try {
+        flush();
+      } finally {
+        host.close();
+      }
     }
   } catch (error) {
     throw error instanceof ImageError ? imageError(error, settings) : error;
