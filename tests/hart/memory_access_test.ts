@@ -1,8 +1,10 @@
 /** Loads, stores, atomics and fetches: alignment, page and region boundaries, devices, ROM, nowhere, reservations. */
 import { assertEquals } from "@std/assert";
 import { BARE } from "../support/engine.ts";
-import { causes, hartTest, SKIPPING_HANDLER, WIDTHS } from "../support/guest_program.ts";
+import { causes, type HartTest, hartTests, SKIPPING_HANDLER, WIDTHS } from "../support/guest_program.ts";
 import type { GuestProgram, Load } from "../support/guest_program.ts";
+
+const hartTest = (...test: HartTest): void => hartTests(...test).forEach((t) => Deno.test(t));
 
 const END = BARE.ram + BARE.ramSize;
 /** Three pages from the start of RAM: nothing else uses it and the next one. */

@@ -2,7 +2,9 @@
 import { assertEquals } from "@std/assert";
 import { RECORD, RecordFlag, RecordKind } from "../../vm/events.ts";
 import { csrNumber } from "../../vm/isa/csr_names.ts";
-import { causes, type GuestProgram, hartTest, WIDTHS } from "../support/guest_program.ts";
+import { causes, type GuestProgram, type HartTest, hartTests, WIDTHS } from "../support/guest_program.ts";
+
+const hartTest = (...test: HartTest): void => hartTests(...test).forEach((t) => Deno.test(t));
 
 const WITHOUT_C = ["rv64ima", "rv32ima"];
 
