@@ -37,6 +37,7 @@ import type { Engine } from "./hart/engine.ts";
 import { Hart } from "./hart/hart.ts";
 import type { Death } from "./hart/hart.ts";
 import { layoutOf } from "./hart/layout.ts";
+import type { PmpEntries } from "./hart/pmp.ts";
 import { RecordRing } from "./hart/record_ring.ts";
 import { ReferenceEngine } from "./hart/reference_engine.ts";
 import type { Isa } from "./isa/table.ts";
@@ -91,6 +92,8 @@ export interface MachineOptions {
   readonly bootargs?: string;
   /** Instructions per tick of the 10 MHz timer; default 100. */
   readonly stepsPerTick?: number;
+  /** PMP entries per hart; default 16. With 0 every mode may access everything. */
+  readonly pmpEntries?: PmpEntries;
   /** Absent: no input ever comes. */
   readonly pacing?: Pacing;
 }
@@ -192,11 +195,13 @@ export class Machine {
         records: this.#records,
         resetPc: BigInt(rom.base),
         time: () => this.clint.ticks(),
+        ...(options.pmpEntries !== undefined && { pmpEntries: options.pmpEntries }),
       }));
     this.engines = this.#makeEngines(buffer, layout.pages, wasm);
     this.clint = new Clint({
       clock: this.clock,
       harts: this.harts.map((h) => ({ software: h.line(Interrupt.MSI), timer: h.line(Interrupt.MTI) })),
+      onOffset: () => this.harts.forEach((h) => h.timer.update()),
     });
     this.plic = new Plic({
       contexts: this.harts.flatMap((h) => [h.line(Interrupt.MEI), h.line(Interrupt.SEI)]),
@@ -272,6 +277,7 @@ export class Machine {
       harts: this.harts.length,
       memory: memorySize,
       isa: this.isa.name,
+      mmu: this.isa.xlen === 64 ? "riscv,sv57" : "riscv,sv32",
       ...(bootargs !== undefined && { bootargs }),
     }));
   }

@@ -11,12 +11,15 @@ import type { EventStream, TrapEvent } from "../events.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
+import { Addressing } from "./addressing.ts";
 import { csrTable, Interrupt, MSTATUS } from "./csr.ts";
 import type { CsrRow } from "./csr.ts";
 import { CSR } from "./csr_numbers.ts";
 import { HART, NO_RESERVATION } from "./layout.ts";
+import type { PmpEntries } from "./pmp.ts";
 import { RecordRing } from "./record_ring.ts";
-import { Tlb } from "./tlb.ts";
+import { SupervisorTimer } from "./supervisor_timer.ts";
+import type { Tlb } from "./tlb.ts";
 import { nextInterrupt, takeTrap } from "./trap.ts";
 
 /** What a hart needs of the machine around it. */
@@ -35,6 +38,8 @@ export interface HartOptions {
   readonly resetPc: bigint;
   /** `mtime` for the time CSR. */
   readonly time: () => bigint;
+  /** PMP entries; default 16. With none, every mode may access everything (priv §3.7.1). */
+  readonly pmpEntries?: PmpEntries;
 }
 
 /** Told when guest memory that may hold decoded code changes. Addresses are host addresses. */
@@ -99,7 +104,11 @@ export class Hart {
    *
    * @internal
    */
+  readonly addressing: Addressing;
+  /** The TLB of `addressing`. */
   readonly tlb: Tlb;
+  /** The timer of S-mode (Sstc). */
+  readonly timer: SupervisorTimer;
   /** `mtime`, what the time CSR reads. */
   readonly time: () => bigint;
   /**
@@ -153,9 +162,11 @@ export class Hart {
     this.view = new DataView(options.memory.buffer);
     this.#u64 = new BigUint64Array(options.memory.buffer);
     this.#u32 = new Uint32Array(options.memory.buffer);
-    this.#csrs = csrTable(this.xlen);
+    this.#csrs = csrTable(this.xlen, this.isa.extensions);
     this.#slots = new Map(Object.values(CSR).map((csr, i) => [csr, (this.base + HART.csr) / 8 + i]));
-    this.tlb = new Tlb(options.memory.buffer, this.base);
+    this.addressing = new Addressing({ ...options, updated: (host) => this.code?.written(host, 4) });
+    this.tlb = this.addressing.tlb;
+    this.timer = new SupervisorTimer(this);
     options.memory.onWrite((addr, length) => this.#memoryWritten(addr, length));
     this.reset();
   }
@@ -163,7 +174,8 @@ export class Hart {
   /** Power-on state (priv §3.4). */
   reset(): void {
     this.#u64.fill(0n, this.base / 8, (this.base + HART.tlbs) / 8);
-    this.tlb.flush();
+    this.addressing.reset();
+    this.timer.reset();
     this.privilege = Privilege.M;
     this.pc = this.#resetPc;
     this.attention = true;
@@ -282,19 +294,24 @@ export class Hart {
 
   /** Must follow every change of privilege or of the fields of mstatus that decide about addresses. */
   modeChanged(): void {
-    const sum = (this.mstatus & MSTATUS.SUM) !== 0n;
-    const p = this.privilege;
-    this.context = p === Privilege.M ? 3 : p === Privilege.U ? 0 : sum ? 2 : 1;
-    this.#u32[(this.base + HART.tlb) / 4] = this.tlb.context(this.context);
+    const status = this.#u32[this.#slots.get(CSR.mstatus)! * 2]!;
+    this.#u32[(this.base + HART.tlb) / 4] = this.addressing.enter(this.privilege, status);
     this.attention = true;
   }
 
-  /** The addressing context in use, an index of `Tlb.context`. */
-  context = 3;
+  /** Must follow every change of satp and menvcfg. */
+  translationChanged(): void {
+    this.addressing.translateBy(this.stored(CSR.satp), this.stored(CSR.menvcfg));
+  }
+
+  /** Whether mstatus.TVM keeps S-mode away from the registers and fences of address translation (priv §3.1.6.6). */
+  get virtualMemoryTrapped(): boolean {
+    return this.privilege === Privilege.S && (this.mstatus & MSTATUS.TVM) !== 0n;
+  }
 
   /** mip as the guest reads it. */
   pending(): bigint {
-    return this.stored(CSR.mip) | BigInt(this.#lines);
+    return this.stored(CSR.mip) | BigInt(this.#lines | this.timer.pending);
   }
 
   /**

@@ -304,10 +304,27 @@ export class Reference implements Sem<bigint, boolean> {
         // Decoded code follows memory at once, so there is nothing to forget (unpriv §6).
         return;
       case "sfence.vma":
+      case "sinval.vma":
+        if (hart.privilege === Privilege.U || hart.virtualMemoryTrapped) return this.#illegal();
+        return this.#fenceTranslation();
+      case "sfence.w.inval":
+      case "sfence.inval.ir":
+        // Each sinval.vma takes effect at once, so that there is nothing to order (Svinval).
         if (hart.privilege === Privilege.U) return this.#illegal();
-        if (below && (hart.mstatus & MSTATUS.TVM) !== 0n) return this.#illegal();
-        return hart.tlb.flush();
     }
+  }
+
+  /**
+   * Forgets translations: all, or those of the address in rs1 (priv §10.6.1). The TLB holds those of the address space
+   * in satp only, so that a fence for another one has nothing to do.
+   */
+  #fenceTranslation(): void {
+    const { rs1, rs2 } = this.#operands;
+    const { tlb, mmu } = this.#hart.addressing;
+    if (rs2 !== 0 && !mmu.inAddressSpace(this.rs2())) return;
+    if (rs1 === 0) return tlb.flushTranslated();
+    const virtual = this.rs1();
+    tlb.flushAddress(Number(virtual & 0xffff_ffffn), Number(virtual >> 32n));
   }
 
   #illegal(): void {

@@ -3,7 +3,7 @@ import { rvA } from "./rv_a.ts";
 import { rvC } from "./rv_c.ts";
 import { rvI, rvZifencei } from "./rv_i.ts";
 import { rvM } from "./rv_m.ts";
-import { rvPriv } from "./rv_priv.ts";
+import { rvPriv, svinval } from "./rv_priv.ts";
 import { rvZicsr } from "./rv_zicsr.ts";
 import type { Extension, Row, Xlen } from "./row.ts";
 
@@ -15,8 +15,9 @@ export const extensions: readonly Extension[] = [
   rvC,
   rvZicsr,
   rvZifencei,
-  // Counters are CSRs: the name is known, there are no rows.
-  { name: "zicntr", rows: [] },
+  svinval,
+  // What is not instructions: the name is known, there are no rows.
+  ...["sstc", "svadu", "svnapot", "svpbmt", "zicntr", "zihpm"].map((name) => ({ name, rows: [] })),
 ];
 
 /** What every hart has, whether its ISA string says so or not: the privileged architecture needs it. */
