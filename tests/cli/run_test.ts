@@ -159,6 +159,18 @@ Deno.test("a guest that idles waits for input that may still come, and is stalle
   assertStringIncludes(never.stderr, "mie enables MEIE, ");
 });
 
+Deno.test("the device tree is written to a file, for the machine that would run", async () => {
+  using folder = new CommandFolder();
+  const { status, stdout, stderr } = await folder.run(["--dump-dtb", "a.dtb", "--harts", "3", "--isa", "rv32imac"]);
+  assertEquals([status, stdout, stderr], [0, "", ""]);
+  const bytes = Deno.readFileSync(folder.file("a.dtb"));
+  const view = new DataView(bytes.buffer);
+  assertEquals([view.getUint32(0), view.getUint32(4)], [0xd00dfeed, bytes.length]);
+  const text = new TextDecoder("latin1").decode(bytes);
+  for (const name of ["cpu@0", "cpu@2", "rv32imac", "virtio_mmio@10008000"]) assertStringIncludes(text, name);
+  assertEquals(text.includes("cpu@3"), false);
+});
+
 Deno.test("signals end the run with status 130, after the guest's last words, busy or idle", async () => {
   // Once the guest is up it has made a line of its trace; or it has ended, which it should not.
   const up = async (folder: CommandFolder, child: Deno.ChildProcess): Promise<void> => {
