@@ -317,7 +317,9 @@ export class Machine {
     let sinceTurn = 0;
     for (;;) {
       const before = this.clock.steps;
-      this.#round(Math.min(ROUND[this.engine], last - before));
+      // Several harts take whole slices, so that their order is the same on every engine.
+      const most = this.harts.length > 1 ? SLICE : ROUND[this.engine];
+      this.#round(Math.min(most, last - before));
       const stop = this.#ended(last) ?? await this.#idle();
       if (stop !== undefined) return stop;
       sinceTurn += this.clock.steps - before;
