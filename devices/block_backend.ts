@@ -3,6 +3,7 @@
  * their own error towards the guest; anything else a backend throws is a mistake of ours and is not caught.
  */
 export class HostError extends Error {
+  /** Tells it from other errors. */
   override name = "HostError";
 }
 
@@ -10,6 +11,7 @@ export class HostError extends Error {
 export interface BlockBackend {
   /** A multiple of 512. */
   readonly sizeBytes: number;
+  /** Whether `write` is never to be called. */
   readonly readOnly: boolean;
   /**
    * Fills `target` from `offset`; the range is inside `sizeBytes`.

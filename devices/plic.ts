@@ -19,6 +19,7 @@ const PRIORITY_MASK = 7;
 export interface PlicOptions {
   /** The external-interrupt line of each context. The board's order: M then S of hart 0, M then S of hart 1, … */
   readonly contexts: readonly IrqLine[];
+  /** Where it tells of interrupts. */
   readonly events: EventStream;
   /** Name of the device behind each source, for events; index is the source. */
   readonly names?: readonly (string | undefined)[];
@@ -118,6 +119,7 @@ export class Plic implements Device {
   readonly #enable: Uint32Array;
   readonly #threshold: Uint8Array;
 
+  /** A PLIC at power-on, all lines low. */
   constructor(options: PlicOptions) {
     const { sources } = options;
     const contexts = options.contexts.length;
@@ -142,6 +144,7 @@ export class Plic implements Device {
     return line;
   }
 
+  /** Reads a register; a read of claim_complete claims. */
   read(offset: number, _size: AccessSize): number {
     if (offset < PENDING) return this.#priority[offset >>> 2] ?? 0;
     if (offset < ENABLE) return this.#pending[(offset - PENDING) >>> 2] ?? 0;

@@ -46,6 +46,8 @@ const CROSS_CUTTING: Readonly<Record<string, string>> = {
   "tests/devices/virtio/hostile_test.ts": "every virtio device type against guests that mean harm",
   "tests/devices/virtio/real_drivers_test.ts": "the access order of existing drivers",
   "tests/tidy_test.ts": "everything that is committed",
+  "tests/hart/riscv_tests_test.ts": "the riscv-tests programs on every engine",
+  "tests/hart/spike_test.ts": "random programs on every engine and on Spike",
   "tests/isa/lockstep_test.ts": "every engine against the reference executor",
   "tests/isa/rows_test.ts": "every row of the instruction table",
   "tests/isa/semantics_test.ts": "what every row computes, on every engine",

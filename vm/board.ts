@@ -19,14 +19,19 @@ export type BoardKind =
 
 /** One entry of the board. Addresses and sizes in bytes. */
 export interface BoardEntry {
+  /** Name of the device, by which everything else refers to it. */
   readonly name: string;
+  /** What is built for it. */
   readonly kind: BoardKind;
+  /** Guest-physical address of its first byte. */
   readonly base: number;
+  /** Bytes of its region. */
   readonly size: number;
   /** PLIC source, where it has one. */
   readonly irq?: number;
   /** Whether it is built today; the others only keep their place. */
   readonly present: boolean;
+  /** What it is, in words for help. */
   readonly what: string;
 }
 

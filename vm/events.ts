@@ -3,16 +3,20 @@
  * one stream and nothing else. What nobody listens to is not emitted: an emitter asks `wants(kind)` first, and engines
  * are specialised when listeners change.
  */
+import type { RegisterDef } from "./bus/register.ts";
 
 /** Privilege modes by their encoding (priv §1.2). */
 export const Privilege = { U: 0, S: 1, M: 3 } as const;
+/** A privilege mode. */
 export type Privilege = typeof Privilege[keyof typeof Privilege];
 
 /** Where in the run a fact belongs: the instruction being executed. */
 export interface Where {
+  /** Hart id. */
   readonly hart: number;
   /** Address of the instruction; unsigned, as wide as the hart's XLEN. */
   readonly pc: bigint;
+  /** Mode the instruction was executed in. */
   readonly privilege: Privilege;
   /** Instructions retired or trapped before this one, over all harts. */
   readonly steps: number;
@@ -22,15 +26,19 @@ export interface Where {
 
 /** One access to a device, or to nothing (`device` is then undefined). An 8-byte access is two of these. */
 export interface MmioEvent {
+  /** Tells facts apart. */
   readonly kind: "mmio";
+  /** What was accessed. */
   readonly device: EventDevice | undefined;
   /** Guest-physical address. */
   readonly addr: number;
   /** Offset from the device's base. */
   readonly offset: number;
+  /** Bytes of this access. */
   readonly size: 1 | 2 | 4;
   /** Width of the instruction's access: 8 where this is one half of a doubleword. */
   readonly accessSize: 1 | 2 | 4 | 8;
+  /** Whether it was a write. */
   readonly write: boolean;
   /** Unsigned; -1 where the access faulted. */
   readonly value: number;
@@ -38,19 +46,29 @@ export interface MmioEvent {
 
 /** What a listener may know of a device: its name and the names of its registers. */
 export interface EventDevice {
+  /** Its name on the board. */
   readonly name: string;
-  readonly registers: readonly import("./bus/register.ts").RegisterDef[];
+  /** Names and fields of its registers. */
+  readonly registers: readonly RegisterDef[];
+  /** Whether the table's legacy names and registers apply. */
   readonly legacy?: boolean;
 }
 
 /** A trap was taken (priv §3.1.15 mcause codes). */
 export interface TrapEvent {
+  /** Tells facts apart. */
   readonly kind: "trap";
+  /** Whether it is an interrupt, else an exception. */
   readonly interrupt: boolean;
+  /** Exception code. */
   readonly cause: number;
+  /** What mtval or stval got. */
   readonly tval: bigint;
+  /** What mepc or sepc got: where the trap was taken. */
   readonly epc: bigint;
+  /** Mode before. */
   readonly from: Privilege;
+  /** Mode of the handler. */
   readonly to: Privilege;
   /** Where the handler is. */
   readonly handler: bigint;
@@ -58,16 +76,23 @@ export interface TrapEvent {
 
 /** A handler returned. */
 export interface TrapReturnEvent {
+  /** Tells facts apart. */
   readonly kind: "trap-return";
+  /** What returned. */
   readonly instruction: "mret" | "sret";
+  /** Where execution goes on. */
   readonly target: bigint;
+  /** Mode it goes on in. */
   readonly to: Privilege;
 }
 
 /** An interrupt on its way: a device's line, and what the guest does with it at the PLIC. */
 export interface IrqEvent {
+  /** Tells facts apart. */
   readonly kind: "irq";
+  /** What happened: to the line by the device (raised, lowered), or at the PLIC by the guest. */
   readonly step: "raised" | "lowered" | "claimed" | "completed";
+  /** PLIC source; 0 for a claim that found nothing. */
   readonly source: number;
   /** PLIC context (claimed and completed only). */
   readonly context?: number;
@@ -79,10 +104,15 @@ export interface IrqEvent {
 export interface DescriptorFact {
   /** Index in its table; `table` tells which. */
   readonly index: number;
+  /** The descriptor table of the queue, or an indirect one. */
   readonly table: "ring" | "indirect";
+  /** Guest-physical address of its buffer. */
   readonly addr: number;
+  /** Bytes of its buffer. */
   readonly length: number;
+  /** NEXT 1, WRITE 2, INDIRECT 4 (virtio 1.2 §2.7.5). */
   readonly flags: number;
+  /** Index of the next one, if `flags` has NEXT. */
   readonly next: number;
 }
 
@@ -125,36 +155,49 @@ export type VirtioDeviceEvent =
 
 /** The guest broke a rule of a device; the guest goes on. `spec` cites it, `what` says what was seen. */
 export interface ViolationEvent {
+  /** Tells facts apart. */
   readonly kind: "violation";
+  /** Name of the device. */
   readonly device: string;
   /** E.g. `virtio 1.2 §2.7.5.2`. */
   readonly spec: string;
   /** Short stable id, e.g. `descriptor-loop`. */
   readonly id: string;
+  /** What was seen, in words. */
   readonly what: string;
 }
 
 /** A hart began to wait, or was woken. */
 export interface WfiEvent {
+  /** Tells facts apart. */
   readonly kind: "wfi";
+  /** What it does. */
   readonly step: "wait" | "wake";
 }
 
 /** Bytes that went through a console or UART. */
 export interface ConsoleEvent {
+  /** Tells facts apart. */
   readonly kind: "console";
+  /** Name of the device. */
   readonly device: string;
+  /** `out` of the guest, or `in` to it. */
   readonly direction: "out" | "in";
+  /** Which ones; valid during the call. */
   readonly bytes: Uint8Array;
 }
 
 /** The machine was reset or told to stop. */
 export interface MachineEvent {
+  /** Tells facts apart. */
   readonly kind: "machine";
+  /** What it does. */
   readonly step: "reset" | "pass" | "fail" | "poweroff";
+  /** Exit code of `fail`, else 0. */
   readonly code: number;
 }
 
+/** A low-rate fact: an object, told as it happens. */
 export type MachineFact =
   | MmioEvent
   | TrapEvent
@@ -170,8 +213,11 @@ export type MachineFact =
 /** Names of the low-rate facts, which travel as objects. */
 export type FactKind = MachineFact["kind"];
 
-type FactOf<K extends FactKind> = Extract<MachineFact, { kind: K }>;
-type Listener<K extends FactKind> = (fact: FactOf<K>, where: Where) => void;
+/** The facts of one kind. */
+export type FactOf<K extends FactKind> = Extract<MachineFact, { kind: K }>;
+
+/** Told of facts of one kind, each with where in the run it belongs. */
+export type FactListener<K extends FactKind> = (fact: FactOf<K>, where: Where) => void;
 
 /**
  * Layout of one high-rate record (retired instructions and what belongs to them), in the ring in the machine's Memory.
@@ -215,6 +261,7 @@ export const RECORD = {
 
 /** What a record says. */
 export const RecordKind = { Retired: 0, Csr: 1, Trapped: 2 } as const;
+/** What a record says, as a type. */
 export type RecordKind = typeof RecordKind[keyof typeof RecordKind];
 
 /** What an instruction record holds beside pc and instruction. */
@@ -231,7 +278,7 @@ export class EventStream {
   onSpecialise: (records: boolean) => void = () => {};
   /** Hands over the records made so far; set by the machine. */
   drainRecords: () => void = () => {};
-  readonly #listeners = new Map<FactKind, Listener<FactKind>[]>();
+  readonly #listeners = new Map<FactKind, FactListener<FactKind>[]>();
   #records: RecordListener[] = [];
 
   /** Whether anybody listens to `kind`; ask before building a fact. */
@@ -240,12 +287,12 @@ export class EventStream {
   }
 
   /** Listens to one kind of fact; the returned function ends it. */
-  on<K extends FactKind>(kind: K, listener: Listener<K>): () => void {
+  on<K extends FactKind>(kind: K, listener: FactListener<K>): () => void {
     const list = this.#listeners.get(kind) ?? [];
-    list.push(listener as unknown as Listener<FactKind>);
+    list.push(listener as unknown as FactListener<FactKind>);
     this.#listeners.set(kind, list);
     return () => {
-      const i = list.indexOf(listener as unknown as Listener<FactKind>);
+      const i = list.indexOf(listener as unknown as FactListener<FactKind>);
       if (i >= 0) list.splice(i, 1);
       if (list.length === 0 && this.#listeners.get(kind) === list) this.#listeners.delete(kind);
     };

@@ -38,6 +38,7 @@ import { Hart } from "./hart/hart.ts";
 import type { Death } from "./hart/hart.ts";
 import { layoutOf } from "./hart/layout.ts";
 import type { Layout } from "./hart/layout.ts";
+import type { PmpEntries } from "./hart/pmp.ts";
 import { RecordRing } from "./hart/record_ring.ts";
 import { ReferenceEngine } from "./hart/reference_engine.ts";
 import type { Isa } from "./isa/table.ts";
@@ -47,20 +48,25 @@ import { Handlers } from "./translate/interpreter_code.ts";
 
 /** Engines by the name that `--engine` takes. */
 export const engineNames = ["reference", "interpreter", "auto"] as const;
+/** Name of an engine. */
 export type EngineName = typeof engineNames[number];
 
 /** What is in a virtio slot. */
 export interface SlotOptions {
+  /** The device type behind the slot. */
   readonly device: VirtioDevice;
   /** virtio-mmio version: 1 legacy, 2 modern. */
   readonly version: 1 | 2;
   /** Virtual time a request takes, in nanoseconds; default 10 µs. */
   readonly latencyNs?: number;
+  /** Refuse what drivers must not do but devices usually tolerate; default: tolerate and report. */
   readonly strict?: boolean;
 }
 
-/** The host's side of waiting: how idle time passes when input may come. */
+/** The host's clock, as far as a machine needs it: when to let the host do something, and how idle time passes. */
 export interface Pacing {
+  /** Whether the event loop is due a turn; asked every few thousand instructions. Absent: counted in instructions. */
+  turnDue?(): boolean;
   /** Whether input may still come from outside. If not, idle time is skipped. */
   live(): boolean;
   /** Sleeps up to `nanoseconds` (may be Infinity) or until input comes; gives the nanoseconds that passed. */
@@ -69,6 +75,7 @@ export interface Pacing {
 
 /** What a machine is made of. */
 export interface MachineOptions {
+  /** Instructions and width of every hart. */
   readonly isa: Isa;
   /** Bytes of RAM, a multiple of 4096. */
   readonly memorySize: number;
@@ -76,14 +83,18 @@ export interface MachineOptions {
   readonly harts?: number;
   /** Default `interpreter`. */
   readonly engine?: EngineName;
+  /** What is at the other end of the UART. */
   readonly uart: CharPort;
   /** By slot; a hole is an empty slot. */
   readonly slots: readonly (SlotOptions | undefined)[];
   /** Version of the empty slots; default 2. */
   readonly emptyVersion?: 1 | 2;
+  /** Kernel command line, for the device tree. */
   readonly bootargs?: string;
   /** Instructions per tick of the 10 MHz timer; default 100. */
   readonly stepsPerTick?: number;
+  /** PMP entries per hart; default 16. With 0 every mode may access everything. */
+  readonly pmpEntries?: PmpEntries;
   /** Absent: no input ever comes. */
   readonly pacing?: Pacing;
 }
@@ -93,46 +104,73 @@ export type StopReason = "pass" | "fail" | "reset" | "limit" | "stall" | "died" 
 
 /** How a run ended. */
 export interface Stop {
+  /** Why it ended. */
   readonly reason: StopReason;
   /** The finisher's code, where it gave one. */
   readonly code: number;
   /** `died` only: which hart, and of what. */
   readonly hart?: Hart;
+  /** `died` only: the trap it died of. */
   readonly death?: Death;
 }
 
-/** Steps between turns of the event loop: about 10 ms of host time. */
+/** Steps between turns of the event loop: tens of milliseconds, for instructions that stay inside the engine. */
 const CHUNK: Readonly<Record<EngineName, number>> = {
-  reference: 20_000,
-  interpreter: 2_000_000,
-  auto: 5_000_000,
+  reference: 100_000,
+  interpreter: 10_000_000,
+  auto: 20_000_000,
 };
+
+/** Most steps in one go: those that access devices, or are traced, take many times as long as others. */
+const ROUND: Readonly<Record<EngineName, number>> = { reference: 5_000, interpreter: 50_000, auto: 200_000 };
 
 /** Steps of a hart before the next one's turn, where there are several. */
 const SLICE = 10_000;
 
 /** A machine. */
 export class Machine {
+  /** Instructions and width of every hart. */
   readonly isa: Isa;
+  /** What happens in it. */
   readonly events: EventStream = new EventStream();
+  /** Virtual time. */
   readonly clock: Clock;
+  /** RAM and ROM, as devices and loaders see them. */
   readonly memory: GuestMemory;
+  /** Devices by address; one attached here is reset with the machine. */
   readonly bus: Bus;
+  /** Harts by hart id. */
   readonly harts: readonly Hart[];
+  /**
+   * What executes each hart, by hart id.
+   *
+   * @internal
+   */
   readonly engines: readonly Engine[];
+  /** Which engine executes the harts. */
   readonly engine: EngineName;
-  /** The virtio slots' devices, by slot. */
+  /**
+   * The virtio slots' devices, by slot.
+   *
+   * @internal
+   */
   readonly slots: readonly (VirtioMmio | EmptyVirtioSlot)[];
+  /** The interrupt controller, whose sources devices raise. */
   readonly plic: Plic;
+  /**
+   * The timer.
+   *
+   * @internal
+   */
   readonly clint: Clint;
   readonly #options: MachineOptions;
   readonly #records: RecordRing;
-  readonly #devices: Device[] = [];
   #active = 0;
   #stop: Stop | undefined = undefined;
   #image: Image | undefined = undefined;
   #pages: DecodedPages | undefined = undefined;
 
+  /** Builds the board, at power-on. Throws a `RangeError` for options out of range. */
   constructor(options: MachineOptions) {
     checkOptions(options);
     this.#options = options;
@@ -162,11 +200,13 @@ export class Machine {
         records: this.#records,
         resetPc: BigInt(rom.base),
         time: () => this.clint.ticks(),
+        ...(options.pmpEntries !== undefined && { pmpEntries: options.pmpEntries }),
       }));
     this.engines = this.#makeEngines(buffer, layout, wasm);
     this.clint = new Clint({
       clock: this.clock,
       harts: this.harts.map((h) => ({ software: h.line(Interrupt.MSI), timer: h.line(Interrupt.MTI) })),
+      onOffset: () => this.harts.forEach((h) => h.timer.update()),
     });
     this.plic = new Plic({
       contexts: this.harts.flatMap((h) => [h.line(Interrupt.MEI), h.line(Interrupt.SEI)]),
@@ -209,10 +249,7 @@ export class Machine {
 
   #attachAll(): void {
     const uart = boardEntry("uart");
-    const attach = (name: string, device: Device) => {
-      this.bus.attach(boardEntry(name), device);
-      this.#devices.push(device);
-    };
+    const attach = (name: string, device: Device) => this.bus.attach(boardEntry(name), device);
     attach(
       "uart",
       new Uart({
@@ -247,6 +284,7 @@ export class Machine {
       harts: this.harts.length,
       memory: memorySize,
       isa: this.isa.name,
+      mmu: this.isa.xlen === 64 ? "riscv,sv57" : "riscv,sv32",
       ...(bootargs !== undefined && { bootargs }),
     }));
   }
@@ -254,8 +292,7 @@ export class Machine {
   /** System reset: everything as at power-on, the image in memory anew. */
   reset(): void {
     this.clock.reset();
-    // Devices before the interrupt controllers, whose lines they may still change.
-    for (const device of this.#devices) device.reset();
+    this.bus.reset();
     for (const hart of this.harts) hart.reset();
     for (const engine of this.engines) engine.reset();
     if (this.#image !== undefined) this.load(this.#image);
@@ -270,7 +307,7 @@ export class Machine {
 
   /**
    * Runs until something ends it: the guest through the finisher, the limit (in steps since reset), a death, or a stall
-   * that nothing can end. Gives the event loop a turn at least every 10 ms.
+   * that nothing can end. Gives the event loop a turn when the pacing asks for one, else every so many steps.
    */
   async run(limit: { readonly steps?: number } = {}): Promise<Stop> {
     const turns = new EventLoopTurns();
@@ -284,17 +321,19 @@ export class Machine {
 
   async #run(last: number, turns: EventLoopTurns): Promise<Stop> {
     this.#stop = undefined;
-    let chunk = CHUNK[this.engine];
+    let sinceTurn = 0;
     for (;;) {
       const before = this.clock.steps;
-      this.#round(Math.min(chunk, last - before));
+      // Several harts take whole slices, so that their order is the same on every engine.
+      const most = this.harts.length > 1 ? SLICE : ROUND[this.engine];
+      this.#round(Math.min(most, last - before));
       const stop = this.#ended(last) ?? await this.#idle();
       if (stop !== undefined) return stop;
-      chunk -= this.clock.steps - before;
-      if (chunk <= 0) {
+      sinceTurn += this.clock.steps - before;
+      if (this.#options.pacing?.turnDue?.() ?? sinceTurn >= CHUNK[this.engine]) {
         this.#records.drain();
         await turns.next();
-        chunk = CHUNK[this.engine];
+        sinceTurn = 0;
       }
     }
   }
@@ -363,20 +402,19 @@ export class Machine {
 }
 
 /**
- * Turns of the event loop, microseconds each where `setTimeout` takes milliseconds. In Deno, turns by MessageChannel
- * alone keep timers, signals and input waiting; `setImmediate` does not, but its first use loads modules for 20 ms: the
- * first turn comes late enough. In a browser there is no such thing, and none is kept waiting.
+ * Turns of the event loop. In Deno only `setTimeout` gives a whole one, for 2 ms: while others follow each other
+ * (MessageChannel, setImmediate), timers, signals and input wait for a second and more. In a browser nobody waits, and
+ * a message takes microseconds.
  */
 class EventLoopTurns {
-  #channel: MessageChannel | undefined;
+  readonly #channel: MessageChannel | undefined = "setImmediate" in globalThis ? undefined : new MessageChannel();
 
   next(): Promise<void> {
-    const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => unknown };
-    if (setImmediate !== undefined) return new Promise((resolve) => void setImmediate(resolve));
-    const { port1, port2 } = this.#channel ??= new MessageChannel();
+    const channel = this.#channel;
+    if (channel === undefined) return new Promise((resolve) => setTimeout(resolve, 0));
     return new Promise((resolve) => {
-      port1.onmessage = () => resolve();
-      port2.postMessage(0);
+      channel.port1.onmessage = () => resolve();
+      channel.port2.postMessage(0);
     });
   }
 

@@ -6,6 +6,7 @@ const CHUNK = 65536;
 /** A disk in host memory that occupies only what was written to it. */
 export class MemoryDisk implements BlockBackend {
   readonly sizeBytes: number;
+  /** Whether the guest may only read it. */
   readonly readOnly: boolean;
   readonly #chunks = new Map<number, Uint8Array>();
 

@@ -37,6 +37,7 @@ const BLK_F = {
 
 /** How a block device is built. */
 export interface BlkOptions {
+  /** Where the blocks are. */
   readonly backend: BlockBackend;
   /** What GET_ID returns: at most 20 bytes of ASCII. */
   readonly serial?: string;
@@ -61,7 +62,9 @@ export class VirtioBlk implements VirtioDevice {
   readonly id: number = ID;
   readonly name = "blk";
   readonly features: FeatureSet;
+  /** One queue, `requestq`. */
   readonly queues: readonly QueueDef[];
+  /** Capacity, geometry, topology, `writeback` (virtio 1.2 §5.2.4). */
   readonly config: ConfigSpace;
   readonly #backend: BlockBackend;
   readonly #serial: Uint8Array;
@@ -70,6 +73,8 @@ export class VirtioBlk implements VirtioDevice {
   #transport!: VirtioTransport;
 
   /**
+   * A disk of the backend's size.
+   *
    * @throws if the backend's size is not a positive multiple of 512 or the serial does not fit
    */
   constructor(options: BlkOptions) {

@@ -46,16 +46,20 @@ class Segments {
   }
 }
 
-/** A place in a list of segments. */
-class Cursor {
+/** A place in one part of a chain, which goes forward as bytes are taken. */
+export class ChainCursor {
+  /** @internal */
   protected readonly segments: Segments;
+  /** @internal */
   protected readonly memory: GuestMemory;
+  /** @internal */
   protected readonly bytes: Uint8Array<ArrayBuffer>;
   #segment = 0;
   /** Within the segment. */
   #offset = 0;
   #position = 0;
 
+  /** @internal */
   constructor(segments: Segments, memory: GuestMemory, bytes: Uint8Array<ArrayBuffer>) {
     this.segments = segments;
     this.memory = memory;
@@ -84,10 +88,12 @@ class Cursor {
     return this.#segment < this.segments.count ? this.segments.length[this.#segment]! - this.#offset : 0;
   }
 
+  /** @internal */
   protected get host(): number {
     return this.segments.host[this.#segment]! + this.#offset;
   }
 
+  /** @internal */
   protected get addr(): number {
     return this.segments.addr[this.#segment]! + this.#offset;
   }
@@ -105,7 +111,7 @@ class Cursor {
 }
 
 /** The device-readable part of a chain as a stream of bytes that knows nothing of descriptors (virtio 1.2 §2.7.4.1). */
-export class ChainReader extends Cursor {
+export class ChainReader extends ChainCursor {
   /** Copies the next bytes to `target`, as many as fit and are left; returns how many. */
   read(target: Uint8Array): number {
     let done = 0;
@@ -134,7 +140,7 @@ export class ChainReader extends Cursor {
 }
 
 /** The device-writable part of a chain as a stream of bytes. */
-export class ChainWriter extends Cursor {
+export class ChainWriter extends ChainCursor {
   /** What `next` handed out last and nobody has been told of. */
   #pendingAddr = 0;
   #pendingLength = 0;
@@ -170,6 +176,7 @@ export class ChainWriter extends Cursor {
     return this.bytes.subarray(host, host + length);
   }
 
+  /** Goes to byte `position`; to the end if there are not that many. */
   override seek(position: number): void {
     this.settle();
     super.seek(position);
@@ -192,8 +199,10 @@ export class Chain {
   /** Index of the first descriptor: the driver's name for the buffer. */
   head = 0;
   /** Which life of its queue it belongs to. */
-  epoch = -1;
+  epoch: number = -1;
+  /** The device-readable part. */
   readonly reader: ChainReader;
+  /** The device-writable part. */
   readonly writer: ChainWriter;
   readonly #readable = new Segments();
   readonly #writable = new Segments();

@@ -2,9 +2,11 @@
 export interface ConfigField {
   /** The specification's name, `topology.min_io_size` for a field of an inner struct. */
   readonly name: string;
+  /** Bytes from the start of the configuration space. */
   readonly offset: number;
   /** Bytes; a field of 8 is read as two of 4 (virtio 1.2 §4.2.2.2). */
   readonly size: 1 | 2 | 4 | 8;
+  /** Whether a driver may write it. */
   readonly writable?: boolean;
   /** May be written at any time, even before there is a driver (virtio 1.2 §5.3.5.1). */
   readonly anytime?: boolean;
@@ -17,6 +19,7 @@ export type ConfigWriteListener = (field: ConfigField, byte: number) => void;
 
 /** A device configuration space: little-endian bytes with named fields, and the generation that guards its readers. */
 export class ConfigSpace {
+  /** Its fields. */
   readonly fields: readonly ConfigField[];
   /** Bytes up to the end of the last field. */
   readonly size: number;
@@ -26,6 +29,7 @@ export class ConfigSpace {
   readonly #view: DataView<ArrayBuffer>;
   readonly #onWrite: ConfigWriteListener;
 
+  /** All fields are 0; `onWrite` is told of writes by the driver. */
   constructor(fields: readonly ConfigField[], onWrite: ConfigWriteListener = () => {}) {
     this.fields = fields;
     this.size = fields.reduce((end, field) => Math.max(end, field.offset + field.size), 0);

@@ -16,9 +16,11 @@ const CONSOLE_F = {
 
 /** How a console is built. */
 export interface ConsoleOptions {
+  /** Where its bytes come from and go to. */
   readonly port: CharPort;
   /** Size in characters; default 80 by 25. */
   readonly cols?: number;
+  /** Height in characters. */
   readonly rows?: number;
   /** QueueNumMax of its queues; default 128. */
   readonly queueSize?: number;
@@ -29,7 +31,9 @@ export class VirtioConsole implements VirtioDevice {
   readonly id: number = ID;
   readonly name = "console";
   readonly features: FeatureSet = featureSet(ID, "VIRTIO_CONSOLE_F_SIZE", "VIRTIO_CONSOLE_F_EMERG_WRITE");
+  /** Two queues, `receiveq` and `transmitq`. */
   readonly queues: readonly QueueDef[];
+  /** Size and emergency write (virtio 1.2 §5.3.4). */
   readonly config: ConfigSpace;
   readonly #port: CharPort;
   #transport!: VirtioTransport;
@@ -40,6 +44,7 @@ export class VirtioConsole implements VirtioDevice {
   /** The port may have bytes: it said so, or nobody has asked it yet. */
   #readable = true;
 
+  /** A console with one port. */
   constructor(options: ConsoleOptions) {
     const sizeMax = options.queueSize ?? 128;
     this.queues = [{ name: "receiveq", sizeMax }, { name: "transmitq", sizeMax }];

@@ -26,7 +26,9 @@ export interface VirtioDevice {
   readonly name: string;
   /** The device type's own feature bits it offers; the transport adds the reserved ones. */
   readonly features: FeatureSet;
+  /** By queue index. */
   readonly queues: readonly QueueDef[];
+  /** Its configuration space; without fields where the type has none. */
   readonly config: ConfigSpace;
   /** The transport, before anything else. */
   attach(transport: VirtioTransport): void;
@@ -46,11 +48,13 @@ export interface VirtioDevice {
 export interface VirtioTransport {
   /** The device's name in events, e.g. `virtio0`. */
   readonly name: string;
+  /** For facts that only the device type knows, such as console bytes. */
   readonly events: EventStream;
   /** Whether the driver uses the legacy interface. */
   readonly legacy: boolean;
   /** The features in force: offered and accepted. */
   readonly negotiated: FeatureSet;
+  /** Queue `index`, one of those in `VirtioDevice.queues`; throws a `RangeError` for another. */
   queue(index: number): Virtqueue;
   /**
    * Calls `run` when a request of queue `queue` is complete: after the device's latency of virtual time, and not at

@@ -40,7 +40,9 @@ export class VirtioDummy implements VirtioDevice {
   readonly id: number = ID;
   readonly name = "dummy";
   readonly features: FeatureSet;
+  /** One queue, `input`. */
   readonly queues: readonly QueueDef[];
+  /** `interval`, `limit` and `kick`. */
   readonly config: ConfigSpace;
   readonly #intervalNs: number;
   readonly #limit: number;
@@ -51,6 +53,8 @@ export class VirtioDummy implements VirtioDevice {
   #ticking = false;
 
   /**
+   * A device that begins when its driver is ready.
+   *
    * @throws if interval or limit are out of range
    */
   constructor(options: DummyOptions = {}) {

@@ -8,10 +8,12 @@ export class FeatureSet {
   /** Bit `n` of the set is bit `n % 32` of word `n / 32`. */
   readonly words: Uint32Array<ArrayBuffer> = new Uint32Array(FEATURE_WORDS);
 
+  /** The set of these bit numbers. */
   constructor(bits: Iterable<number> = []) {
     for (const bit of bits) this.add(bit);
   }
 
+  /** Whether it has bit number `bit`. */
   has(bit: number): boolean {
     return ((this.words[bit >> 5] ?? 0) & (1 << (bit & 31))) !== 0;
   }
@@ -31,6 +33,7 @@ export class FeatureSet {
     return this.words[index] ?? 0;
   }
 
+  /** Takes all bits out. */
   clear(): void {
     this.words.fill(0);
   }

@@ -5,6 +5,7 @@ import type { VirtioRule } from "./rules.ts";
 
 /** A virtqueue as a device type sees it, whatever its layout in memory (virtio 1.2 §2.6). */
 export interface Virtqueue {
+  /** Its number, an index of `VirtioDevice.queues`. */
   readonly index: number;
   /** Whether the driver has set it up. */
   readonly ready: boolean;

@@ -22,13 +22,16 @@ export class VirtioRng implements VirtioDevice {
   readonly id = 4;
   readonly name = "rng";
   readonly features: FeatureSet = new FeatureSet();
+  /** One queue, `requestq`. */
   readonly queues: readonly QueueDef[];
+  /** It has no fields. */
   readonly config: ConfigSpace = new ConfigSpace([]);
   readonly #seed: number;
   readonly #prng: Prng;
   readonly #fill: (target: Uint8Array) => void;
   #transport!: VirtioTransport;
 
+  /** An entropy device; without options its bytes are the same in every run. */
   constructor(options: RngOptions = {}) {
     this.queues = [{ name: "requestq", sizeMax: options.queueSize ?? 64 }];
     this.#seed = options.seed ?? 0;

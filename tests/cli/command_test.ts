@@ -160,3 +160,27 @@ Deno.test("help, version and the kinds of devices are printed and end with statu
     assertStringIncludes(stdout, says!);
   }
 });
+
+Deno.test("a standard output that is full or closed ends the run, in one line or without a word", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  using folder = new CommandFolder();
+  folder.program("hello.bin", "li a0, 0x10000000; 1: li a1, 0x41; sb a1, 0(a0); j 1b");
+  const main = decodeURIComponent(new URL("../../vm/main.ts", import.meta.url).pathname);
+  const full = "ringside: standard output: cannot be written: No space left on device\n";
+  const cases: [args: string, redirection: string, status: number, stderr: string][] = [
+    ["hello.bin", "> /dev/full", 66, full],
+    ["--help", "> /dev/full", 66, full],
+    ["hello.bin", "| head -c 1 >&2", 130, "A"],
+  ];
+  for (const [args, redirection, status, stderr] of cases) {
+    const command = `set -o pipefail; '${Deno.execPath()}' run -A --frozen '${main}' ${args} ${redirection}`;
+    const { code, stderr: said } = await new Deno.Command("bash", {
+      args: ["-c", command],
+      cwd: folder.path,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+    }).output();
+    assertEquals([code, new TextDecoder().decode(said)], [status, stderr], args);
+  }
+});

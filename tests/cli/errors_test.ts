@@ -59,6 +59,7 @@ Deno.test("what is not about the file is passed on as it is", () => {
 
 Deno.test("a line stays one line", () => {
   assertEquals(oneLine("a\r\nb\tc\x00d\u2028e"), "a b c?d e");
+  assertEquals(oneLine("\x1b[36mfile\x1b[0m \x1b[2J"), "file ?[2J");
 });
 
 Deno.test("a bug's stack is shown on request only, and asking for it needs no permission", async () => {

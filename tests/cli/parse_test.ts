@@ -22,6 +22,7 @@ Deno.test("every option sets what it says", () => {
     ["--harts 8", { harts: 8 }],
     ["--isa rv32ima", { isa: "rv32ima_zicntr_zicsr_zifencei" }],
     ["--engine reference", { engine: "reference" }],
+    ["--dump-dtb a.dtb", { dumpDtb: "a.dtb" }],
     ["--virtio-version 1", { virtioVersion: 1 }],
     ["--no-default-devices", { defaultDevices: false }],
     ["--stdin uart", { stdin: "uart" }],
@@ -85,6 +86,7 @@ Deno.test("help, version and the list of devices need no image", () => {
   assertEquals(parseCommandLine(["-h"]).show, "help");
   assertEquals(parseCommandLine(["--version"]).show, "version");
   assertEquals(parseCommandLine(["--device", "help"]).show, "devices");
+  assertEquals(parseCommandLine(["--dump-dtb", "a.dtb"]).image, undefined);
 });
 
 Deno.test("a wrong command line is told in one sentence", () => {

@@ -89,7 +89,7 @@ Deno.test("a script that is not met changes a good status only, and tells what i
     "the last lines of the guest's output:",
     "  | boot",
     "  | ready",
-    "  | x?[0m",
+    "  | x",
   ]);
   output("done\n");
   assertEquals([session.status(0), session.report()], [0, []]);

@@ -6,7 +6,9 @@ import { assert, assertEquals } from "@std/assert";
 import { csrTable, Interrupt } from "../../vm/hart/csr.ts";
 import { csrNames, csrNumber } from "../../vm/isa/csr_names.ts";
 import { Privilege } from "../../vm/events.ts";
-import { causes, enter, hartTest, SKIPPING_HANDLER, WIDTHS } from "../support/guest_program.ts";
+import { causes, enter, type HartTest, hartTests, SKIPPING_HANDLER, WIDTHS } from "../support/guest_program.ts";
+
+const hartTest = (...test: HartTest): void => hartTests(...test).forEach((t) => Deno.test(t));
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
@@ -14,7 +16,7 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`;
 const WARL: readonly (readonly [name: string, ones: string, zero: string])[] = [
   ["mstatus", "0x7e19aa", "0x0"],
   ["sstatus", "0xc0122", "0x0"],
-  ["medeleg", "0xb3ff", "0x0"],
+  ["medeleg", "0xb3fe", "0x0"],
   ["mideleg", "0x222", "0x0"],
   ["mie", "0xaaa", "0x0"],
   ["mip", "0x222", "0x0"],
@@ -29,7 +31,6 @@ const WARL: readonly (readonly [name: string, ones: string, zero: string])[] = [
   ["scounteren", "0xffffffff", "0x0"],
   ["menvcfg", "0x1", "0x0"],
   ["senvcfg", "0x1", "0x0"],
-  ["satp", "0x0", "0x0"],
   ["mhpmcounter3", "0x0", "0x0"],
   ["mhpmevent31", "0x0", "0x0"],
   ["pmpcfg0", "0x0", "0x0"],
@@ -72,6 +73,11 @@ hartTest("trap vectors are direct or vectored, and program counters even", [...W
     // priv §3.1.14: the low bit is always zero, the low two where IALIGN is 32.
     assertEquals(hex(program.x("a2")), hex(program.hart.mask - BigInt(isa.ialign - 1)));
   }
+});
+
+hartTest("a misaligned fetch can be delegated only where there is one", ["rv64imac", "rv64ima"], (load, isa) => {
+  const program = load("li a0, -1\ncsrw medeleg, a0\ncsrr a0, medeleg\ndone: j done").run();
+  assertEquals(program.x("a0") & 1n, isa.ialign === 4 ? 1n : 0n);
 });
 
 hartTest("mstatus.MPP keeps its mode when none is named", WIDTHS, (load) => {

@@ -8,7 +8,9 @@ import { parseIsa } from "../../vm/isa/table.ts";
 import { readImage } from "../../vm/boot/image.ts";
 import { type EngineName, engineNames, Machine, type MachineOptions, type Stop } from "../../vm/machine.ts";
 import { TestPort } from "../support/char_port.ts";
-import { enter, hartTest, WIDTHS } from "../support/guest_program.ts";
+import { enter, type HartTest, hartTests, WIDTHS } from "../support/guest_program.ts";
+
+const hartTest = (...test: HartTest): void => hartTests(...test).forEach((t) => Deno.test(t));
 
 hartTest("power-on state", WIDTHS, (load, isa) => {
   const program = load(`

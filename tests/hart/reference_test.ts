@@ -2,7 +2,9 @@
 import { assertEquals } from "@std/assert";
 import { RECORD, RecordFlag, RecordKind } from "../../vm/events.ts";
 import { csrNumber } from "../../vm/isa/csr_names.ts";
-import { causes, type GuestProgram, hartTest, WIDTHS } from "../support/guest_program.ts";
+import { causes, type GuestProgram, type HartTest, hartTests, WIDTHS } from "../support/guest_program.ts";
+
+const hartTest = (...test: HartTest): void => hartTests(...test).forEach((t) => Deno.test(t));
 
 const WITHOUT_C = ["rv64ima", "rv32ima"];
 
@@ -172,4 +174,19 @@ hartTest("each instruction leaves a record of what it wrote, a trap one of its o
     ...[`030, csr ${csrNumber("mstatus")!.toString(16)} = 2, step c`, "034, trap 11 0, step d"],
     ...["040, x13 = 0, step e", `040, csr ${csrNumber("mscratch")!.toString(16)} = 0, step e`],
   ]);
+});
+
+hartTest("the record of a written counter has the value that is read next", WIDTHS, (load) => {
+  const program = load(`
+            li a0, 40
+            csrw minstret, a0
+            csrr a1, minstret
+            csrw mcycle, a0
+    done:   j done
+  `);
+  assertEquals(records(program).filter((line) => line.includes("csr")), [
+    `004, csr ${csrNumber("minstret")!.toString(16)} = 28, step 1`,
+    `00c, csr ${csrNumber("mcycle")!.toString(16)} = 28, step 3`,
+  ]);
+  assertEquals(program.x("a1"), 40n);
 });

@@ -1,8 +1,10 @@
-/** Traps: what a trap saves, where it goes, how handlers return. `interrupt_test.ts` is about interrupts. */
+/** Traps: what a trap saves, where it goes, how handlers return. `trap_interrupts_test.ts` is about interrupts. */
 import { assertEquals } from "@std/assert";
 import { Privilege } from "../../vm/events.ts";
 import { MSTATUS } from "../../vm/hart/csr.ts";
-import { enter, hartTest, type Load, WIDTHS } from "../support/guest_program.ts";
+import { enter, type HartTest, hartTests, type Load, WIDTHS } from "../support/guest_program.ts";
+
+const hartTest = (...test: HartTest): void => hartTests(...test).forEach((t) => Deno.test(t));
 
 /** Where each exception comes from, the cause and what tval is (priv §3.1.15, §3.1.16); `word` is the instruction. */
 const EXCEPTIONS: readonly (readonly [text: string, cause: number, tval: bigint | "word" | "pc"])[] = [

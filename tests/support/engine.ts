@@ -11,6 +11,7 @@ import { EventStream } from "../../vm/events.ts";
 import type { Engine } from "../../vm/hart/engine.ts";
 import { Hart } from "../../vm/hart/hart.ts";
 import { layoutOf } from "../../vm/hart/layout.ts";
+import type { PmpEntries } from "../../vm/hart/pmp.ts";
 import { RecordRing } from "../../vm/hart/record_ring.ts";
 import { ReferenceEngine } from "../../vm/hart/reference_engine.ts";
 import { type EngineName, engineNames } from "../../vm/machine.ts";
@@ -74,7 +75,8 @@ export class BareMachine {
   readonly device: WordDevice = new WordDevice();
   readonly #bus: Bus;
 
-  constructor(name: EngineName, isa: Isa) {
+  /** Without PMP entries unless asked for, so that programs may go to any mode at once. */
+  constructor(name: EngineName, isa: Isa, pmpEntries: PmpEntries = 0) {
     const layout = layoutOf(1, BARE.romSize, BARE.ramSize);
     const wasm = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages });
     const buffer = wasm.buffer as ArrayBuffer;
@@ -97,6 +99,7 @@ export class BareMachine {
       records: this.records,
       resetPc: BigInt(BARE.ram),
       time: () => BigInt(this.clock.ticks),
+      pmpEntries,
     });
     if (name === "reference") {
       this.engine = new ReferenceEngine(this.hart);

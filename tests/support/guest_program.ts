@@ -67,14 +67,18 @@ export type Load = (text: string) => GuestProgram;
 /** Both widths, with compressed instructions. */
 export const WIDTHS = ["rv64imac", "rv32imac"] as const;
 
-/** Defines a test for every engine and each of the ISAs. */
-export function hartTest(name: string, isas: readonly string[], body: (load: Load, isa: Isa) => void): void {
-  for (const isaName of isas) {
+/** What a test of harts is made of: its name, the ISAs, and what to do with each of them and each engine. */
+export type HartTest = readonly [name: string, isas: readonly string[], body: (load: Load, isa: Isa) => void];
+
+/** The tests that a `HartTest` stands for. */
+export function hartTests(...[name, isas, body]: HartTest): Deno.TestDefinition[] {
+  return isas.flatMap((isaName) => {
     const isa = parseIsa(isaName);
-    for (const engine of engineNames) {
-      Deno.test(`${name} (${isaName}, ${engine})`, () => body((text) => new GuestProgram(engine, isa, text), isa));
-    }
-  }
+    return engineNames.map((engine) => ({
+      name: `${name} (${isaName}, ${engine})`,
+      fn: () => body((text) => new GuestProgram(engine, isa, text), isa),
+    }));
+  });
 }
 
 /** The exceptions a program took, as `cause tval`, with labels for known addresses. */

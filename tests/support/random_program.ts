@@ -45,16 +45,20 @@ export interface BuiltProgram {
 
 const ORIGIN = BigInt(BARE.ram);
 
+/** Address of each atom, and at the end that of the jump that ends the program. */
+export function atomPlaces({ frame, atoms }: RandomProgram): bigint[] {
+  const places = [ORIGIN + BigInt(frame.bytes.length)];
+  for (const { atom } of atoms) {
+    places.push(places.at(-1)! + BigInt(atom.kind === "address" ? 8 : patternOf(atom.row).length));
+  }
+  return places;
+}
+
 /** Lays out a program. */
 export function buildProgram(program: RandomProgram): BuiltProgram {
   const { isa, frame, atoms } = program;
-  const size = (atom: Atom): number => atom.kind === "address" ? 8 : patternOf(atom.row).length;
-  const places: bigint[] = [];
-  let at = ORIGIN + BigInt(frame.bytes.length);
-  for (const { atom } of atoms) {
-    places.push(at);
-    at += BigInt(size(atom));
-  }
+  const places = atomPlaces(program);
+  const at = places.at(-1)!;
   const placeOf = (number: number): bigint => {
     const i = atoms.findIndex((a) => a.number >= number);
     return i < 0 ? at : places[i]!;

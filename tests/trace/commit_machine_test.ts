@@ -23,6 +23,7 @@ for (const engine of engineNames) {
         uart,
         slots: [],
         engine,
+        pmpEntries: 0,
       });
       const sink = new MemorySink();
       const writer = new CommitWriter(sink, { xlen });

@@ -7,9 +7,11 @@ import { SymbolTable } from "./symbols.ts";
 
 /** A part of an image and where it goes, by guest-physical address. */
 export interface ImagePart {
+  /** Guest-physical address it is loaded at. */
   readonly addr: number;
   /** Bytes in memory; those after `data` are zero. */
   readonly size: number;
+  /** What the file has of it; the rest is zeros. */
   readonly data: Uint8Array;
   /** How many of the first bytes are only the ELF file's own headers, which a linker puts before the first section. */
   readonly headers?: number;
@@ -17,15 +19,23 @@ export interface ImagePart {
 
 /** A boot image, read but not yet loaded. */
 export interface Image {
+  /** Name of the file, for messages. */
   readonly name: string;
+  /** What the file is. */
   readonly format: "elf" | "flat";
   /** Width the image is for; undefined for a flat binary, which does not say. */
   readonly xlen: 32 | 64 | undefined;
   /** Guest-physical address of the first instruction. */
   readonly entry: number;
+  /** What is put into memory. */
   readonly parts: readonly ImagePart[];
+  /** Names of addresses; empty for a flat binary. */
   readonly symbols: SymbolTable;
-  /** The whole file, for who needs its sections (debug information). */
+  /**
+   * The whole file, for who needs its sections (debug information).
+   *
+   * @internal
+   */
   readonly elf: ElfFile | undefined;
 }
 

@@ -1,15 +1,20 @@
 /** What a symbol table is made of; an `ElfSymbol` is one. */
 export interface SymbolSource {
+  /** Its name. */
   readonly name: string;
+  /** Where it begins. */
   readonly address: bigint;
   /** In bytes; 0 if unknown: it then reaches to the next symbol. */
   readonly size: bigint;
+  /** What it names; unknown counts as `NOTYPE`. */
   readonly type?: "FUNC" | "OBJECT" | "NOTYPE";
+  /** Whether other files see it: preferred to a local one at the same address. */
   readonly global?: boolean;
 }
 
 /** A place named by a symbol. */
 export interface SymbolPlace {
+  /** Name of the symbol. */
   readonly name: string;
   /** Distance from the symbol's address in bytes. */
   readonly offset: number;
@@ -38,6 +43,7 @@ export class SymbolTable {
   readonly #symbols: (SymbolSource | undefined)[];
   readonly #byName = new Map<string, SymbolSource>();
 
+  /** Builds the table; the order of `symbols` does not matter. */
   constructor(symbols: readonly SymbolSource[]) {
     const sorted = symbols.toSorted(before);
     for (const s of sorted) if (!this.#byName.has(s.name)) this.#byName.set(s.name, s);

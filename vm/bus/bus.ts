@@ -4,14 +4,19 @@ import { type AccessSize, BUS_FAULT, type Device } from "./device.ts";
 
 /** Where a device is: an entry of the board table, or anything shaped like one. */
 export interface BusEntry {
+  /** Name of the region, for messages. */
   readonly name: string;
+  /** Guest-physical address of its first byte. */
   readonly base: number;
+  /** Bytes. */
   readonly size: number;
 }
 
 /** A device and its region of guest-physical addresses. */
 export interface Mapping {
+  /** Where it is. */
   readonly entry: BusEntry;
+  /** What answers there. */
   readonly device: Device;
 }
 
@@ -40,6 +45,7 @@ export class Bus {
   /** The high half of the last `readDouble`. */
   high = 0;
 
+  /** An empty bus that tells of accesses through `events`. */
   constructor(events: EventStream) {
     this.#events = events;
   }

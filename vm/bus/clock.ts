@@ -17,6 +17,7 @@ export class Clock {
   #queue: Deadline[] = [];
   #order = 0;
 
+  /** Time zero, without deadlines. */
   constructor(stepsPerTick = 100) {
     this.stepsPerTick = stepsPerTick;
   }
@@ -83,7 +84,10 @@ export class Clock {
 
 /** A moment at which something happens. */
 export interface Deadline {
+  /** In steps of virtual time. */
   readonly when: number;
+  /** Tells deadlines at the same time apart. */
   readonly order: number;
+  /** What happens. */
   readonly run: () => void;
 }

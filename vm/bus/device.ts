@@ -1,7 +1,7 @@
 import type { RegisterDef } from "./register.ts";
 
 /** Returned by a read or write that nothing answers: the hart raises an access fault. No register value is negative. */
-export const BUS_FAULT = -1;
+export const BUS_FAULT: -1 = -1;
 
 /** Width of one access in bytes. An 8-byte access reaches a device as two of 4, low half first. */
 export type AccessSize = 1 | 2 | 4;
@@ -21,6 +21,7 @@ export interface Device {
   readonly legacy?: boolean;
   /** Widths of an instruction's access it takes, in bytes; the bus refuses others. Absent: all of them. */
   readonly widths?: { readonly min: 1 | 2 | 4; readonly max: 4 | 8 };
+  /** Returns an unsigned number of `size` bytes, or `BUS_FAULT`. */
   read(offset: number, size: AccessSize): number;
   /** Returns 0, or `BUS_FAULT`. */
   write(offset: number, size: AccessSize, value: number): number;

@@ -5,11 +5,15 @@ export const PAGE_SIZE = 4096;
 
 /** A stretch of guest-physical memory backed by host bytes. */
 export interface MemoryRegion {
+  /** Name on the board. */
   readonly name: string;
+  /** Guest-physical address of its first byte; a multiple of `PAGE_SIZE`. */
   readonly base: number;
+  /** Bytes. */
   readonly size: number;
   /** Byte offset of the region in the machine's one `WebAssembly.Memory`. */
   readonly host: number;
+  /** Whether the guest may write it. */
   readonly writable: boolean;
 }
 
@@ -21,12 +25,15 @@ export type WriteListener = (addr: number, length: number) => void;
  * Addresses are numbers (guest addresses above 2^53 lose bits but are outside every region all the same).
  */
 export class GuestMemory {
+  /** All host bytes there are: those of the `WebAssembly.Memory`. */
   readonly buffer: ArrayBuffer;
+  /** What there is; regions do not overlap. */
   readonly regions: readonly MemoryRegion[];
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
   readonly #listeners: WriteListener[] = [];
 
+  /** Throws a `RangeError` if a region does not begin on a page. */
   constructor(buffer: ArrayBuffer, regions: readonly MemoryRegion[]) {
     for (const r of regions) {
       if (r.base % PAGE_SIZE !== 0 || r.host % PAGE_SIZE !== 0) {

@@ -2,6 +2,7 @@
 
 /** A named field of a register. */
 export interface RegisterBits {
+  /** The specification's name for it. */
   readonly name: string;
   /** Mask within the register; a mask with several bits is a number field, shown shifted down. */
   readonly mask: number;
@@ -19,11 +20,13 @@ export interface RegisterDef {
   readonly offset: number;
   /** Width in bytes. */
   readonly size: 1 | 2 | 4 | 8;
+  /** What a driver may do with it. */
   readonly access: "R" | "W" | "RW";
   /** Which interface has it (virtio only); absent means both. */
   readonly versions?: "legacy" | "modern" | "both";
   /** Value after reset, where one is defined. */
   readonly reset?: number;
+  /** Its named fields, where it has some. */
   readonly bits?: readonly RegisterBits[];
   /** Number of repetitions and their distance, for register arrays (PLIC priorities, mtimecmp). */
   readonly repeat?: { readonly count: number; readonly stride: number };

@@ -1,5 +1,5 @@
 /** The command line, from its arguments to the exit status. */
-import { PermissionError, reportError, type Status } from "./errors.ts";
+import { fileError, PermissionError, reportError, Status } from "./errors.ts";
 import { type Settings } from "./options.ts";
 import { parseCommandLine } from "./parse.ts";
 
@@ -23,8 +23,13 @@ async function run(settings: Settings): Promise<number> {
 async function show(what: NonNullable<Settings["show"]>): Promise<Status> {
   const { shown } = await import("./help.ts");
   const bytes = new TextEncoder().encode(shown(what));
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  return 0;
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  } catch (error) {
+    // Whoever has read enough has seen it.
+    if (!(error instanceof Deno.errors.BrokenPipe)) fileError("standard output", "written", error);
+  }
+  return Status.Ok;
 }
 
 async function reportDenied(

@@ -84,7 +84,9 @@ function debugging(): boolean {
 /** A message on one line: line breaks and control characters in names and texts must not forge further lines. */
 export function oneLine(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f\u0080-\u009f\u2028\u2029]+/g, (found) => found.trim() === "" ? " " : "?");
+  const plain = text.replace(/\x1b\[[0-9;]*m/g, ""); // Deno paints the places in some of its messages
+  // deno-lint-ignore no-control-regex
+  return plain.replace(/[\u0000-\u001f\u007f\u0080-\u009f\u2028\u2029]+/g, (c) => c.trim() === "" ? " " : "?");
 }
 
 /** The line that tells `error`, and the exit status that goes with it. */

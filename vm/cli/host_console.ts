@@ -30,11 +30,12 @@ function portName(where: "uart" | number): string {
 export class HostConsole {
   /** The script's progress, where there is one. */
   readonly session: Session | undefined;
-  /** How idle time passes; absent where no input can come. */
-  readonly pacing: HostPacing | undefined;
+  /** The host's clock for the machine. */
+  readonly pacing: HostPacing;
   readonly #route: ConsoleRoute;
   readonly #terminal: Terminal;
   readonly #control: RunControl;
+  #failure: unknown;
   #clock: Clock | undefined;
   /** Keys that the script has sent and virtual time has not delivered yet. */
   #typing: Uint8Array[] = [];
@@ -47,18 +48,24 @@ export class HostConsole {
     this.#route = new ConsoleRoute({
       output: (bytes) => this.#output(bytes),
       input: inputPort(settings, slots),
-      wake: () => this.pacing?.input(),
+      wake: () => this.pacing.input(),
     });
     this.#terminal = new Terminal({
       sink: this.#route,
       onEscape: (code) => this.#escape(code),
       onSignal: () => control.stop("interrupted"),
       onResize: (cols, rows) => this.#onResize(cols, rows),
-      onEnd: () => this.pacing?.end(),
+      onEnd: () => this.pacing.end(),
       onClosed: () => control.stop("interrupted"),
-      ...(silent && { host: withoutInput }),
+      host: {
+        stdin: silent ? noInput : Deno.stdin,
+        stdout: { writeSync: (bytes) => this.#writeOut(bytes) },
+        addSignalListener: Deno.addSignalListener,
+        removeSignalListener: Deno.removeSignalListener,
+        consoleSize: Deno.consoleSize,
+      },
     });
-    this.pacing = silent ? undefined : new HostPacing(!this.#terminal.interactive);
+    this.pacing = new HostPacing(silent ? "none" : this.#terminal.interactive ? "terminal" : "pipe");
     this.session = scripted
       ? new Session(settings.script, { send: (bytes) => this.#type(bytes), met: () => control.stop("met") })
       : undefined;
@@ -90,6 +97,23 @@ export class HostConsole {
   /** Gives the terminal back, after the last of the output. */
   close(): void {
     this.#terminal.close();
+  }
+
+  /** Why standard output takes nothing more, where its reader has not simply gone away. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  #writeOut(bytes: Uint8Array): number {
+    try {
+      return Deno.stdout.writeSync(bytes);
+    } catch (error) {
+      const gone = error instanceof Deno.errors.BrokenPipe || /\(os error 5\)/.test(String(error));
+      if (gone || error instanceof Deno.errors.WouldBlock) throw error;
+      // The terminal takes it from there as for a reader that is gone, and the run ends.
+      this.#failure ??= error;
+      throw new Deno.errors.BrokenPipe("standard output failed");
+    }
   }
 
   #output(bytes: Uint8Array): void {
@@ -128,10 +152,10 @@ export class HostConsole {
     }
   }
 
-  /** Tells something while the terminal is raw: lines need a carriage return. */
+  /** Tells something in between; a raw terminal still turns line feeds into new lines. */
   #tell(lines: readonly string[]): void {
     this.#terminal.flush();
-    writeStderr(["", ...lines.map((line) => `ringside: ${line}`), ""].join("\r\n"));
+    writeStderr(["", ...lines.map((line) => `ringside: ${line}`), ""].join("\n"));
   }
 }
 
@@ -142,11 +166,5 @@ function inputPort(settings: Settings, slots: readonly (DeviceSpec | undefined)[
   return portName(slots.findIndex((spec) => spec?.kind === "console"));
 }
 
-/** The host without its standard input: a script is in its place, or the image came from there. */
-const withoutInput: TerminalHost = {
-  stdin: { isTerminal: () => false, setRaw: () => {}, read: () => Promise.resolve(null) },
-  stdout: Deno.stdout,
-  addSignalListener: Deno.addSignalListener,
-  removeSignalListener: Deno.removeSignalListener,
-  consoleSize: Deno.consoleSize,
-};
+/** In place of standard input, where a script is or the image came from there. */
+const noInput: TerminalHost["stdin"] = { isTerminal: () => false, setRaw: () => {}, read: () => Promise.resolve(null) };

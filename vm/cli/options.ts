@@ -35,6 +35,8 @@ export interface Settings {
   harts: number;
   isa?: string;
   engine: EngineName;
+  /** Write the device tree there instead of running. */
+  dumpDtb?: string;
   readonly devices: DeviceSpec[];
   virtioVersion: 1 | 2;
   defaultDevices: boolean;
@@ -134,6 +136,13 @@ export const options: readonly OptionRow[] = [
     default: "interpreter",
     help: "how instructions are run: reference is slow and plain TypeScript, interpreter is WebAssembly",
     set: (s, text) => s.engine = text as EngineName,
+  },
+  {
+    name: "dump-dtb",
+    section: "Machine",
+    value: "FILE",
+    help: "write the device tree that the guest would be handed to FILE, and end; needs no image",
+    set: (s, text) => s.dumpDtb = text,
   },
   {
     name: "drive",

@@ -1,5 +1,12 @@
-/** How idle time passes: with the host's clock while input may come, in no time otherwise. */
+/** The host's clock for a machine: idle time passes with it while input may come, and in no time otherwise. */
 import type { Pacing } from "../machine.ts";
+
+/** How long the machine runs before the event loop gets a turn, in milliseconds: a turn costs 2. */
+const TURN_MS = 100;
+
+/** The same while somebody is typing, and for how long that is assumed after a key. */
+const TYPING_TURN_MS = 20;
+const TYPING_MS = 2000;
 
 /** How long news of a pipe is waited for, in milliseconds, before idle time begins to count. */
 const SETTLE_MS = 20;
@@ -17,21 +24,26 @@ const SLEEP_MAX_MS = 2 ** 31 - 1;
  */
 export class HostPacing implements Pacing {
   readonly #settles: boolean;
-  #ended = false;
+  #ended: boolean;
+  /** When the event loop had its last turn. */
+  #turn: number = performance.now();
+  /** When input came last. */
+  #input = -Infinity;
   /** The pipe has said something since it was last given a moment. */
   #news = true;
   /** Virtual nanoseconds that have passed without sleeping; negative where a sleep was too long. */
   #ahead = 0;
   #wake: (() => void) | undefined;
 
-  /** `pipe`: the input is no terminal. */
-  constructor(pipe: boolean) {
-    this.#settles = pipe;
+  constructor(input: "terminal" | "pipe" | "none") {
+    this.#settles = input === "pipe";
+    this.#ended = input === "none";
   }
 
   /** Input came: ends a sleep. */
   input(): void {
     this.#news = true;
+    this.#input = performance.now();
     this.wake();
   }
 
@@ -44,6 +56,13 @@ export class HostPacing implements Pacing {
   /** Ends a sleep. */
   wake(): void {
     this.#wake?.();
+  }
+
+  turnDue(): boolean {
+    const now = performance.now();
+    if (now - this.#turn < (now - this.#input < TYPING_MS ? TYPING_TURN_MS : TURN_MS)) return false;
+    this.#turn = now;
+    return true;
   }
 
   live(): boolean {

@@ -29,7 +29,8 @@ export function parseCommandLine(args: readonly string[]): Settings {
     }
   }
   if (settings.show === undefined) {
-    settings.image = oneImage(given._.map(String));
+    const images = given._.map(String);
+    if (images.length > 0 || settings.dumpDtb === undefined) settings.image = oneImage(images);
     check(settings);
   }
   return settings;

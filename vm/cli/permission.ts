@@ -12,6 +12,7 @@ export function filesOf(settings: Settings): { readonly read: readonly string[];
   const write = [
     settings.trace,
     settings.traceDevices,
+    settings.dumpDtb,
     ...settings.devices.filter((spec) => spec.readOnly !== true).map((spec) => spec.file),
   ];
   const named = (files: readonly (string | undefined)[]): string[] => [

@@ -3,13 +3,14 @@ import { ImageError } from "../boot/error.ts";
 import { type Image, readImage } from "../boot/image.ts";
 import { SymbolTable } from "../boot/symbols.ts";
 import { parseIsa } from "../isa/table.ts";
-import { Machine, type Stop } from "../machine.ts";
+import { Machine, type MachineOptions, type Stop } from "../machine.ts";
 import type { Symbolizer } from "../trace/symbolizer.ts";
 import { assignSlots } from "./device_spec.ts";
-import { InputError, Status, writeStderr } from "./errors.ts";
-import { readInput } from "./files.ts";
+import { fileError, InputError, Status, writeStderr } from "./errors.ts";
+import { OutputFile, readInput } from "./files.ts";
 import { HostConsole, type RunControl } from "./host_console.ts";
 import type { Settings } from "./options.ts";
+import { filesOf } from "./permission.ts";
 import { statusOf, type StopCause } from "./outcome.ts";
 import type { ReportContext } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -26,11 +27,13 @@ const TRACE_FLUSH_MS = 100;
 
 /** Runs the image and returns the exit status. Errors of the user's are thrown before anything is written. */
 export async function runMachine(settings: Settings): Promise<number> {
-  const image = imageOf(settings);
+  if (settings.dumpDtb !== undefined) return dumpDeviceTree(settings.dumpDtb, settings);
+  const image = imageOf(settings, settings.image!);
   const symbols = settings.symbols === undefined ? image.symbols : symbolsOf(settings.symbols);
   const run = new Run();
   const specs = assignSlots(settings.devices, settings.defaultDevices);
   const host = new HostConsole(settings, specs, run);
+  run.wake = () => host.pacing.wake();
   const slots = await makeSlots(specs, {
     defaultVersion: settings.virtioVersion,
     seed: settings.seed,
@@ -39,14 +42,12 @@ export async function runMachine(settings: Settings): Promise<number> {
   });
   try {
     const machine = new Machine({
-      isa: parseIsa(settings.isa ?? DEFAULT_ISA[image.xlen ?? 64]),
-      memorySize: settings.memory,
-      harts: settings.harts,
+      ...machineBase(settings, image.xlen),
       engine: settings.engine,
       uart: host.port("uart"),
       slots: slots.options,
       emptyVersion: settings.virtioVersion,
-      ...(host.pacing !== undefined && { pacing: host.pacing }),
+      pacing: host.pacing,
     });
     machine.load(image);
     const symbolize: Symbolizer | undefined = symbols.size === 0 ? undefined : (addr) => symbols.find(addr);
@@ -57,10 +58,14 @@ export async function runMachine(settings: Settings): Promise<number> {
       const stop = await run.toEnd(settings, () => host.restarted());
       flush();
       host.close();
+      if (host.failure !== undefined) fileError("standard output", "written", host.failure);
       return await ended(stop, run.cause, settings, run.context, host.session);
     } finally {
-      flush();
-      host.close();
+      try {
+        flush();
+      } finally {
+        host.close();
+      }
     }
   } catch (error) {
     throw error instanceof ImageError ? imageError(error, settings) : error;
@@ -69,15 +74,37 @@ export async function runMachine(settings: Settings): Promise<number> {
   }
 }
 
+/** What the device tree depends on. */
+function machineBase(
+  settings: Settings,
+  xlen: 32 | 64 | undefined,
+): Pick<MachineOptions, "isa" | "memorySize" | "harts"> {
+  const isa = parseIsa(settings.isa ?? DEFAULT_ISA[xlen ?? 64]);
+  return { isa, memorySize: settings.memory, harts: settings.harts };
+}
+
+/** Writes the device tree of the machine that would run. */
+function dumpDeviceTree(file: string, settings: Settings): Status {
+  const { image } = settings;
+  const xlen = image === undefined ? undefined : imageOf(settings, image).xlen;
+  const uart = { write: () => {}, read: () => new Uint8Array(0), onReadable: () => {} };
+  const tree = new Machine({ ...machineBase(settings, xlen), engine: "reference", uart, slots: [] }).deviceTree();
+  OutputFile.open(file, filesOf(settings).read, []).write(tree);
+  return Status.Ok;
+}
+
 /** The machine while it runs, and who has stopped it. */
 class Run implements RunControl {
   context: ReportContext | undefined;
+  /** Wakes a machine that sleeps until its guest has something to do. */
+  wake: () => void = () => {};
   cause: StopCause | undefined;
 
   /** Ends the run; the first cause counts. */
   stop(cause: StopCause): void {
     this.cause ??= cause;
     this.context?.machine.stop();
+    this.wake();
   }
 
   async status(): Promise<readonly string[]> {
@@ -135,8 +162,7 @@ function limitOf({ reason }: Stop, { timeout, timeoutInsns }: Settings): string 
 }
 
 /** Reads the image; its ISA's width is what the settings or the file say. */
-function imageOf(settings: Settings): Image {
-  const file = settings.image!;
+function imageOf(settings: Settings, file: string): Image {
   const xlen = settings.isa === undefined ? {} : { xlen: parseIsa(settings.isa).xlen };
   try {
     return readImage(readInput(file), { name: file === "-" ? "standard input" : file, ...xlen });

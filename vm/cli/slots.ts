@@ -1,5 +1,5 @@
 /** Makes the devices that the command line asks for. */
-import type { BlockBackend } from "../../devices/block_backend.ts";
+import { type BlockBackend, HostError } from "../../devices/block_backend.ts";
 import type { CharPort } from "../../devices/char_port.ts";
 import { MemoryDisk } from "../../devices/host/memory.ts";
 import { VirtioBlk } from "../../devices/virtio/blk.ts";
@@ -32,7 +32,7 @@ export interface Slots {
 /** Makes the device of every slot; the files of disks are opened, nothing in them is changed. */
 export async function makeSlots(specs: readonly (DeviceSpec | undefined)[], context: SlotContext): Promise<Slots> {
   const consoles: VirtioConsole[] = [];
-  const files: { close(): void }[] = [];
+  const files: OpenDisk[] = [];
   const disks = await openDisks(specs, files);
   const make: Readonly<Record<DeviceKind, (spec: DeviceSpec, slot: number) => VirtioDevice>> = {
     console: (_spec, slot) => {
@@ -52,13 +52,29 @@ export async function makeSlots(specs: readonly (DeviceSpec | undefined)[], cont
       ...(spec.strict !== undefined && { strict: spec.strict }),
     }
   );
-  return { options, consoles, close: () => files.forEach((file) => file.close()) };
+  return { options, consoles, close: () => files.forEach(closeDisk) };
+}
+
+/** A disk's file that is open. */
+interface OpenDisk {
+  readonly name: string;
+  readonly disk: { close(): void };
+}
+
+/** Closes a disk; what the guest wrote and the host cannot keep is an error of the run. */
+function closeDisk({ name, disk }: OpenDisk): void {
+  try {
+    disk.close();
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    throw new InputError(name, `cannot be closed: ${error.message}`);
+  }
 }
 
 /** The disks of all block devices; the host side of files is loaded only if there is one. */
 async function openDisks(
   specs: readonly (DeviceSpec | undefined)[],
-  files: { close(): void }[],
+  files: OpenDisk[],
 ): Promise<ReadonlyMap<DeviceSpec, BlockBackend>> {
   const disks = new Map<DeviceSpec, BlockBackend>();
   const names = new Map<string, DeviceSpec>();
@@ -80,7 +96,7 @@ async function openDisks(
       }
       names.set(`${dev}:${ino}`, spec);
       const disk = FileDisk.open(spec.file, { readOnly });
-      files.push(disk);
+      files.push({ name: spec.file, disk });
       disks.set(spec, disk);
     } catch (error) {
       if (error instanceof DiskFileError) throw new InputError(spec.file, `cannot be a disk: ${error.message}`);

@@ -4,6 +4,7 @@
  * illegal; so is a write to a read-only number or an access from a privilege below the one that the number encodes.
  */
 import { Privilege } from "../events.ts";
+import { memoryCsrRows } from "./csr_memory.ts";
 import { CSR, csrNamed, type StoredCsr } from "./csr_numbers.ts";
 import type { Hart } from "./hart.ts";
 
@@ -14,6 +15,8 @@ export interface CsrRow {
   readonly spec: string;
   /** Only on harts of this XLEN. */
   readonly xlen?: 32;
+  /** Only on harts with this extension. */
+  readonly extension?: string;
   read(hart: Hart): bigint;
   /** Absent: writes are ignored (the register is read-only zero or a constant, WARL). */
   write?(hart: Hart, value: bigint): void;
@@ -69,8 +72,11 @@ const bit = (n: number): bigint => 1n << BigInt(n);
 const S_INTERRUPTS = bit(Interrupt.SSI) | bit(Interrupt.STI) | bit(Interrupt.SEI);
 const M_INTERRUPTS = bit(Interrupt.MSI) | bit(Interrupt.MTI) | bit(Interrupt.MEI);
 
-/** Exceptions that may be delegated: all but ecall from M (priv §3.1.8). */
-const DELEGABLE = 0xb3ffn;
+/**
+ * Exceptions that may be delegated: all but ecall from M, and a misaligned fetch only where instructions are 4-byte
+ * aligned, as what cannot occur should be read-only zero (priv §3.1.8).
+ */
+const delegable = (hart: Hart): bigint => hart.isa.ialign === 4 ? 0xb3ffn : 0xb3fen;
 
 const MSTATUS_WRITABLE = MSTATUS.SIE | MSTATUS.MIE | MSTATUS.SPIE | MSTATUS.MPIE | MSTATUS.SPP | MSTATUS.MPP |
   MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR | MSTATUS.TVM | MSTATUS.TW | MSTATUS.TSR;
@@ -157,14 +163,6 @@ function idleCounters(): CsrRow[] {
   ]);
 }
 
-/** No PMP entry is implemented: all of them read 0. On RV64 the odd pmpcfg registers are illegal (priv §3.7.1). */
-function pmp(): CsrRow[] {
-  return [
-    ...Array.from({ length: 16 }, (_, i) => constant(`pmpcfg${i}`, "priv §3.7.1", zero)),
-    ...Array.from({ length: 64 }, (_, i) => constant(`pmpaddr${i}`, "priv §3.7.1", zero)),
-  ];
-}
-
 /** mie and mideleg: what they change decides about interrupts at once. */
 function interruptMask(name: "mie" | "mideleg", spec: string, mask: bigint): CsrRow {
   const number = CSR[name];
@@ -198,7 +196,6 @@ export const csrRows: readonly CsrRow[] = [
   }),
   stored("stvec", "priv §10.1.2", tvec),
   stored("scounteren", "priv §10.1.5", () => LOW),
-  stored("senvcfg", "priv §10.1.10", () => 1n),
   stored("sscratch", "priv §10.1.6", all),
   stored("sepc", "priv §10.1.7", epc),
   stored("scause", "priv §10.1.8", all),
@@ -213,11 +210,6 @@ export const csrRows: readonly CsrRow[] = [
       hart.attention = true;
     },
   }),
-  row("satp", "priv §10.1.11", {
-    // Only Bare until address translation is built: every other mode is unsupported, so writes change nothing.
-    read: zero,
-    refused: (hart) => hart.privilege === Privilege.S && (hart.mstatus & MSTATUS.TVM) !== 0n,
-  }),
   constant("mvendorid", "priv §3.1.2", zero),
   constant("marchid", "priv §3.1.3", zero),
   constant("mimpid", "priv §3.1.4", zero),
@@ -229,7 +221,7 @@ export const csrRows: readonly CsrRow[] = [
   }),
   constant("mstatush", "priv §3.1.6", zero),
   constant("misa", "priv §3.1.1", (hart) => hart.misa),
-  stored("medeleg", "priv §3.1.8", () => DELEGABLE),
+  stored("medeleg", "priv §3.1.8", delegable),
   interruptMask("mideleg", "priv §3.1.8", S_INTERRUPTS),
   interruptMask("mie", "priv §3.1.9", S_INTERRUPTS | M_INTERRUPTS),
   stored("mtvec", "priv §3.1.7", tvec),
@@ -238,8 +230,6 @@ export const csrRows: readonly CsrRow[] = [
     read: (hart) => hart.stored(CSR.mcountinhibit),
     write: (hart, value) => hart.inhibitCounters(value & 5n),
   }),
-  stored("menvcfg", "priv §3.1.18", () => 1n),
-  constant("menvcfgh", "priv §3.1.18", zero),
   stored("mscratch", "priv §3.1.13", all),
   stored("mepc", "priv §3.1.14", epc),
   stored("mcause", "priv §3.1.15", all),
@@ -248,11 +238,12 @@ export const csrRows: readonly CsrRow[] = [
     read: (hart) => hart.pending(),
     modify: (hart) => hart.stored(CSR.mip),
     write: (hart, value) => {
-      hart.store(CSR.mip, value & S_INTERRUPTS);
+      // STIP is the timer's where Sstc is on: read-only (Sstc §2.3).
+      hart.store(CSR.mip, value & (hart.timer.enabled ? S_INTERRUPTS & ~bit(Interrupt.STI) : S_INTERRUPTS));
       hart.attention = true;
     },
   }),
-  ...pmp(),
+  ...memoryCsrRows,
   ...machineCounter("cycle"),
   ...machineCounter("instret"),
   ...idleCounters(),
@@ -260,9 +251,11 @@ export const csrRows: readonly CsrRow[] = [
   ...["tselect", "tdata1", "tdata2", "tdata3"].map((name) => constant(name, "debug §5.7", zero)),
 ];
 
-/** Rows by number for one XLEN. */
-export function csrTable(xlen: 32 | 64): ReadonlyMap<number, CsrRow> {
-  return new Map(csrRows.filter((r) => r.xlen === undefined || r.xlen === xlen).map((r) => [r.number, r]));
+/** Rows by number for one XLEN and what there is of the extensions that some of them need. */
+export function csrTable(xlen: 32 | 64, extensions: readonly string[] = []): ReadonlyMap<number, CsrRow> {
+  const has = (r: CsrRow) =>
+    (r.xlen === undefined || r.xlen === xlen) && (r.extension === undefined || extensions.includes(r.extension));
+  return new Map(csrRows.filter(has).map((r) => [r.number, r]));
 }
 
 /** The privilege a CSR number asks for (priv §2.1). */

@@ -23,6 +23,8 @@ const NAMES = [
   "sepc",
   "scause",
   "stval",
+  "satp",
+  "stimecmp",
 ] as const;
 
 const byName: ReadonlyMap<string, CsrName> = new Map(csrNames.map((c) => [c.name, c]));

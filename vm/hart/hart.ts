@@ -11,12 +11,15 @@ import type { EventStream, TrapEvent } from "../events.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
+import { Addressing } from "./addressing.ts";
 import { csrTable, Interrupt, MSTATUS } from "./csr.ts";
 import type { CsrRow } from "./csr.ts";
 import { CSR } from "./csr_numbers.ts";
 import { HART, NO_RESERVATION } from "./layout.ts";
+import type { PmpEntries } from "./pmp.ts";
 import { RecordRing } from "./record_ring.ts";
-import { Tlb } from "./tlb.ts";
+import { SupervisorTimer } from "./supervisor_timer.ts";
+import type { Tlb } from "./tlb.ts";
 import { nextInterrupt, takeTrap } from "./trap.ts";
 
 /** What a hart needs of the machine around it. */
@@ -35,6 +38,8 @@ export interface HartOptions {
   readonly resetPc: bigint;
   /** `mtime` for the time CSR. */
   readonly time: () => bigint;
+  /** PMP entries; default 16. With none, every mode may access everything (priv §3.7.1). */
+  readonly pmpEntries?: PmpEntries;
 }
 
 /** Told when guest memory that may hold decoded code changes. Addresses are host addresses. */
@@ -46,6 +51,10 @@ export interface CodeWatch {
 
 /** Why a guest cannot go on: a trap that can only repeat for ever. */
 export interface Death {
+  /**
+   * `no-handler`: nothing can be fetched where the handler should be; `trap-loop`: its first instruction traps again
+   * and again.
+   */
   readonly what: "no-handler" | "trap-loop";
   /** The trap that began it. */
   readonly trap: Omit<TrapEvent, "kind">;
@@ -56,21 +65,57 @@ const INTERRUPT_MARK = 0x8000;
 
 /** One hart. */
 export class Hart {
+  /** Hart id. */
   readonly index: number;
+  /** Its instructions. */
   readonly isa: Isa;
+  /** Width of its registers in bits. */
   readonly xlen: Xlen;
   /** All ones, XLEN wide. */
   readonly mask: bigint;
+  /** The memory it shares with the other harts. */
   readonly memory: GuestMemory;
+  /** Where accesses outside memory go. */
   readonly bus: Bus;
+  /** Where it tells what happens. */
   readonly events: EventStream;
+  /** Virtual time. */
   readonly clock: Clock;
+  /**
+   * Host address of its state.
+   *
+   * @internal
+   */
   readonly base: number;
+  /**
+   * Where high-rate records go.
+   *
+   * @internal
+   */
   readonly records: RecordRing;
+  /**
+   * Decoder of its instructions.
+   *
+   * @internal
+   */
   readonly decoder: Decoder;
+  /**
+   * What emitted code may access directly.
+   *
+   * @internal
+   */
+  readonly addressing: Addressing;
+  /** The TLB of `addressing`. */
   readonly tlb: Tlb;
+  /** The timer of S-mode (Sstc). */
+  readonly timer: SupervisorTimer;
+  /** `mtime`, what the time CSR reads. */
   readonly time: () => bigint;
-  /** Set by an engine that keeps decoded code. */
+  /**
+   * Set by an engine that keeps decoded code.
+   *
+   * @internal
+   */
   code: CodeWatch | undefined = undefined;
   /** Something changed that may make an interrupt takeable; engines look before the next instruction. */
   attention = true;
@@ -95,6 +140,11 @@ export class Hart {
   readonly #counterOffset = { cycle: 0n, instret: 0n };
   #lastTrap: Omit<TrapEvent, "kind"> | undefined = undefined;
 
+  /**
+   * A hart at power-on.
+   *
+   * @internal
+   */
   constructor(options: HartOptions) {
     this.index = options.index;
     this.isa = options.isa;
@@ -112,9 +162,11 @@ export class Hart {
     this.view = new DataView(options.memory.buffer);
     this.#u64 = new BigUint64Array(options.memory.buffer);
     this.#u32 = new Uint32Array(options.memory.buffer);
-    this.#csrs = csrTable(this.xlen);
+    this.#csrs = csrTable(this.xlen, this.isa.extensions);
     this.#slots = new Map(Object.values(CSR).map((csr, i) => [csr, (this.base + HART.csr) / 8 + i]));
-    this.tlb = new Tlb(options.memory.buffer, this.base);
+    this.addressing = new Addressing({ ...options, updated: (host) => this.code?.written(host, 4) });
+    this.tlb = this.addressing.tlb;
+    this.timer = new SupervisorTimer(this);
     options.memory.onWrite((addr, length) => this.#memoryWritten(addr, length));
     this.reset();
   }
@@ -122,7 +174,8 @@ export class Hart {
   /** Power-on state (priv §3.4). */
   reset(): void {
     this.#u64.fill(0n, this.base / 8, (this.base + HART.tlbs) / 8);
-    this.tlb.flush();
+    this.addressing.reset();
+    this.timer.reset();
     this.privilege = Privilege.M;
     this.pc = this.#resetPc;
     this.attention = true;
@@ -148,6 +201,7 @@ export class Hart {
     if (n !== 0) this.#u64[(this.base + HART.x) / 8 + n] = value & this.mask;
   }
 
+  /** Address of the next instruction. */
   get pc(): bigint {
     return this.#u64[(this.base + HART.pc) / 8]!;
   }
@@ -155,6 +209,7 @@ export class Hart {
     this.#u64[(this.base + HART.pc) / 8] = value & this.mask;
   }
 
+  /** The privilege mode it is in. */
   get privilege(): Privilege {
     return this.#u32[(this.base + HART.privilege) / 4] as Privilege;
   }
@@ -164,7 +219,11 @@ export class Hart {
 
   // --- CSRs ----------------------------------------------------------------------------------------------------
 
-  /** The row of a CSR this hart has. */
+  /**
+   * The row of a CSR this hart has.
+   *
+   * @internal
+   */
   csrRow(number: number): CsrRow | undefined {
     return this.#csrs.get(number);
   }
@@ -179,10 +238,12 @@ export class Hart {
     return this.#u64[this.#slots.get(number)!]!;
   }
 
+  /** Sets a CSR kept as plain storage, to exactly this value. */
   store(number: number, value: bigint): void {
     this.#u64[this.#slots.get(number)!] = value;
   }
 
+  /** mstatus without its constant fields. */
   get mstatus(): bigint {
     return this.stored(CSR.mstatus);
   }
@@ -196,6 +257,7 @@ export class Hart {
     return (this.mstatus | widths) & mask & this.mask;
   }
 
+  /** misa: the width and the extensions as letters (priv §3.1.1). */
   get misa(): bigint {
     const letters = [...this.isa.extensions.filter((e) => e.length === 1), "s", "u"];
     const bits = letters.reduce((m, c) => m | (1n << BigInt(c.charCodeAt(0) - 97)), 0n);
@@ -232,24 +294,32 @@ export class Hart {
 
   /** Must follow every change of privilege or of the fields of mstatus that decide about addresses. */
   modeChanged(): void {
-    const sum = (this.mstatus & MSTATUS.SUM) !== 0n;
-    const p = this.privilege;
-    this.context = p === Privilege.M ? 3 : p === Privilege.U ? 0 : sum ? 2 : 1;
-    this.#u32[(this.base + HART.tlb) / 4] = this.tlb.context(this.context);
-    const flat = p === Privilege.M && (this.mstatus & MSTATUS.MPRV) === 0n;
-    this.#u32[(this.base + HART.flat) / 4] = flat ? 1 : 0;
+    const status = this.#u32[this.#slots.get(CSR.mstatus)! * 2]!;
+    this.#u32[(this.base + HART.tlb) / 4] = this.addressing.enter(this.privilege, status);
+    this.#u32[(this.base + HART.flat) / 4] = this.addressing.flat ? 1 : 0;
     this.attention = true;
   }
 
-  /** The addressing context in use, an index of `Tlb.context`. */
-  context = 3;
+  /** Must follow every change of satp and menvcfg. */
+  translationChanged(): void {
+    this.addressing.translateBy(this.stored(CSR.satp), this.stored(CSR.menvcfg));
+  }
+
+  /** Whether mstatus.TVM keeps S-mode away from the registers and fences of address translation (priv §3.1.6.6). */
+  get virtualMemoryTrapped(): boolean {
+    return this.privilege === Privilege.S && (this.mstatus & MSTATUS.TVM) !== 0n;
+  }
 
   /** mip as the guest reads it. */
   pending(): bigint {
-    return this.stored(CSR.mip) | BigInt(this.#lines);
+    return this.stored(CSR.mip) | BigInt(this.#lines | this.timer.pending);
   }
 
-  /** The line that drives an interrupt-pending bit. */
+  /**
+   * The line that drives an interrupt-pending bit.
+   *
+   * @internal
+   */
   line(interrupt: Interrupt): IrqLine {
     const bit = 1 << interrupt;
     return {
@@ -323,6 +393,7 @@ export class Hart {
     this.#u32[(this.base + HART.reservation) / 4] = line;
   }
 
+  /** Forgets the reserved line: the next store-conditional fails. */
   clearReservation(): void {
     this.reservation = NO_RESERVATION;
   }

@@ -27,11 +27,13 @@ export const HART = {
   edge: 0x124,
   /** u64: steps done before the running call of emitted code; records are numbered from it. */
   step: 0x128,
+  /** u64: virtual address of the load or store that the TLB did not know, when emitted code left for it. */
+  miss: 0x130,
   /** u32 each: the bytes that code was decoded from, as an offset into RAM and a length; 0 and 0 if there are none. */
-  codeLow: 0x130,
-  codeLength: 0x134,
+  codeLow: 0x138,
+  codeLength: 0x13c,
   /** u32: 1 where RAM may be accessed without the TLB: addresses are physical and nothing forbids any. */
-  flat: 0x138,
+  flat: 0x140,
   /** f0..f31 keep their place here. */
   f: 0x200,
   /** CSRs that are plain storage, 8 bytes each. */
@@ -40,7 +42,7 @@ export const HART = {
   edges: 0x800,
   /** TLBs, one per addressing context. */
   tlbs: 0x1_0000,
-  size: 0x4_0000,
+  size: 0x5_0000,
 } as const;
 
 /** How many taken branches are remembered for the report on a guest's death. */
@@ -49,20 +51,33 @@ export const EDGES = 64;
 /** Value of `HART.reservation` when there is none; no line begins there. */
 export const NO_RESERVATION = 0xffff_ffff;
 
-/** One TLB entry. A tag is the virtual page for which the access is allowed; see `tlb.ts`. */
+/** TLB entry for loads and stores. A tag is the virtual page for which the access is allowed; see `tlb.ts`. */
 export const TLB = {
   entries: 1024,
   bytes: 32,
-  /** u64 each: load, store, fetch. */
+  /** u64 each: load, store. */
   read: 0,
   write: 8,
-  fetch: 16,
   /** u32: host address minus virtual address, modulo 2^32. */
-  addend: 24,
-  /** u32: decoded page behind a fetch tag. */
-  page: 28,
-  /** Addressing contexts per hart: U, S, S with SUM, M. */
-  contexts: 4,
+  addend: 16,
+  /** Addressing contexts per hart: see `Context` in `tlb.ts`. */
+  contexts: 5,
+  /** Bytes of a context: these entries, then those for fetches. */
+  contextBytes: 0xa000,
+} as const;
+
+/** TLB entry for fetches. */
+export const FETCH = {
+  entries: 512,
+  bytes: 16,
+  /** Offset of the entries in a context: after those for loads and stores. */
+  at: 0x8000,
+  /** u64 */
+  tag: 0,
+  /** u32: decoded page behind the tag. */
+  page: 8,
+  /** u32: host address minus virtual address, modulo 2^32. */
+  addend: 12,
 } as const;
 
 /** One decoded instruction. */
@@ -88,12 +103,14 @@ export const PAGES = 256;
 
 /** One translated region; the table is indexed as the function table is. */
 export const REGION = {
-  bytes: 8,
+  bytes: 16,
   max: 8192,
   /** u32: steps that the region may do before it looks at the budget. */
   cost: 0,
-  /** u32: what `HART.flat` must be. */
+  /** u32: 1 if it may run only while `HART.flat` is. */
   flat: 4,
+  /** u64: virtual address that it begins at. */
+  pc: 8,
 } as const;
 
 /** Records per ring. */

@@ -6,6 +6,7 @@ import { BUS_FAULT } from "../bus/device.ts";
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { MemorySize } from "../isa/row.ts";
 import type { Hart } from "./hart.ts";
+import { TRANSLATED } from "./mmu.ts";
 import { Access } from "./tlb.ts";
 import { Cause } from "./trap.ts";
 
@@ -21,39 +22,76 @@ const ACCESS_FAULT = {
   [Access.Fetch]: Cause.InstructionAccessFault,
 } as const;
 
-/** Lowest address no region or device reaches; above it numbers stop being exact. */
-const PHYSICAL_LIMIT = 1n << 52n;
-
 /** A place in guest memory (`host >= 0`) or on the bus (`host < 0`, `addr` is physical). */
 interface Place {
   readonly host: number;
   readonly addr: number;
 }
 
-/** Translates a virtual address. Today every mode is Bare (priv §10.1.11): virtual addresses are physical. */
-function translate(_hart: Hart, virtual: bigint, access: Access): number | Fault {
-  if (virtual >= PHYSICAL_LIMIT) return { cause: ACCESS_FAULT[access], tval: virtual };
-  return Number(virtual);
-}
+const low = (virtual: bigint): number => Number(virtual & 0xffff_ffffn);
+const high = (virtual: bigint): number => Number(virtual >> 32n);
 
 /** Where `size` bytes at `virtual` are; all of them in one page or one device register. */
 function place(hart: Hart, virtual: bigint, size: number, access: Access): Place | Fault {
-  const addr = translate(hart, virtual, access);
-  if (typeof addr !== "number") return addr;
-  return { host: hart.memory.host(addr, size, access === Access.Store), addr };
+  const { addressing, memory } = hart;
+  const cause = addressing.translate(low(virtual), high(virtual), access);
+  if (cause !== TRANSLATED) return { cause: cause as Cause, tval: virtual };
+  const addr = addressing.mmu.physical;
+  if (!addressing.allows(addr, size, access)) return { cause: ACCESS_FAULT[access], tval: virtual };
+  return { host: memory.host(addr, size, access === Access.Store), addr };
 }
 
 /** A page's worth of emitted code may use this place directly from now on. */
-function remember(hart: Hart, virtual: bigint, found: Place, access: Access): void {
-  const code = hart.code;
-  if (code === undefined) return;
-  const page = Math.floor(found.host / PAGE_SIZE) * PAGE_SIZE;
-  if (access === Access.Store && code.holds(page)) return;
-  hart.tlb.fill(hart.context, virtual, page, access);
+function remember(hart: Hart, virtual: bigint, access: 0 | 1): void {
+  if (hart.code !== undefined) fillTlb(hart, low(virtual), high(virtual), access);
+}
+
+/**
+ * Makes the TLB know a virtual address for loads or stores, if emitted code may do them: memory that the hart may access
+ * in that way throughout the page and, for stores, without decoded code. False if not, or if it was known already.
+ */
+export function fillTlb(hart: Hart, low: number, high: number, access: 0 | 1): boolean {
+  const { addressing } = hart;
+  const { context, mmu, tlb } = addressing;
+  if (tlb.has(context, low, high, access)) return false;
+  if (addressing.translate(low, high, access) !== TRANSLATED) return false;
+  const page = mmu.physical - mmu.physical % PAGE_SIZE;
+  const host = copyable(hart, page, access);
+  if (host < 0) return false;
+  tlb.fill(context, low, high, host, access);
+  if (mmu.size > PAGE_SIZE) tlb.noteLarge(context, low, high, mmu.size);
+  // Most pages that are read are written too: this saves the second miss.
+  if (access === Access.Load && mmu.storeToo && copyable(hart, page, Access.Store) === host) {
+    tlb.fill(context, low, high, host, Access.Store);
+  }
+  return true;
+}
+
+/** Host address of a physical page that emitted code may load from or store to as it likes; else -1. */
+function copyable(hart: Hart, page: number, access: 0 | 1): number {
+  const host = hart.memory.host(page, PAGE_SIZE, access === Access.Store);
+  if (host < 0 || !hart.addressing.allows(page, PAGE_SIZE, access)) return -1;
+  return access === Access.Store && hart.code!.holds(host) ? -1 : host;
+}
+
+/**
+ * Host address of the page of a virtual address, if all of it may be fetched from; else -1: the reference executor takes
+ * the trap, or finds the instruction in the part that may be fetched.
+ */
+export function fetchablePage(hart: Hart, low: number, high: number): number {
+  const { addressing } = hart;
+  if (addressing.translate(low, high, Access.Fetch) !== TRANSLATED) return -1;
+  const page = addressing.mmu.physical - addressing.mmu.physical % PAGE_SIZE;
+  return addressing.allows(page, PAGE_SIZE, Access.Fetch) ? hart.memory.host(page, PAGE_SIZE) : -1;
 }
 
 function crossesPage(virtual: bigint, size: number): boolean {
   return Number(virtual & BigInt(PAGE_SIZE - 1)) + size > PAGE_SIZE;
+}
+
+/** Whether a device is asked for what is not naturally aligned. Where nothing is, that is the fault to tell of. */
+function misalignedDevice(hart: Hart, addr: number, size: MemorySize): boolean {
+  return addr % size !== 0 && hart.bus.find(addr) !== undefined;
 }
 
 /** Reads `size` bytes, zero-extended. Memory may be read at any alignment, devices only naturally aligned. */
@@ -62,10 +100,10 @@ export function loadMemory(hart: Hart, virtual: bigint, size: MemorySize): bigin
   const found = place(hart, virtual, size, Access.Load);
   if ("cause" in found) return found;
   if (found.host >= 0) {
-    remember(hart, virtual, found, Access.Load);
+    remember(hart, virtual, Access.Load);
     return readHost(hart, found.host, size);
   }
-  if (found.addr % size !== 0) return { cause: Cause.LoadMisaligned, tval: virtual };
+  if (misalignedDevice(hart, found.addr, size)) return { cause: Cause.LoadMisaligned, tval: virtual };
   const low = size === 8 ? hart.bus.readDouble(found.addr) : hart.bus.read(found.addr, size);
   if (low === BUS_FAULT) return { cause: Cause.LoadAccessFault, tval: virtual };
   return size === 8 ? BigInt(low) | (BigInt(hart.bus.high) << 32n) : BigInt(low);
@@ -77,13 +115,13 @@ export function storeMemory(hart: Hart, virtual: bigint, value: bigint, size: Me
   const found = place(hart, virtual, size, Access.Store);
   if ("cause" in found) return found;
   if (found.host >= 0) {
-    remember(hart, virtual, found, Access.Store);
+    remember(hart, virtual, Access.Store);
     writeHost(hart, found.host, value, size);
     return undefined;
   }
   // Memory that only cannot be written (ROM) answers with a fault, as nothing else does at that address.
   if (hart.memory.contains(found.addr, size)) return { cause: Cause.StoreAccessFault, tval: virtual };
-  if (found.addr % size !== 0) return { cause: Cause.StoreMisaligned, tval: virtual };
+  if (misalignedDevice(hart, found.addr, size)) return { cause: Cause.StoreMisaligned, tval: virtual };
   const low = Number(BigInt.asUintN(32, value));
   const narrow = size === 1 ? low & 0xff : size === 2 ? low & 0xffff : low;
   const fault = size === 8
@@ -101,15 +139,8 @@ export function atomicPlace(hart: Hart, virtual: bigint, size: 4 | 8, access: 0 
   const found = place(hart, virtual, size, access);
   if ("cause" in found) return found;
   if (found.host < 0) return { cause: ACCESS_FAULT[access], tval: virtual };
-  remember(hart, virtual, found, access);
+  remember(hart, virtual, access);
   return found.host;
-}
-
-/** Host address of the page that holds the instruction at `virtual`. */
-export function fetchPage(hart: Hart, virtual: bigint): number | Fault {
-  const found = place(hart, virtual & ~BigInt(PAGE_SIZE - 1), PAGE_SIZE, Access.Fetch);
-  if ("cause" in found) return found.cause === undefined ? found : { cause: found.cause, tval: virtual };
-  return found.host >= 0 ? found.host : { cause: Cause.InstructionAccessFault, tval: virtual };
 }
 
 /** The instruction at `virtual`: 16 bits if it is compressed, else 32. */
@@ -121,9 +152,11 @@ export function fetchInstruction(hart: Hart, virtual: bigint): number | Fault {
 }
 
 function fetchHalfword(hart: Hart, virtual: bigint): number | Fault {
-  const page = fetchPage(hart, virtual);
-  if (typeof page !== "number") return page;
-  return Number(readHost(hart, page + Number(virtual & BigInt(PAGE_SIZE - 1)), 2));
+  const found = place(hart, virtual, 2, Access.Fetch);
+  if ("cause" in found) return found;
+  return found.host >= 0
+    ? hart.view.getUint16(found.host, true)
+    : { cause: Cause.InstructionAccessFault, tval: virtual };
 }
 
 /** Bytes in guest memory as an unsigned number. */

@@ -25,6 +25,8 @@ export class Reference implements Sem<bigint, boolean> {
   #pc = 0n;
   #next = 0n;
   #trapped = false;
+  /** CSRs that the running instruction has written; kept only while records are made. */
+  readonly #written: number[] = [];
 
   constructor(hart: Hart) {
     this.#hart = hart;
@@ -49,8 +51,11 @@ export class Reference implements Sem<bigint, boolean> {
     else this.#fault(word);
     if (this.#trapped) hart.trapped++;
     else hart.pc = this.#next;
-    records.openAt = -1;
     hart.steps++;
+    // After the step, as a counter that was written has its new value only then.
+    for (const number of this.#written) this.#noteCsr(number);
+    this.#written.length = 0;
+    records.openAt = -1;
   }
 
   #execute(word: number): void {
@@ -273,8 +278,8 @@ export class Reference implements Sem<bigint, boolean> {
     this.rd(old);
     if (write && this.#record >= 0) {
       // A write through sie is told of both, as in Spike's commit log; one through sstatus only of mstatus.
-      if (number === SIE) this.#noteCsr(number);
-      this.#noteCsr(row.partOf ?? number);
+      if (number === SIE) this.#written.push(number);
+      this.#written.push(row.partOf ?? number);
     }
   }
 
@@ -290,7 +295,7 @@ export class Reference implements Sem<bigint, boolean> {
       case "sret":
         if (!returnFromTrap(hart, operation)) return this.#illegal();
         this.#next = hart.pc;
-        if (this.#record >= 0) this.#noteCsr(CSR.mstatus);
+        if (this.#record >= 0) this.#written.push(CSR.mstatus);
         return;
       case "wfi":
         if (hart.privilege === Privilege.U || (below && (hart.mstatus & MSTATUS.TW) !== 0n)) return this.#illegal();
@@ -299,10 +304,27 @@ export class Reference implements Sem<bigint, boolean> {
         // Decoded code follows memory at once, so there is nothing to forget (unpriv §6).
         return;
       case "sfence.vma":
+      case "sinval.vma":
+        if (hart.privilege === Privilege.U || hart.virtualMemoryTrapped) return this.#illegal();
+        return this.#fenceTranslation();
+      case "sfence.w.inval":
+      case "sfence.inval.ir":
+        // Each sinval.vma takes effect at once, so that there is nothing to order (Svinval).
         if (hart.privilege === Privilege.U) return this.#illegal();
-        if (below && (hart.mstatus & MSTATUS.TVM) !== 0n) return this.#illegal();
-        return hart.tlb.flush();
     }
+  }
+
+  /**
+   * Forgets translations: all, or those of the address in rs1 (priv §10.6.1). The TLB holds those of the address space
+   * in satp only, so that a fence for another one has nothing to do.
+   */
+  #fenceTranslation(): void {
+    const { rs1, rs2 } = this.#operands;
+    const { tlb, mmu } = this.#hart.addressing;
+    if (rs2 !== 0 && !mmu.inAddressSpace(this.rs2())) return;
+    if (rs1 === 0) return tlb.flushTranslated();
+    const virtual = this.rs1();
+    tlb.flushAddress(Number(virtual & 0xffff_ffffn), Number(virtual >> 32n));
   }
 
   #illegal(): void {

@@ -1,88 +1,223 @@
 import { PAGE_SIZE } from "../bus/memory.ts";
-import { HART, TLB } from "./layout.ts";
+import { FETCH, HART, TLB } from "./layout.ts";
 
 /** What an access wants to do. */
 export const Access = { Load: 0, Store: 1, Fetch: 2 } as const;
 export type Access = typeof Access[keyof typeof Access];
 
-const INDEX_MASK = (TLB.entries - 1) * TLB.bytes;
+/** Addressing contexts: what a virtual address means, and what may be done there, is the same throughout one. */
+export const Context = {
+  U: 0,
+  S: 1,
+  /** S-mode with mstatus.SUM: user pages are allowed. */
+  SUM: 2,
+  M: 3,
+  /** M-mode whose loads and stores are another mode's (mstatus.MPRV); fetches are M-mode's. */
+  MPRV: 4,
+} as const;
+export type Context = typeof Context[keyof typeof Context];
+
+const DATA_WORDS = TLB.entries * TLB.bytes / 4;
+const FETCH_WORDS = FETCH.entries * FETCH.bytes / 4;
+const CONTEXT_WORDS = TLB.contextBytes / 4;
+
+/** The words of a context that knows nothing. */
+const EMPTY: Uint32Array = emptyContext();
+
+/** Lowest and highest page number that a context knows through a mapping larger than a page. */
+interface LargePages {
+  first: number;
+  last: number;
+}
 
 /**
- * The translation cache that emitted code probes inline; it knows only accesses that need nothing but a copy: memory, allowed,
- * in one page. Whatever else an access is (device, fault, page that holds decoded code or is watched) misses, and the hart
- * does it.
+ * The translation cache that emitted code probes inline; it knows only accesses that need nothing but a copy: memory,
+ * allowed, in one page. Whatever else an access is (device, fault, page that holds decoded code, is watched, or is cut by
+ * a PMP boundary) misses, and the hart does it.
  *
  * A tag that never matches is a page whose index bits differ from the entry's own, so one compare
- * (`(addr ^ tag) > 4096 - size`) tells page, validity and page crossing.
+ * (`(addr ^ tag) > 4096 - size`) tells page, validity and page crossing. Fetches have entries of their own, so that code
+ * and data never drive each other out. Virtual addresses come as two u32 halves.
  */
 export class Tlb {
-  readonly #u64: BigUint64Array;
   readonly #u32: Uint32Array;
   readonly #base: number;
+  /** Whether anything was filled in since the last flush, by context. */
+  readonly #used: boolean[] = new Array<boolean>(TLB.contexts).fill(true);
+  /** What else decides about a context's entries, see `enter`. */
+  readonly #keys: number[] = new Array<number>(TLB.contexts).fill(0);
+  readonly #large: readonly LargePages[] = Array.from({ length: TLB.contexts }, () => ({ first: 0, last: -1 }));
 
   /** `base` is the host address of the hart whose TLBs these are. */
   constructor(buffer: ArrayBuffer, base: number) {
-    this.#u64 = new BigUint64Array(buffer);
     this.#u32 = new Uint32Array(buffer);
-    this.#base = base + HART.tlbs;
+    this.#base = (base + HART.tlbs) >>> 2;
     this.flush();
   }
 
   /** Host address of a context's entries. */
-  context(index: number): number {
-    return this.#base + index * TLB.entries * TLB.bytes;
+  context(index: Context): number {
+    return this.#words(index) * 4;
+  }
+
+  #words(context: number): number {
+    return this.#base + context * CONTEXT_WORDS;
+  }
+
+  /** Goes to a context. Its entries were made under `key` (the bits of mstatus that matter there), or are dropped. */
+  enter(context: Context, key: number): number {
+    if (this.#keys[context] !== key) {
+      this.#keys[context] = key;
+      this.#flushContext(context);
+    }
+    return this.context(context);
   }
 
   /** Forgets everything, in every context. */
   flush(): void {
+    for (let c = 0; c < TLB.contexts; c++) this.#flushContext(c);
+  }
+
+  /** Forgets what came from page tables: everything but M-mode's own. */
+  flushTranslated(): void {
+    for (let c = 0; c < TLB.contexts; c++) if (c !== Context.M) this.#flushContext(c);
+  }
+
+  /** Forgets what page tables said of one virtual address (priv §10.6.1), also as a part of a larger mapping. */
+  flushAddress(low: number, high: number): void {
+    const page = pageNumber(low, high);
     for (let c = 0; c < TLB.contexts; c++) {
-      for (let i = 0; i < TLB.entries; i++) {
-        const at = (this.context(c) + i * TLB.bytes) >>> 3;
-        const never = neverTag(i);
-        this.#u64[at] = never;
-        this.#u64[at + 1] = never;
-        this.#u64[at + 2] = never;
-        this.#u64[at + 3] = 0n;
+      if (c === Context.M || !this.#used[c]) continue;
+      const { first, last } = this.#large[c]!;
+      if (page >= first && page <= last) {
+        this.#flushContext(c);
+        continue;
       }
+      this.#forget(c, this.#data(c, low), TLB.bytes / 4);
+      this.#forget(c, this.#fetch(c, low), FETCH.bytes / 4);
     }
   }
 
-  /** Allows `access` to the page of `virtual` through `context`; `host` is where that page's bytes are. */
-  fill(context: number, virtual: bigint, host: number, access: Access, page = 0): void {
-    const low = Number(virtual & 0xffff_ffffn);
-    const entry = this.context(context) + ((low >>> 7) & INDEX_MASK);
-    const tag = virtual & ~BigInt(PAGE_SIZE - 1);
-    const addend = (host - (low & -PAGE_SIZE)) >>> 0;
-    const at = entry >>> 3;
-    if (this.#u32[(entry + TLB.addend) >>> 2] !== addend || !this.#has(at, tag)) {
-      const never = neverTag((low >>> 12) & (TLB.entries - 1));
-      this.#u64[at] = never;
-      this.#u64[at + 1] = never;
-      this.#u64[at + 2] = never;
-      this.#u32[(entry + TLB.addend) >>> 2] = addend;
-    }
-    this.#u64[at + access] = tag;
-    if (access === Access.Fetch) this.#u32[(entry + TLB.page) >>> 2] = page;
+  /** Empties one entry. */
+  #forget(context: number, entry: number, words: number): void {
+    const base = this.#words(context);
+    for (let at = entry; at < entry + words; at++) this.#u32[at] = EMPTY[at - base]!;
   }
 
-  #has(at: number, tag: bigint): boolean {
-    return this.#u64[at] === tag || this.#u64[at + 1] === tag || this.#u64[at + 2] === tag;
+  #flushContext(context: number): void {
+    if (!this.#used[context]) return;
+    this.#u32.set(EMPTY, this.#words(context));
+    this.#used[context] = false;
+    const large = this.#large[context]!;
+    large.first = 0;
+    large.last = -1;
+  }
+
+  /** Word index of the entry for loads and stores, and of the one for fetches. */
+  #data(context: number, low: number): number {
+    return this.#words(context) + ((low >>> 12) & (TLB.entries - 1)) * (TLB.bytes / 4);
+  }
+  #fetch(context: number, low: number): number {
+    return this.#words(context) + DATA_WORDS + ((low >>> 12) & (FETCH.entries - 1)) * (FETCH.bytes / 4);
+  }
+
+  /** Whether `access` to the page of a virtual address is known. */
+  has(context: Context, low: number, high: number, access: Access): boolean {
+    const at = access === Access.Fetch ? this.#fetch(context, low) : this.#data(context, low) + access * 2;
+    return this.#u32[at] === (low & -PAGE_SIZE) >>> 0 && this.#u32[at + 1] === high >>> 0;
+  }
+
+  /** Allows loads or stores in the page of a virtual address; `host` is where that page's bytes are. */
+  fill(context: Context, low: number, high: number, host: number, access: 0 | 1): void {
+    const u32 = this.#u32;
+    const at = this.#data(context, low);
+    const tag = (low & -PAGE_SIZE) >>> 0;
+    const addend = (host - tag) >>> 0;
+    const other = at + 2 - 2 * access;
+    // The other kind of access stays known if it is to the same page.
+    if (u32[at + TLB.addend / 4] !== addend || u32[other] !== tag || u32[other + 1] !== high >>> 0) {
+      u32[other] = EMPTY[at - this.#words(context)]!;
+      u32[other + 1] = 0;
+    }
+    u32[at + TLB.addend / 4] = addend;
+    u32[at + 2 * access] = tag;
+    u32[at + 2 * access + 1] = high;
+    this.#used[context] = true;
+  }
+
+  /** Allows fetches from the page of a virtual address: its bytes are at `host`, its decoded entries at `page`. */
+  fillFetch(context: Context, low: number, high: number, host: number, page: number): void {
+    const u32 = this.#u32;
+    const at = this.#fetch(context, low);
+    const tag = (low & -PAGE_SIZE) >>> 0;
+    u32[at] = tag;
+    u32[at + 1] = high;
+    u32[at + FETCH.page / 4] = page;
+    u32[at + FETCH.addend / 4] = (host - tag) >>> 0;
+    this.#used[context] = true;
+  }
+
+  /** Address of the decoded entries behind the page of a virtual address; -1 if fetches from it are not known. */
+  decodedPage(context: Context, low: number, high: number): number {
+    if (!this.has(context, low, high, Access.Fetch)) return -1;
+    return this.#u32[this.#fetch(context, low) + FETCH.page / 4]!;
+  }
+
+  /** A virtual page whose fetches go to these decoded entries; undefined if none is known. */
+  fetchedAs(context: Context, page: number): bigint | undefined {
+    const start = this.#words(context) + DATA_WORDS;
+    for (let at = start; at < start + FETCH_WORDS; at += FETCH.bytes / 4) {
+      const low = this.#u32[at]!;
+      // An entry that knows nothing keeps what it knew, under a tag that belongs elsewhere.
+      if (this.#u32[at + FETCH.page / 4] !== page || this.#fetch(context, low) !== at) continue;
+      return BigInt(low) | (BigInt(this.#u32[at + 1]!) << 32n);
+    }
+    return undefined;
+  }
+
+  /** Says that a page just filled in is a part of a mapping of `size` bytes: a fence for any address in it means all. */
+  noteLarge(context: Context, low: number, high: number, size: number): void {
+    const pages = size / PAGE_SIZE;
+    const first = Math.floor(pageNumber(low, high) / pages) * pages;
+    const large = this.#large[context]!;
+    const none = large.last < large.first;
+    large.first = none ? first : Math.min(large.first, first);
+    large.last = none ? first + pages - 1 : Math.max(large.last, first + pages - 1);
   }
 
   /** Takes back `access` to the host page at `host`, whatever virtual page it is known by. */
   revoke(host: number, access: Access): void {
+    const u32 = this.#u32;
+    const fetch = access === Access.Fetch;
+    const step = (fetch ? FETCH.bytes : TLB.bytes) / 4;
+    const addend = (fetch ? FETCH.addend : TLB.addend) / 4;
     for (let c = 0; c < TLB.contexts; c++) {
-      for (let i = 0; i < TLB.entries; i++) {
-        const at = (this.context(c) + i * TLB.bytes) >>> 3;
-        const tag = this.#u64[at + access]!;
-        const low = Number(tag & 0xffff_f000n);
-        if (((low + this.#u32[(at << 1) + (TLB.addend >>> 2)]!) >>> 0) === host) this.#u64[at + access] = neverTag(i);
+      if (!this.#used[c]) continue;
+      const base = this.#words(c);
+      const start = base + (fetch ? DATA_WORDS : 0);
+      const end = start + (fetch ? FETCH_WORDS : DATA_WORDS);
+      for (let at = start; at < end; at += step) {
+        const tag = fetch ? at : at + 2 * access;
+        if (((u32[tag]! + u32[at + addend]!) >>> 0) !== host) continue;
+        u32[tag] = EMPTY[tag - base]!;
+        u32[tag + 1] = 0;
       }
     }
   }
 }
 
-/** A page number whose index differs from `index`. */
-function neverTag(index: number): bigint {
-  return BigInt(index ^ 1) << 12n;
+/** Number of a virtual page; exact, as it has at most 52 bits. */
+function pageNumber(low: number, high: number): number {
+  return (high >>> 0) * 0x10_0000 + (low >>> 12);
+}
+
+function emptyContext(): Uint32Array {
+  const words = new Uint32Array(CONTEXT_WORDS);
+  // A tag that never matches is a page number whose index differs from the entry's.
+  for (let i = 0; i < TLB.entries; i++) {
+    const at = i * (TLB.bytes / 4);
+    words[at] = words[at + 2] = (i ^ 1) * PAGE_SIZE;
+  }
+  for (let i = 0; i < FETCH.entries; i++) words[DATA_WORDS + i * (FETCH.bytes / 4)] = (i ^ 1) * PAGE_SIZE;
+  return words;
 }

@@ -1,27 +1,9 @@
 /** Traps: causes, how one is taken, how a handler returns, and which interrupt goes first (priv §3.1, §3.3.2, §10.1). */
 import { Privilege } from "../events.ts";
+export { Cause } from "./cause.ts";
 import { Interrupt, MSTATUS } from "./csr.ts";
 import { CSR } from "./csr_numbers.ts";
 import type { Hart } from "./hart.ts";
-
-/** Exception codes of mcause (priv §3.1.15, table 14). */
-export const Cause = {
-  InstructionMisaligned: 0,
-  InstructionAccessFault: 1,
-  IllegalInstruction: 2,
-  Breakpoint: 3,
-  LoadMisaligned: 4,
-  LoadAccessFault: 5,
-  StoreMisaligned: 6,
-  StoreAccessFault: 7,
-  EcallFromU: 8,
-  EcallFromS: 9,
-  EcallFromM: 11,
-  InstructionPageFault: 12,
-  LoadPageFault: 13,
-  StorePageFault: 15,
-} as const;
-export type Cause = typeof Cause[keyof typeof Cause];
 
 /** Taken in this order when several wait (priv §3.1.9). */
 const PRIORITY: readonly Interrupt[] = [

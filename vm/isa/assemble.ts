@@ -19,7 +19,9 @@ import type { Isa } from "./table.ts";
 
 /** What is wrong with the text, and where: `line` counts from 1. */
 export class AssemblyError extends Error {
+  /** Line of the text, from 1. */
   readonly line: number;
+  /** `problem` says what is wrong there. */
   constructor(line: number, problem: string) {
     super(`line ${line}: ${problem}`);
     this.name = "AssemblyError";
@@ -31,7 +33,9 @@ export class AssemblyError extends Error {
 export interface Program {
   /** Address of the first byte. */
   readonly origin: bigint;
+  /** What is there, from `origin` on. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Addresses of the labels. */
   readonly labels: ReadonlyMap<string, bigint>;
 }
 
@@ -80,6 +84,7 @@ export class Assembler {
   readonly #rows: ReadonlyMap<string, Row>;
   readonly #readings = new Map<string, Reading[]>();
 
+  /** An assembler that knows the instructions of `isa`. */
   constructor(isa: Isa) {
     this.#xlen = isa.xlen;
     this.#rows = new Map(isa.rows.map((row) => [row.name, row]));

@@ -22,6 +22,7 @@ export interface DisassembleOptions {
 
 /** One instruction in two columns. */
 export interface InstructionText {
+  /** The first word: `addi`, or an alias such as `mv`. */
   readonly mnemonic: string;
   /** Separated by `, `; empty if it has none. */
   readonly operands: string;
@@ -58,6 +59,7 @@ export class Disassembler {
   readonly #aliases: ReadonlyMap<string, readonly { alias: Alias; printer: Printer }[]>;
   readonly #cache = new Map<number, InstructionText>();
 
+  /** A disassembler that knows the instructions of `isa`. */
   constructor(isa: Isa, options: DisassembleOptions = {}) {
     this.#decoder = new Decoder(isa);
     this.#options = options;

@@ -11,7 +11,17 @@ export type Xlen = 32 | 64;
 export type MemorySize = 1 | 2 | 4 | 8;
 
 /** What only the privileged architecture can do; engines leave it to the hart. */
-export type SystemOperation = "ecall" | "ebreak" | "mret" | "sret" | "wfi" | "fence.i" | "sfence.vma";
+export type SystemOperation =
+  | "ecall"
+  | "ebreak"
+  | "mret"
+  | "sret"
+  | "wfi"
+  | "fence.i"
+  | "sfence.vma"
+  | "sinval.vma"
+  | "sfence.w.inval"
+  | "sfence.inval.ir";
 
 /**
  * The alphabet that instructions are written in. `V` is a value of XLEN bits and `B` a truth value; what they are is

@@ -20,3 +20,13 @@ export const rvPriv: Extension = {
     },
   ],
 };
+
+/** Svinval: fences for address translation in parts. */
+export const svinval: Extension = {
+  name: "svinval",
+  rows: [
+    { ...row("sinval.vma", "0001011 ..... ..... 000 00000 1110011", "Svinval"), format: Sfence, asm: "rs1, rs2" },
+    row("sfence.w.inval", "0001100 00000 00000 000 00000 1110011", "Svinval"),
+    row("sfence.inval.ir", "0001100 00001 00000 000 00000 1110011", "Svinval"),
+  ],
+};

@@ -3,7 +3,7 @@ import { rvA } from "./rv_a.ts";
 import { rvC } from "./rv_c.ts";
 import { rvI, rvZifencei } from "./rv_i.ts";
 import { rvM } from "./rv_m.ts";
-import { rvPriv } from "./rv_priv.ts";
+import { rvPriv, svinval } from "./rv_priv.ts";
 import { rvZicsr } from "./rv_zicsr.ts";
 import type { Extension, Row, Xlen } from "./row.ts";
 
@@ -15,8 +15,9 @@ export const extensions: readonly Extension[] = [
   rvC,
   rvZicsr,
   rvZifencei,
-  // Counters are CSRs: the name is known, there are no rows.
-  { name: "zicntr", rows: [] },
+  svinval,
+  // What is not instructions: the name is known, there are no rows.
+  ...["sstc", "svadu", "svnapot", "svpbmt", "zicntr", "zihpm"].map((name) => ({ name, rows: [] })),
 ];
 
 /** What every hart has, whether its ISA string says so or not: the privileged architecture needs it. */
@@ -24,11 +25,17 @@ const always: readonly string[] = ["zicsr", "zifencei", "zicntr"];
 
 /** A parsed ISA string. */
 export interface Isa {
+  /** Width of the integer registers in bits. */
   readonly xlen: Xlen;
   /** Canonical form: `rv64imac_zicntr_zicsr_zifencei`. */
   readonly name: string;
+  /** Their names, in table order: `i`, `m`, …, `zicsr`. */
   readonly extensions: readonly string[];
-  /** Rows in table order. */
+  /**
+   * Rows in table order.
+   *
+   * @internal
+   */
   readonly rows: readonly Row[];
   /** Instruction alignment in bytes: 2 with C, else 4. */
   readonly ialign: 2 | 4;

@@ -77,6 +77,8 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   abstract jump(target: OnStack): void;
   /** Leaves to the slow path if the truth value on the stack holds; nothing of the instruction has happened. */
   protected abstract leaveIf(): void;
+  /** Leaves if the truth value on the stack holds: the TLB does not allow the load or store at `addr`. */
+  protected abstract missIf(kind: "load" | "store"): void;
   /** A memory access is about to be done: `addr` is its address, `data` what is stored (stores only). */
   protected abstract noteAccess(kind: "load" | "store", size: MemorySize): void;
 
@@ -274,7 +276,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
       this.constant(PAGE_SIZE - size);
       this.plain("GtU");
     }
-    this.leaveIf();
+    this.missIf(tag === TLB.read ? "load" : "store");
     f.get(this.addr);
     if (wide) f.op(Op.I32WrapI64);
     f.get(this.#entry).memory(Op.I32Load, TLB.addend).op(Op.I32Add).set(this.host);

@@ -3,7 +3,7 @@ import { PAGE_SIZE } from "../bus/memory.ts";
 import type { Engine, Run } from "../hart/engine.ts";
 import type { Hart } from "../hart/hart.ts";
 import { EDGES, ENTRY, HART } from "../hart/layout.ts";
-import { fetchPage } from "../hart/memory_access.ts";
+import { fetchablePage, fillTlb } from "../hart/memory_access.ts";
 import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
@@ -67,8 +67,8 @@ export class Interpreter implements Engine {
     this.#run = this.#version(false);
     hart.code = pages;
     pages.listen({
-      held: (page) => hart.tlb.revoke(page, Access.Store),
-      dropped: (page) => hart.tlb.revoke(page, Access.Fetch),
+      held: (page) => hart.addressing.tlb.revoke(page, Access.Store),
+      dropped: (page) => hart.addressing.tlb.revoke(page, Access.Fetch),
       extent: (low, high) => this.#noteExtent(low, high),
     });
   }
@@ -131,6 +131,8 @@ export class Interpreter implements Engine {
       if (exit === Exit.Slow) this.#step();
       else if (exit === Exit.Undecoded) this.#decode();
       else if (exit === Exit.Page) this.#enterPage();
+      else if (exit === Exit.LoadMiss) this.#miss(Access.Load);
+      else if (exit === Exit.StoreMiss) this.#miss(Access.Store);
       if (hart.waiting) return;
     }
   }
@@ -162,21 +164,34 @@ export class Interpreter implements Engine {
     this.#hart.clock.inSlice++;
   }
 
+  /** The page of a load or store is not known to the TLB: makes it so, or lets the reference executor do the access. */
+  #miss(access: 0 | 1): void {
+    const at = (this.#hart.base + HART.miss) >>> 2;
+    if (!fillTlb(this.#hart, this.#u32[at]!, this.#u32[at + 1]!, access)) this.#step();
+  }
+
   /** The page at pc is not known to the TLB: makes it so, or lets the reference executor take the fetch fault. */
   #enterPage(): void {
     const hart = this.#hart;
-    const page = fetchPage(hart, hart.pc);
-    if (typeof page !== "number") return this.#step();
-    hart.tlb.fill(hart.context, hart.pc, page, Access.Fetch, this.#pages.enter(page));
+    const at = (hart.base + HART.pc) >>> 2;
+    const low = this.#u32[at]!;
+    const high = this.#u32[at + 1]!;
+    const page = fetchablePage(hart, low, high);
+    if (page < 0) return this.#step();
+    const { tlb, mmu, context } = hart.addressing;
+    tlb.fillFetch(context, low, high, page, this.#pages.enter(page));
+    if (mmu.size > PAGE_SIZE) tlb.noteLarge(context, low, high, mmu.size);
   }
 
-  /** The entry at pc is not decoded: its page is in the TLB, so the pool has it. */
+  /** The entry at pc is not decoded. Its page is the one the TLB names, whatever page tables say by now. */
   #decode(): void {
     const hart = this.#hart;
-    const page = fetchPage(hart, hart.pc);
-    if (typeof page !== "number") return this.#step();
-    const offset = Number(hart.pc & BigInt(PAGE_SIZE - 1));
-    this.#pages.decode(this.#pages.enter(page) + (offset / 2) * ENTRY.bytes);
+    const at = (hart.base + HART.pc) >>> 2;
+    const low = this.#u32[at]!;
+    const { tlb, context } = hart.addressing;
+    const entries = tlb.decodedPage(context, low, this.#u32[at + 1]!);
+    if (entries < 0) throw new Error(`interpreter: page of 0x${hart.pc.toString(16)} is decoded but not in the TLB`);
+    this.#pages.decode(entries + ((low & (PAGE_SIZE - 1)) / 2) * ENTRY.bytes);
   }
 
   /** The last taken branches, newest first. */

@@ -4,7 +4,7 @@
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import { RECORD, RecordFlag, RecordKind } from "../events.ts";
-import { EDGES, ENTRY, HART, PAGE_ENTRIES, REGION, TLB } from "../hart/layout.ts";
+import { EDGES, ENTRY, FETCH, HART, PAGE_ENTRIES, REGION } from "../hart/layout.ts";
 import type { Decoded, Decoder } from "../isa/decode.ts";
 import type { MemorySize, Row, Xlen } from "../isa/row.ts";
 import { Handler } from "./decoded_pages.ts";
@@ -24,7 +24,13 @@ export const Exit = {
   Undecoded: 2,
   /** The page at pc is not in the TLB. */
   Page: 3,
+  /** The TLB does not allow the load or store at `HART.miss`, which the instruction at pc does. */
+  LoadMiss: 4,
+  StoreMiss: 5,
 } as const;
+
+/** How a translated region ended: it is over, or the instruction at pc is for somebody else, see `Exit`. */
+export const RegionExit = { Continue: 0, Slow: 1, LoadMiss: 2, StoreMiss: 3 } as const;
 
 /** What the code is emitted for. */
 export interface InterpreterCode {
@@ -203,6 +209,9 @@ class InterpreterEmitter extends Emitter {
   protected override leaveIf(): void {
     this.f.brIf("slow");
   }
+  protected override missIf(kind: "load" | "store"): void {
+    this.f.brIf(kind === "load" ? "loadMiss" : "storeMiss");
+  }
 
   // --- the last branches, for the report on a guest's death ----------------------------------------------------------
 
@@ -290,7 +299,9 @@ class InterpreterEmitter extends Emitter {
     f.get(this.#left).i32(1).op(Op.I32Sub).set(this.#left);
     if (records) this.#beginRecord();
     f.get(this.#ip).memory(Op.I32Load16U, ENTRY.op).set(this.#handlerLocal);
-    f.loop("dispatch").block("region").block("end").block("undecoded").block("slow");
+    f.loop("dispatch").block("region").block("end").block("storeMiss").block("loadMiss").block("undecoded").block(
+      "slow",
+    );
     for (let i = handlers.list.length - 1; i >= 0; i--) f.block(`handler${i}`);
     f.get(this.#handlerLocal);
     const labels = ["undecoded", "slow", "end", ...handlers.list.map((_, i) => `handler${i}`)];
@@ -303,6 +314,10 @@ class InterpreterEmitter extends Emitter {
     this.#leave(Exit.Slow);
     f.end(); // undecoded
     this.#leave(Exit.Undecoded);
+    f.end(); // loadMiss
+    this.#leaveForMiss(Exit.LoadMiss);
+    f.end(); // storeMiss
+    this.#leaveForMiss(Exit.StoreMiss);
     f.end(); // end
     this.#undoStep();
     f.get(this.#page);
@@ -339,7 +354,12 @@ class InterpreterEmitter extends Emitter {
     // The step that the loop's head counted is the region's.
     f.memory(Op.I32Load, table + REGION.cost).get(this.#left).i32(1).op(Op.I32Add, Op.I32GtS);
     f.get(entry).memory(Op.I32Load, table + REGION.flat).i32(0).memory(Op.I32Load, this.hart + HART.flat);
-    f.op(Op.I32Ne, Op.I32Or).if();
+    f.op(Op.I32GtU, Op.I32Or);
+    // Code mapped elsewhere too has its region for one of the places.
+    f.get(entry).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, table + REGION.pc);
+    this.pc();
+    this.plain("Ne");
+    f.op(Op.I32Or).if();
     f.get(this.#handlerLocal).i32(REGION_MARK - 1).op(Op.I32And).set(this.#handlerLocal).br("dispatch");
     f.end();
     this.#noteFrom(1);
@@ -347,7 +367,12 @@ class InterpreterEmitter extends Emitter {
     f.get(this.#ip).memory(Op.I32Load, ENTRY.word);
     f.callIndirect(this.#runType).tee(entry).i32(2).op(Op.I32ShrU).set(this.#left);
     f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.pc).set(this.#next);
-    f.get(entry).i32(3).op(Op.I32And, Op.I32Eqz).brIf("page");
+    f.get(entry).i32(3).op(Op.I32And).tee(entry).op(Op.I32Eqz).brIf("page");
+    for (const [end, exit] of [[RegionExit.LoadMiss, Exit.LoadMiss], [RegionExit.StoreMiss, Exit.StoreMiss]] as const) {
+      f.get(entry).i32(end).op(Op.I32Eq).if();
+      this.#return(exit);
+      f.end();
+    }
     this.#return(Exit.Slow);
   }
   /** A local free while no record is made. */
@@ -361,19 +386,18 @@ class InterpreterEmitter extends Emitter {
     const entry = this.#ip;
     f.get(this.#next);
     if (wide) f.op(Op.I32WrapI64);
-    f.i32(7).op(Op.I32ShrU).i32((TLB.entries - 1) * TLB.bytes).op(Op.I32And).get(this.#tlbLocal).op(Op.I32Add).set(
-      entry,
-    );
+    f.i32(8).op(Op.I32ShrU).i32((FETCH.entries - 1) * FETCH.bytes).op(Op.I32And);
+    f.get(this.#tlbLocal).op(Op.I32Add).set(entry);
     f.get(this.#next);
     this.constant(-PAGE_SIZE);
     this.plain("And");
-    f.tee(this.#page).get(entry).memory(wide ? Op.I64Load : Op.I32Load, TLB.fetch);
+    f.tee(this.#page).get(entry).memory(wide ? Op.I64Load : Op.I32Load, FETCH.at + FETCH.tag);
     this.plain("Ne");
     f.if();
     this.#storePc();
     this.#return(Exit.Page);
     f.end();
-    f.get(entry).memory(Op.I32Load, TLB.page).set(this.#base);
+    f.get(entry).memory(Op.I32Load, FETCH.at + FETCH.page).set(this.#base);
     f.get(this.#base).get(this.#next);
     if (wide) f.op(Op.I32WrapI64);
     f.i32(PAGE_SIZE - 2).op(Op.I32And).i32(SCALE).op(Op.I32Shl, Op.I32Add).set(this.#ip);
@@ -407,6 +431,10 @@ class InterpreterEmitter extends Emitter {
     this.#noteFrom(exit === Exit.Slow ? 0 : 1);
     this.#storePc();
     this.#return(exit);
+  }
+  #leaveForMiss(exit: number): void {
+    this.f.i32(0).get(this.addr).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.miss);
+    this.#leave(exit);
   }
   #storePc(): void {
     this.f.i32(0).get(this.#next).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.pc);

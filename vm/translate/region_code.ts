@@ -12,12 +12,10 @@ import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
 import type { Edge, FlowInstruction } from "./flow.ts";
 import { addIntegerFunctions } from "./integer.ts";
+import { RegionExit } from "./interpreter_code.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import type { Node, Structure } from "./structure.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
-
-/** How a region ended: at an instruction to go on with, or at one that is not for emitted code. */
-export const RegionExit = { Continue: 0, Slow: 1 } as const;
 
 /** RAM that a region may access without a TLB: M-mode, untranslated. */
 export interface FlatMemory {
@@ -147,11 +145,19 @@ class RegionEmitter extends Emitter {
 
   protected override leaveIf(): void {
     this.f.if();
-    this.#leaveAt(this.#instruction.offset, this.#rest);
+    this.#leaveAt(this.#instruction.offset, this.#rest, RegionExit.Slow);
     this.f.end();
   }
-  #leaveAt(offset: number, rest: number): void {
-    this.f.i32((offset << SITE_SHIFT) | rest).set(this.#site).br("slow");
+  protected override missIf(kind: "load" | "store"): void {
+    const f = this.f;
+    f.if();
+    f.i32(0).get(this.addr).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.miss);
+    const exit = kind === "load" ? RegionExit.LoadMiss : RegionExit.StoreMiss;
+    this.#leaveAt(this.#instruction.offset, this.#rest, exit);
+    f.end();
+  }
+  #leaveAt(offset: number, rest: number, exit: number): void {
+    this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site).br("slow");
   }
   protected override noteAccess(): void {}
 
@@ -194,7 +200,6 @@ class RegionEmitter extends Emitter {
     f.end();
     f.get(this.#left).get(this.#site).i32((1 << SITE_SHIFT) - 1).op(Op.I32And, Op.I32Add).set(this.#left);
     f.get(this.#site).i32(SITE_SHIFT).op(Op.I32ShrS).set(this.#site);
-    f.i32(RegionExit.Slow).set(this.#result);
     f.end();
     this.#address(0);
     f.get(this.#site);
@@ -252,7 +257,7 @@ class RegionEmitter extends Emitter {
     } else if (end.kind === "goto") {
       this.#go(node, end.to);
     } else if (end.kind === "leave") {
-      this.#leaveAt(end.at, 0);
+      this.#leaveAt(end.at, 0, RegionExit.Slow);
     } else {
       this.#jumpEnd(node, end.targets);
     }

@@ -77,7 +77,6 @@ export class Regions {
    * it comes to again and again: loop heads, functions, and where a region ended. Targets inside are part of these.
    */
   sample(recentBranches: (count: number) => Iterable<readonly [from: number, to: number]>): void {
-    if (this.#u32[(this.#o.hart.base + HART.flat) >>> 2] === 0) return;
     for (const [from, to] of recentBranches(SAMPLE)) {
       if (to === 0) continue;
       const jump = (from & 1) === 0 && this.#isJump(from);
@@ -129,10 +128,13 @@ export class Regions {
     const host = pages.codeAt(entry);
     const region = hart.memory.regions.find((r) => host >= r.host && host < r.host + r.size);
     if (host < 0 || region === undefined || this.#byEntry.has(host)) return;
-    // Flat memory only: virtual addresses are physical.
-    const pc = BigInt(region.base + host - region.host);
-    const low = Math.max(region.host, host - REACH);
-    const high = Math.min(region.host + region.size, host + REACH);
+    const flat = this.#u32[(hart.base + HART.flat) >>> 2] === 1;
+    const page = host - (host % PAGE_SIZE);
+    const pc = flat ? BigInt(region.base + host - region.host) : this.#virtualAddress(page, host);
+    if (pc === undefined) return;
+    // Where addresses are translated, the next page may be anywhere.
+    const low = flat ? Math.max(region.host, host - REACH) : page;
+    const high = flat ? Math.min(region.host + region.size, host + REACH) : page + PAGE_SIZE;
     const emittable = (d: Parameters<Handlers["of"]>[0]) => handlers.of(d) >= Handler.First;
     const source = flowSource(this.#u16, hart.decoder, emittable, host, low, high, (at) => this.#seen(at));
     const blocks = discover(source, LIMITS);
@@ -144,7 +146,7 @@ export class Regions {
       ialign: hart.isa.ialign,
       hart: hart.base,
       pc,
-      flat: { base: ram.base, size: ram.size, host: ram.host },
+      ...(flat && { flat: { base: ram.base, size: ram.size, host: ram.host } }),
       memoryPages: this.#o.memory.buffer.byteLength / 0x1_0000,
     }, shape);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#o.memory } });
@@ -153,8 +155,11 @@ export class Regions {
     const used = shape.nodes.map((n) => n.block);
     const made: Region = { index, entry: host, ranges: rangesOf(used, host) };
     this.functions.set(index, instance.exports["region"] as () => void);
-    this.#u32[(table + index * REGION.bytes + REGION.cost) >>> 2] = shape.entry.longest;
-    this.#u32[(table + index * REGION.bytes + REGION.flat) >>> 2] = 1;
+    const row = (table + index * REGION.bytes) >>> 2;
+    this.#u32[row + REGION.cost / 4] = shape.entry.longest;
+    this.#u32[row + REGION.flat / 4] = flat ? 1 : 0;
+    this.#u32[row + REGION.pc / 4] = Number(pc & 0xffff_ffffn);
+    this.#u32[row + REGION.pc / 4 + 1] = Number(pc >> 32n);
     this.#byEntry.set(host, made);
     for (const page of pagesOf(made)) {
       // The page must be in the pool, so that stores to it are seen.
@@ -167,6 +172,13 @@ export class Regions {
     this.#mark(made);
     this.stats.made++;
     this.stats.instructions += used.reduce((sum, b) => sum + b.instructions.length, 0);
+  }
+
+  /** The virtual address of code in a page that the hart can fetch from now; undefined if it cannot. */
+  #virtualAddress(page: number, host: number): bigint | undefined {
+    const { tlb, context } = this.#o.hart.addressing;
+    const virtual = tlb.fetchedAs(context, this.#o.pages.enter(page));
+    return virtual === undefined ? undefined : virtual + BigInt(host - page);
   }
 
   /** Makes the interpreter go to the region where its code begins. */

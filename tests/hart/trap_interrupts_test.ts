@@ -3,7 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { Privilege } from "../../vm/events.ts";
 import { Interrupt, MSTATUS } from "../../vm/hart/csr.ts";
 import { CSR } from "../../vm/hart/csr_numbers.ts";
-import { enter, type GuestProgram, hartTest, WIDTHS } from "../support/guest_program.ts";
+import { enter, type GuestProgram, type HartTest, hartTests, WIDTHS } from "../support/guest_program.ts";
+
+const hartTest = (...test: HartTest): void => hartTests(...test).forEach((t) => Deno.test(t));
 
 const vectors = (name: string): string =>
   [`.align 6\n${name}:`, ...Array.from({ length: 12 }, (_, i) => `j ${name}${i}`)].join("\n");

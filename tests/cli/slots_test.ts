@@ -1,0 +1,63 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type DeviceSpec, parseDevice, parseDrive } from "../../vm/cli/device_spec.ts";
+import { InputError, UsageError } from "../../vm/cli/errors.ts";
+import { makeSlots, type Slots } from "../../vm/cli/slots.ts";
+import { TestPort } from "../support/char_port.ts";
+
+/** Makes devices, with disks in a folder of their own. */
+async function withSlots(
+  texts: readonly string[],
+  test: (make: () => Promise<Slots>, file: (name: string) => string) => Promise<void>,
+): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  const file = (name: string): string => `${folder}/${name}`;
+  Deno.writeFileSync(file("disk"), new Uint8Array(4096));
+  Deno.linkSync(file("disk"), file("link"));
+  const specs = texts.map((text): DeviceSpec | undefined =>
+    text === "-" ? undefined : text.startsWith("@") ? parseDrive(file(text.slice(1))) : parseDevice(text)
+  );
+  const size = { cols: 100, rows: 40 };
+  try {
+    await test(() => makeSlots(specs, { defaultVersion: 2, seed: 5, port: () => new TestPort(), size }), file);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("every kind of device can be made, with what the command line says of it", async () => {
+  await withSlots(
+    ["console", "-", "@disk,version=1", "rng,latency=5us,strict", "dummy", "blk,size=64K"],
+    async (make) => {
+      const { options, consoles, close } = await make();
+      assertEquals(options.map((slot) => slot?.device.name), ["console", undefined, "blk", "rng", "dummy", "blk"]);
+      assertEquals(options.map((slot) => slot?.version), [2, undefined, 1, 2, 2, 2]);
+      assertEquals([options[3]?.latencyNs, options[3]?.strict, options[0]?.latencyNs], [5000, true, undefined]);
+      assertEquals(options.map((slot) => slot?.device.id), [3, undefined, 2, 4, 63, 2]);
+      const config = (slot: number, offset: number) => options[slot]!.device.config.read(offset, 4);
+      assertEquals([config(2, 0), config(5, 0)], [8, 128]); // capacity in sectors
+      assertEquals([consoles.length, consoles[0]?.config.get("cols"), consoles[0]?.config.get("rows")], [1, 100, 40]);
+      close();
+    },
+  );
+});
+
+Deno.test("a file can be two disks only if neither writes it", async () => {
+  await withSlots(["@disk", "@link"], async (make) => {
+    await assertRejects(make, UsageError, "are the same file: only read-only drives may share it");
+  });
+  await withSlots(["@disk,ro", "@link,ro"], async (make) => (await make()).close());
+  await withSlots(["@disk,ro", "@link"], async (make) => void await assertRejects(make, UsageError));
+});
+
+Deno.test("opening a disk changes nothing in it", async () => {
+  await withSlots(["@disk"], async (make, file) => {
+    const { mtime, size } = Deno.statSync(file("disk"));
+    (await make()).close();
+    assertEquals(Deno.statSync(file("disk")).size, size);
+    assertEquals(Deno.statSync(file("disk")).mtime, mtime);
+  });
+  await withSlots(["@none"], async (make, file) => {
+    await assertRejects(make, InputError, "none: cannot be opened for reading and writing");
+    assert(![...Deno.readDirSync(file(""))].some(({ name }) => name === "none"));
+  });
+});

@@ -1,0 +1,66 @@
+/**
+ * Keeps the outputs shown in README.md real: each block after `<!-- run … -->` is what that command prints. Rewrites
+ * the blocks; `tests/tools/readme_output_test.ts` compares.
+ *
+ * ```sh
+ * deno run -A tools/readme_output.ts
+ * ```
+ */
+
+/** A command whose output is shown: `<!-- run ARGS [stderr] [from=/…/] [to=/…/] [without=/…/] -->`, then the block. */
+const BLOCK = /<!-- run (.*?) -->\n+```console\n\$ (.*)\n([\s\S]*?)```\n/g;
+
+interface Selection {
+  readonly args: readonly string[];
+  readonly stderr: boolean;
+  /** The first and the last line shown, and lines left out. */
+  readonly from: RegExp | undefined;
+  readonly to: RegExp | undefined;
+  readonly without: RegExp | undefined;
+}
+
+function selectionOf(text: string): Selection {
+  const pattern = (name: string) => {
+    const found = new RegExp(`${name}=/(.*?)/(?: |$)`).exec(text)?.[1];
+    return found === undefined ? undefined : new RegExp(found);
+  };
+  const plain = text.replace(/ (from|to|without)=\/.*?\/(?= |$)/g, "").split(" ");
+  return {
+    args: plain.filter((word) => word !== "stderr"),
+    stderr: plain.includes("stderr"),
+    from: pattern("from"),
+    to: pattern("to"),
+    without: pattern("without"),
+  };
+}
+
+async function outputOf(selection: Selection): Promise<string> {
+  const { args, stderr, from, to, without } = selection;
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--frozen", "-A", "vm/main.ts", ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const result = await command.output();
+  const lines = new TextDecoder().decode(stderr ? result.stderr : result.stdout).trimEnd().split("\n");
+  const first = from === undefined ? 0 : lines.findIndex((line) => from.test(line));
+  const rest = lines.slice(Math.max(0, first));
+  const last = to === undefined ? rest.length - 1 : rest.findIndex((line) => to.test(line));
+  return rest.slice(0, last + 1).filter((line) => !without?.test(line)).map((line) => `${line.trimEnd()}\n`).join("");
+}
+
+/** `readme` with every block's output as the commands print it now. */
+export async function withRealOutput(readme: string): Promise<string> {
+  let text = "";
+  let end = 0;
+  for (const match of readme.matchAll(BLOCK)) {
+    const [whole, run, shown] = match;
+    text += readme.slice(end, match.index);
+    text += `<!-- run ${run} -->\n\n\`\`\`console\n$ ${shown}\n${await outputOf(selectionOf(run!))}\`\`\`\n`;
+    end = match.index + whole.length;
+  }
+  return text + readme.slice(end);
+}
+
+if (import.meta.main) Deno.writeTextFileSync("README.md", await withRealOutput(Deno.readTextFileSync("README.md")));
