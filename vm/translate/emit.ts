@@ -13,8 +13,24 @@ import type { FunctionBody, ValueType } from "./wasm.ts";
 export type OnStack = "value";
 const VALUE: OnStack = "value";
 
-const LOAD_64 = { "1s": 0x30, "1u": 0x31, "2s": 0x32, "2u": 0x33, "4s": 0x34, "4u": 0x35, "8s": 0x29, "8u": 0x29 };
-const LOAD_32 = { "1s": 0x2c, "1u": 0x2d, "2s": 0x2e, "2u": 0x2f, "4s": 0x28, "4u": 0x28 };
+const LOAD_64 = {
+  "1s": Op.I64Load8S,
+  "1u": Op.I64Load8U,
+  "2s": Op.I64Load16S,
+  "2u": Op.I64Load16U,
+  "4s": Op.I64Load32S,
+  "4u": Op.I64Load32U,
+  "8s": Op.I64Load,
+  "8u": Op.I64Load,
+};
+const LOAD_32 = {
+  "1s": Op.I32Load8S,
+  "1u": Op.I32Load8U,
+  "2s": Op.I32Load16S,
+  "2u": Op.I32Load16U,
+  "4s": Op.I32Load,
+  "4u": Op.I32Load,
+};
 const STORE_64 = { 1: Op.I64Store8, 2: Op.I64Store16, 4: Op.I64Store32, 8: Op.I64Store };
 const STORE_32 = { 1: Op.I32Store8, 2: Op.I32Store16, 4: Op.I32Store };
 
@@ -284,7 +300,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
 
   /** The accessed bytes as a zero-extended 64-bit value. */
   protected rawHost(size: MemorySize): void {
-    this.f.get(this.host).memory(LOAD_64[`${size}u`], 0);
+    this.f.get(this.host).memory(LOAD_64[`${size}u`], this.hostOffset);
   }
   #loadHost(size: MemorySize, extend: "signed" | "unsigned"): void {
     const key = `${size}${extend === "signed" ? "s" : "u"}` as keyof typeof LOAD_64;
