@@ -105,9 +105,17 @@ export class Hart {
    * @internal
    */
   readonly addressing: Addressing;
-  /** The TLB of `addressing`. */
+  /**
+   * The TLB of `addressing`.
+   *
+   * @internal
+   */
   readonly tlb: Tlb;
-  /** The timer of S-mode (Sstc). */
+  /**
+   * The timer of S-mode (Sstc).
+   *
+   * @internal
+   */
   readonly timer: SupervisorTimer;
   /** `mtime`, what the time CSR reads. */
   readonly time: () => bigint;
