@@ -23,7 +23,7 @@ const ACCESS_FAULT = {
 } as const;
 
 /** A place in guest memory (`host >= 0`) or on the bus (`host < 0`, `addr` is physical). */
-interface Place {
+export interface Place {
   readonly host: number;
   readonly addr: number;
 }
@@ -32,7 +32,7 @@ const low = (virtual: bigint): number => Number(virtual & 0xffff_ffffn);
 const high = (virtual: bigint): number => Number(virtual >> 32n);
 
 /** Where `size` bytes at `virtual` are; all of them in one page or one device register. */
-function place(hart: Hart, virtual: bigint, size: number, access: Access): Place | Fault {
+export function place(hart: Hart, virtual: bigint, size: number, access: Access): Place | Fault {
   const { addressing, memory } = hart;
   const cause = addressing.translate(low(virtual), high(virtual), access);
   if (cause !== TRANSLATED) return { cause: cause as Cause, tval: virtual };

@@ -5,7 +5,8 @@
 import { HART, NO_RESERVATION, TLB } from "../hart/layout.ts";
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
-import type { IntegerFunctions } from "./integer.ts";
+import { BitEmitter } from "./emit_bits.ts";
+import type { IntegerFunction, IntegerFunctions } from "./integer.ts";
 import { I32, I64, Op } from "./wasm.ts";
 import type { FunctionBody, ValueType } from "./wasm.ts";
 
@@ -41,6 +42,7 @@ type Compare = "Eq" | "Ne" | "LtS" | "LtU" | "GeS" | "GeU" | "GtU";
 /** Everything but operands, destinations and control flow, which depend on the engine. */
 export abstract class Emitter implements Sem<OnStack, OnStack> {
   readonly xlen: Xlen;
+  readonly bits: BitEmitter;
   /** Type of a register value. */
   readonly type: ValueType;
   protected readonly f: FunctionBody;
@@ -65,6 +67,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   constructor(f: FunctionBody, integer: IntegerFunctions, xlen: Xlen, hart: number, tlb: number) {
     this.f = f;
     this.integer = integer;
+    this.bits = new BitEmitter(f, integer.bits, xlen);
     this.xlen = xlen;
     this.type = xlen === 64 ? I64 : I32;
     this.hart = hart;
@@ -104,7 +107,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
     this.f.op(this.xlen === 64 ? Op[`I64${name}`] : Op[`I32${name}`]);
     return VALUE;
   }
-  #call(name: keyof IntegerFunctions): OnStack {
+  #call(name: IntegerFunction): OnStack {
     this.f.call(this.integer[name]);
     return VALUE;
   }
@@ -313,6 +316,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   // --- what emitted code leaves to the hart ------------------------------------------------------------------------
 
   fence(): void {}
+  hint(): void {}
   csr(_operation: "write" | "set" | "clear", _source: "rs1" | "uimm"): void {
     this.leaves = true;
   }
