@@ -176,6 +176,7 @@ export class Hart {
     this.tlb = this.addressing.tlb;
     this.timer = new SupervisorTimer(this);
     options.memory.onWrite((addr, length) => this.#memoryWritten(addr, length));
+    options.memory.onMap(() => this.tlb.flush());
     this.reset();
   }
 

@@ -120,7 +120,7 @@ export function storeMemory(hart: Hart, virtual: bigint, value: bigint, size: Me
     return undefined;
   }
   // Memory that only cannot be written (ROM) answers with a fault, as nothing else does at that address.
-  if (hart.memory.contains(found.addr, size)) return { cause: Cause.StoreAccessFault, tval: virtual };
+  if (hart.memory.readOnly(found.addr, size)) return { cause: Cause.StoreAccessFault, tval: virtual };
   if (misalignedDevice(hart, found.addr, size)) return { cause: Cause.StoreMisaligned, tval: virtual };
   const low = Number(BigInt.asUintN(32, value));
   const narrow = size === 1 ? low & 0xff : size === 2 ? low & 0xffff : low;
