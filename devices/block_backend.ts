@@ -7,9 +7,12 @@ export class HostError extends Error {
   override name = "HostError";
 }
 
+/** Bytes in a sector: what every disk is a multiple of, and the unit of the virtio protocol (virtio 1.2 §5.2.4). */
+export const SECTOR_SIZE = 512;
+
 /** Where the blocks of a block device are. Everything is synchronous; offsets and lengths are bytes. */
 export interface BlockBackend {
-  /** A multiple of 512. */
+  /** A multiple of `SECTOR_SIZE`. */
   readonly sizeBytes: number;
   /** Whether `write` is never to be called. */
   readonly readOnly: boolean;

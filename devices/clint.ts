@@ -112,6 +112,12 @@ export class Clint implements Device {
     return (Math.floor(ticks / 0x1_0000_0000) + this.#offsetHigh + carry) >>> 0;
   }
 
+  /** `mtimecmp` of hart `hart`; unsigned 64 bits. */
+  compare(hart: number): bigint {
+    const { low, high } = this.#timers[hart]!;
+    return (BigInt(high) << 32n) | BigInt(low);
+  }
+
   /** `mtime` now, what `rdtime` reads; unsigned 64 bits. */
   ticks(): bigint {
     return (BigInt(this.timeHigh) << 32n) | BigInt(this.timeLow);

@@ -27,7 +27,11 @@ export const FINISHER_REGISTERS: readonly RegisterDef[] = [
     size: 4,
     access: "W",
     bits: [
-      { name: "STATUS", mask: 0xffff, values: { 0x3333: "FAIL", 0x5555: "PASS", 0x7777: "RESET" } },
+      {
+        name: "STATUS",
+        mask: 0xffff,
+        values: { [FINISHER.fail]: "FAIL", [FINISHER.pass]: "PASS", [FINISHER.reset]: "RESET" },
+      },
       { name: "CODE", mask: 0xffff_0000 },
     ],
     spec: "sifive,test0",

@@ -46,8 +46,6 @@ export interface FwCfgFile {
 export interface FwCfgOptions {
   readonly memory: GuestMemory;
   readonly events: EventStream;
-  /** Items by key, beside those that the device makes itself (signature, id, directory). */
-  readonly items?: ReadonlyMap<number, Uint8Array>;
   readonly files?: readonly FwCfgFile[];
 }
 
@@ -78,25 +76,29 @@ export class FwCfg implements Device {
   readonly registers: readonly RegisterDef[] = FW_CFG_REGISTERS;
   readonly #memory: GuestMemory;
   readonly #events: EventStream;
-  readonly #items: ReadonlyMap<number, Uint8Array>;
+  readonly #items: Map<number, Uint8Array>;
   #item = new Uint8Array(0);
   #at = 0;
   /** Upper half of the address of the next DMA request. */
   #high = 0;
 
-  constructor({ memory, events, items = new Map(), files = [] }: FwCfgOptions) {
+  constructor({ memory, events, files = [] }: FwCfgOptions) {
     this.#memory = memory;
     this.#events = events;
     // Sorted by name, as QEMU's directory is.
     const sorted = files.toSorted((a, b) => a.name < b.name ? -1 : 1);
     this.#items = new Map<number, Uint8Array>([
-      ...items,
       [FwCfgKey.SIGNATURE, new TextEncoder().encode("QEMU")],
       [FwCfgKey.ID, fwCfgNumber(FEATURES, 4)],
       [FwCfgKey.FILE_DIR, directory(sorted)],
       ...sorted.map(({ data }, i): [number, Uint8Array] => [FwCfgKey.FILE_FIRST + i, data]),
     ]);
     this.reset();
+  }
+
+  /** Sets an item, before the guest asks for it. */
+  provide(key: number, data: Uint8Array): void {
+    this.#items.set(key, data);
   }
 
   read(offset: number, size: AccessSize): number {

@@ -27,7 +27,7 @@ export interface Room {
 }
 
 /** What the three readers of the event stream share: facts, instruction text, names. */
-const READER_IMPORTS = ["vm/events.ts", "vm/isa", "vm/hart/state.ts", "registers", "vm/bits.ts"] as const;
+const READER_IMPORTS = ["vm/events.ts", "vm/isa", "vm/hart/layout.ts", "registers", "vm/bits.ts"] as const;
 
 /** Everything the machine is put together from. */
 const BELOW_MACHINE = [
@@ -36,7 +36,7 @@ const BELOW_MACHINE = [
   "vm/events.ts",
   "vm/isa",
   "vm/hart",
-  "vm/hart/state.ts",
+  "vm/hart/layout.ts",
   "vm/translate",
   "vm/trace",
   "vm/check",
@@ -80,17 +80,17 @@ export const ROOMS: readonly Room[] = [
   {
     name: "vm/translate",
     files: ["vm/translate/"],
-    imports: ["vm/isa", "vm/hart", "vm/hart/state.ts", "vm/bus", "vm/events.ts", "vm/bits.ts"],
+    imports: ["vm/isa", "vm/hart", "vm/hart/layout.ts", "vm/bus", "vm/events.ts", "vm/bits.ts"],
   },
   {
-    name: "vm/hart/state.ts",
-    files: ["vm/hart/state.ts"],
+    name: "vm/hart/layout.ts",
+    files: ["vm/hart/layout.ts"],
     imports: ["vm/isa", "vm/bus", "vm/events.ts", "vm/bits.ts"],
   },
   {
     name: "vm/hart",
     files: ["vm/hart/"],
-    imports: ["vm/hart/state.ts", "vm/isa", "vm/bus", "vm/events.ts", "vm/bits.ts"],
+    imports: ["vm/hart/layout.ts", "vm/isa", "vm/bus", "vm/events.ts", "vm/bits.ts"],
   },
   { name: "vm/isa", files: ["vm/isa/"], imports: ["vm/bits.ts"] },
   { name: "vm/bus", files: ["vm/bus/"], imports: ["registers", "vm/events.ts", "vm/bits.ts"] },

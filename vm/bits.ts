@@ -20,13 +20,3 @@ export function alignUp(n: number, align: number): number {
 export function join64(low: number, high: number): number {
   return (low >>> 0) + (high >>> 0) * 0x1_0000_0000;
 }
-
-/** Bits `high..low` of a 32-bit word, unsigned. */
-export function field(word: number, high: number, low: number): number {
-  return (word >>> low) & (high - low === 31 ? -1 : (1 << (high - low + 1)) - 1);
-}
-
-/** The low `bits` bits of `value` read as a two's-complement number (1 <= bits <= 32). */
-export function signExtend(value: number, bits: number): number {
-  return (value << (32 - bits)) >> (32 - bits);
-}

@@ -47,6 +47,9 @@ export const TIMEBASE_HZ = 10_000_000;
 /** Input clock of the UART in Hz (`clock-frequency`): 16 cycles make a bit at divisor 1. */
 export const UART_CLOCK_HZ = 3_686_400;
 
+/** Banks of the flash, each half of it. */
+export const FLASH_BANKS = 2;
+
 /** Start of RAM. */
 export const RAM_BASE = 0x8000_0000;
 
@@ -60,7 +63,7 @@ export const HARTS_MAX = 8;
 export const virtBoard: readonly BoardEntry[] = [
   { name: "rom", kind: "rom", base: 0x1000, size: 0xf000, present: true, what: "reset vector" },
   { name: "finisher", kind: "finisher", base: 0x10_0000, size: 0x1000, present: true, what: "test finisher" },
-  { name: "rtc", kind: "rtc", base: 0x10_1000, size: 0x1000, irq: 11, present: false, what: "Goldfish RTC" },
+  { name: "rtc", kind: "rtc", base: 0x10_1000, size: 0x1000, irq: 11, present: true, what: "Goldfish RTC" },
   {
     name: "clint",
     kind: "clint",
@@ -80,8 +83,8 @@ export const virtBoard: readonly BoardEntry[] = [
     present: true,
     what: `virtio-mmio slot ${n}`,
   })),
-  { name: "fw-cfg", kind: "fw-cfg", base: 0x1010_0000, size: 0x18, present: false, what: "firmware configuration" },
-  { name: "flash", kind: "flash", base: 0x2000_0000, size: 0x400_0000, present: false, what: "CFI flash, two banks" },
+  { name: "fw-cfg", kind: "fw-cfg", base: 0x1010_0000, size: 0x18, present: true, what: "firmware configuration" },
+  { name: "flash", kind: "flash", base: 0x2000_0000, size: 0x400_0000, present: true, what: "CFI flash, two banks" },
   { name: "pcie", kind: "pcie", base: 0x3000_0000, size: 0x1000_0000, present: false, what: "PCIe ECAM" },
   { name: "ram", kind: "ram", base: RAM_BASE, size: 128 << 20, present: true, what: "memory" },
 ];

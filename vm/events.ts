@@ -18,7 +18,7 @@ export interface Where {
   readonly pc: bigint;
   /** Mode the instruction was executed in. */
   readonly privilege: Privilege;
-  /** Instructions retired or trapped before this one, over all harts. */
+  /** Steps of the machine before this one: instructions retired or trapped. Harts of one round count the same steps. */
   readonly steps: number;
   /** Virtual time in steps: `steps` and what was skipped while idle. */
   readonly now: number;
@@ -192,7 +192,7 @@ export interface MachineEvent {
   /** Tells facts apart. */
   readonly kind: "machine";
   /** What it does. */
-  readonly step: "reset" | "pass" | "fail" | "poweroff";
+  readonly step: "reset" | "pass" | "fail";
   /** Exit code of `fail`, else 0. */
   readonly code: number;
 }
@@ -306,11 +306,6 @@ export class EventStream {
     if (this.#records.length > 0) this.drainRecords();
     const where = this.where();
     for (const listener of [...list]) listener(fact as never, where);
-  }
-
-  /** Whether anybody reads high-rate records. */
-  get wantsRecords(): boolean {
-    return this.#records.length > 0;
   }
 
   /** Reads retired instructions in batches; the returned function ends it. */

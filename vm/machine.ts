@@ -16,6 +16,7 @@
 import type { CharPort } from "../devices/char_port.ts";
 import { Clint } from "../devices/clint.ts";
 import { Finisher } from "../devices/finisher.ts";
+import type { FwCfg } from "../devices/fw_cfg.ts";
 import { Plic } from "../devices/plic.ts";
 import { Uart } from "../devices/uart.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
@@ -42,6 +43,9 @@ import type { PmpEntries } from "./hart/pmp.ts";
 import { RecordRing } from "./hart/record_ring.ts";
 import { ReferenceEngine } from "./hart/reference_engine.ts";
 import type { Isa } from "./isa/table.ts";
+import { EventLoopTurns } from "./machine/event_loop_turns.ts";
+import { attachFirmwareDevices } from "./machine/firmware_devices.ts";
+import { flashRegions } from "./machine/flash_banks.ts";
 import { DecodedPages } from "./translate/decoded_pages.ts";
 import { Interpreter } from "./translate/interpreter.ts";
 import { Handlers } from "./translate/interpreter_code.ts";
@@ -95,6 +99,8 @@ export interface MachineOptions {
   readonly stepsPerTick?: number;
   /** PMP entries per hart; default 16. With 0 every mode may access everything. */
   readonly pmpEntries?: PmpEntries;
+  /** Wall clock at power-on in milliseconds since 1970; default 2026-01-01, the same for every run. */
+  readonly rtcEpoch?: number;
   /** Absent: no input ever comes. */
   readonly pacing?: Pacing;
 }
@@ -164,6 +170,7 @@ export class Machine {
    */
   readonly clint: Clint;
   readonly #options: MachineOptions;
+  readonly #config: FwCfg;
   readonly #records: RecordRing;
   #active = 0;
   #stop: Stop | undefined = undefined;
@@ -179,12 +186,13 @@ export class Machine {
     this.clock = new Clock(options.stepsPerTick);
     const count = options.harts ?? 1;
     const rom = boardEntry("rom");
-    const layout = layoutOf(count, rom.size, options.memorySize);
+    const layout = layoutOf(count, rom.size + boardEntry("flash").size, options.memorySize);
     const wasm = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages });
     const buffer = wasm.buffer as ArrayBuffer;
     this.memory = new GuestMemory(buffer, [
       { name: "ram", base: RAM_BASE, size: options.memorySize, host: layout.ram, writable: true },
       { name: "rom", base: rom.base, size: rom.size, host: layout.rom, writable: false },
+      ...flashRegions(layout.rom + rom.size),
     ]);
     this.bus = new Bus(this.events);
     this.#records = new RecordRing(buffer, layout.records, this.events);
@@ -216,6 +224,16 @@ export class Machine {
     });
     this.slots = this.#makeSlots();
     this.#attachAll();
+    this.#config = attachFirmwareDevices({
+      bus: this.bus,
+      clock: this.clock,
+      memory: this.memory,
+      events: this.events,
+      plic: this.plic,
+      harts: count,
+      memorySize: options.memorySize,
+      rtcEpoch: options.rtcEpoch,
+    });
     this.events.where = () => this.#where();
     this.events.drainRecords = () => this.#records.drain();
     this.events.onSpecialise = (records) => {
@@ -293,6 +311,8 @@ export class Machine {
   reset(): void {
     this.clock.reset();
     this.bus.reset();
+    // Once more, after the clock, whose line into one of them lies below it.
+    this.plic.reset();
     for (const hart of this.harts) hart.reset();
     for (const engine of this.engines) engine.reset();
     if (this.#image !== undefined) this.load(this.#image);
@@ -398,30 +418,6 @@ export class Machine {
     const hart = this.harts[this.#active]!;
     const { steps, inSlice, now } = this.clock;
     return { hart: hart.index, pc: hart.pc, privilege: hart.privilege, steps: steps + inSlice, now };
-  }
-}
-
-/**
- * Turns of the event loop. In Deno only `setTimeout` gives a whole one, for 2 ms: while others follow each other
- * (MessageChannel, setImmediate), timers, signals and input wait for a second and more. In a browser nobody waits, and
- * a message takes microseconds.
- */
-class EventLoopTurns {
-  readonly #channel: MessageChannel | undefined = "setImmediate" in globalThis ? undefined : new MessageChannel();
-
-  next(): Promise<void> {
-    const channel = this.#channel;
-    if (channel === undefined) return new Promise((resolve) => setTimeout(resolve, 0));
-    return new Promise((resolve) => {
-      channel.port1.onmessage = () => resolve();
-      channel.port2.postMessage(0);
-    });
-  }
-
-  /** An open channel keeps a process alive. */
-  close(): void {
-    this.#channel?.port1.close();
-    this.#channel?.port2.close();
   }
 }
 

@@ -1,7 +1,4 @@
-import { type BlockBackend, HostError } from "../block_backend.ts";
-
-/** Bytes a disk's size is a multiple of (virtio 1.2 §5.2.4). */
-const SECTOR = 512;
+import { type BlockBackend, HostError, SECTOR_SIZE } from "../block_backend.ts";
 
 /** A file that cannot be a disk; the message says why, without the file's name. */
 export class DiskFileError extends Error {
@@ -39,8 +36,10 @@ export class FileDisk implements BlockBackend {
     try {
       // A block device tells its size only this way.
       const size = file.seekSync(0, Deno.SeekMode.End);
-      if (size === 0) throw new DiskFileError(`it is empty; a disk has at least ${SECTOR} bytes`);
-      if (size % SECTOR !== 0) throw new DiskFileError(`its size of ${size} bytes is not a multiple of ${SECTOR}`);
+      if (size === 0) throw new DiskFileError(`it is empty; a disk has at least ${SECTOR_SIZE} bytes`);
+      if (size % SECTOR_SIZE !== 0) {
+        throw new DiskFileError(`its size of ${size} bytes is not a multiple of ${SECTOR_SIZE}`);
+      }
       return new FileDisk(name, file, size, readOnly);
     } catch (error) {
       file.close();

@@ -1,4 +1,4 @@
-import type { BlockBackend } from "../block_backend.ts";
+import { type BlockBackend, SECTOR_SIZE } from "../block_backend.ts";
 
 /** Bytes allocated at once. */
 const CHUNK = 65536;
@@ -18,8 +18,8 @@ export class MemoryDisk implements BlockBackend {
   constructor(content: number | Uint8Array, options: { readonly readOnly?: boolean } = {}) {
     this.sizeBytes = typeof content === "number" ? content : content.length;
     this.readOnly = options.readOnly ?? false;
-    if (!Number.isSafeInteger(this.sizeBytes) || this.sizeBytes < 0 || this.sizeBytes % 512 !== 0) {
-      throw new RangeError(`memory disk: size ${this.sizeBytes} is not a multiple of 512 bytes`);
+    if (!Number.isSafeInteger(this.sizeBytes) || this.sizeBytes < 0 || this.sizeBytes % SECTOR_SIZE !== 0) {
+      throw new RangeError(`memory disk: size ${this.sizeBytes} is not a multiple of ${SECTOR_SIZE} bytes`);
     }
     if (typeof content !== "number") this.#store(0, content);
   }

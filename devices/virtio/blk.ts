@@ -1,14 +1,11 @@
 import { hex, join64 } from "../../vm/bits.ts";
-import { type BlockBackend, HostError } from "../block_backend.ts";
+import { type BlockBackend, HostError, SECTOR_SIZE } from "../block_backend.ts";
 import type { Chain } from "./chain.ts";
 import { ConfigSpace } from "./config.ts";
 import type { QueueDef, VirtioDevice, VirtioTransport } from "./device.ts";
 import { featureBit, type FeatureSet, featureSet } from "./feature_set.ts";
 
 const ID = 2;
-
-/** Bytes in a sector, the unit of the protocol whatever `blk_size` says (virtio 1.2 §5.2.5). */
-export const SECTOR_SIZE = 512;
 
 /** Request types (virtio 1.2 §5.2.6; FLUSH_OUT §5.2.6.3). */
 export const VirtioBlkT = { IN: 0, OUT: 1, FLUSH: 4, FLUSH_OUT: 5, GET_ID: 8 } as const;
@@ -75,7 +72,7 @@ export class VirtioBlk implements VirtioDevice {
   /**
    * A disk of the backend's size.
    *
-   * @throws if the backend's size is not a positive multiple of 512 or the serial does not fit
+   * @throws if the backend's size is not a multiple of 512 or the serial does not fit
    */
   constructor(options: BlkOptions) {
     const { backend } = options;

@@ -17,8 +17,8 @@ function setup() {
   const memory = new GuestMemory(new ArrayBuffer(0x2000), [
     { name: "ram", base: RAM, size: 0x2000, host: 0, writable: true },
   ]);
-  const items = new Map([[FwCfgKey.NB_CPUS as number, fwCfgNumber(4, 2)]]);
-  const config = new FwCfg({ memory, events, items, files: FILES });
+  const config = new FwCfg({ memory, events, files: FILES });
+  config.provide(FwCfgKey.NB_CPUS, fwCfgNumber(4, 2));
   const bus = new Bus(events);
   bus.attach({ name: "fw-cfg", base: BASE, size: 0x18 }, config);
   const told: string[] = [];

@@ -14,6 +14,7 @@ import { type Isa, parseIsa } from "../../vm/isa/table.ts";
 import { BARE, BareMachine, engineNames } from "../support/engine.ts";
 import { Random } from "../support/random.ts";
 import { buildProgram, type BuiltProgram, randomProgram, shrinkProgram } from "../support/random_program.ts";
+import { everything } from "./words.ts";
 
 /** How often a program is run in one machine: what was found hot the first time is translated code the next time. */
 const ROUNDS = 4;
@@ -140,8 +141,9 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number {
   return -1;
 }
 
-for (const name of ["rv64imac", "rv32imac", "rv64ima", "rv32ima"]) {
-  const isa = parseIsa(name);
+for (const text of [everything(64), everything(32), "rv64imac", "rv32imac", "rv64ima", "rv32ima"]) {
+  const isa = parseIsa(text);
+  const name = text.length > 20 ? `rv${isa.xlen} with everything` : text;
   for (const engine of engineNames.slice(1)) {
     Deno.test(`${name}: the ${engine} and the reference agree on random programs`, () => {
       const a = new Side("reference", isa);
@@ -182,7 +184,7 @@ for (const name of ["rv64imac", "rv32imac", "rv64ima", "rv32ima"]) {
       step.call(this);
     };
     try {
-      for (let seed = 1; seed <= 60; seed++) {
+      for (let seed = 1; seed <= Math.max(60, 2 * isa.rows.length); seed++) {
         const program = buildProgram(randomProgram(seed, isa));
         side.load(program, false);
         for (let i = 0; i < STEPS && side.machine.hart.pc !== program.end; i += 100) {

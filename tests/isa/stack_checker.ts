@@ -3,6 +3,7 @@
  * exactly once and in the order in which it was made, and nothing is read after an effect. A row that keeps these rules
  * can be written out as stack code as it runs.
  */
+import type { BitSem } from "../../vm/isa/bit_sem.ts";
 import type { Row, Sem, SystemOperation, Xlen } from "../../vm/isa/row.ts";
 
 /** A value or truth value on the stack. */
@@ -62,6 +63,22 @@ class Checker implements Sem<Token, Token> {
   rs2 = (): Token => this.#push("rs2");
   imm = (): Token => this.#push("imm");
   pc = (): Token => this.#push("pc");
+  readonly bits: BitSem<Token> = {
+    clz: (a) => this.#unary("clz", a),
+    ctz: (a) => this.#unary("ctz", a),
+    cpop: (a) => this.#unary("cpop", a),
+    rol: (a, b) => this.#binary("rol", a, b),
+    ror: (a, b) => this.#binary("ror", a, b),
+    rev8: (a) => this.#unary("rev8", a),
+    brev8: (a) => this.#unary("brev8", a),
+    orcb: (a) => this.#unary("orcb", a),
+    zip: (a) => this.#unary("zip", a),
+    unzip: (a) => this.#unary("unzip", a),
+    clmul: (a, b) => this.#binary("clmul", a, b),
+    clmulr: (a, b) => this.#binary("clmulr", a, b),
+    xperm: (a, b) => this.#binary("xperm", a, b),
+  };
+
   constant = (value: number): Token => this.#push(`constant ${value}`);
 
   add = (a: Token, b: Token): Token => this.#binary("add", a, b);
@@ -132,6 +149,9 @@ class Checker implements Sem<Token, Token> {
   }
   csr(): void {
     this.#effect("csr");
+  }
+  hint(): void {
+    this.#effect("hint");
   }
   fence(): void {
     this.#effect("fence");

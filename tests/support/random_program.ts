@@ -338,6 +338,11 @@ class Generator {
       this.#constant(30, 0xaaan);
       this.#named("csrrs", { rs1: 30, imm: 0x304 });
     }
+    if (row.asm === "(rs1)") {
+      const base = this.#make.register();
+      this.#point(base, this.#address());
+      return this.#instruction(row, { rs1: base });
+    }
     this.#guard(1);
     this.#instruction(row);
   }

@@ -1,4 +1,12 @@
-import { type BoardEntry, PLIC_SOURCES, RAM_BASE, TIMEBASE_HZ, UART_CLOCK_HZ, virtBoard } from "../board.ts";
+import {
+  type BoardEntry,
+  FLASH_BANKS,
+  PLIC_SOURCES,
+  RAM_BASE,
+  TIMEBASE_HZ,
+  UART_CLOCK_HZ,
+  virtBoard,
+} from "../board.ts";
 import { cells, cells64, type FdtNode, type FdtProperty, flag, strings } from "./fdt.ts";
 
 /** What the tree says that the board table does not. */
@@ -71,6 +79,7 @@ export function deviceTree(options: DeviceTreeOptions): FdtNode {
         children: [],
       },
       cpus(options, phandles),
+      ...board.flatMap(rootNodes),
       ...board.filter((e) => e.kind === "finisher").flatMap(() => [
         syscon("poweroff", phandles),
         syscon("reboot", phandles),
@@ -189,7 +198,11 @@ function socNodes(entry: BoardEntry, harts: number, phandles: Phandles): FdtNode
   switch (entry.kind) {
     case "rom":
     case "ram":
+    case "fw-cfg":
+    case "flash":
       return [];
+    case "rtc":
+      return node("rtc", strings("compatible", "google,goldfish-rtc"));
     case "finisher":
       return node(
         "test",
@@ -220,6 +233,19 @@ function socNodes(entry: BoardEntry, harts: number, phandles: Phandles): FdtNode
     default:
       throw new Error(`device tree: no node is known for ${entry.name}, a present ${entry.kind}`);
   }
+}
+
+/** Nodes of what is not on the `soc` bus. */
+function rootNodes({ kind, base, size }: BoardEntry): FdtNode[] {
+  if (kind === "fw-cfg") {
+    const properties = [flag("dma-coherent"), reg(base, size), strings("compatible", "qemu,fw-cfg-mmio")];
+    return [{ name: unitName("fw-cfg", base), properties, children: [] }];
+  }
+  if (kind !== "flash") return [];
+  const bank = size / FLASH_BANKS;
+  const banks = Array.from({ length: FLASH_BANKS }, (_, i) => [...cells64(base + i * bank), ...cells64(bank)]);
+  const properties = [cells("bank-width", 4), cells("reg", ...banks.flat()), strings("compatible", "cfi-flash")];
+  return [{ name: unitName("flash", base), properties, children: [] }];
 }
 
 function interrupt(entry: BoardEntry, phandles: Phandles): FdtProperty[] {

@@ -15,6 +15,11 @@ export interface MemoryRegion {
   readonly host: number;
   /** Whether the guest may write it. */
   readonly writable: boolean;
+  /**
+   * A device of the bus stands behind it: stores go there, and so does everything while the device has taken the memory
+   * away with `map`.
+   */
+  readonly device?: true;
 }
 
 /** Told about every write that did not come from a hart's own fast path: devices and loaders. */
@@ -32,6 +37,9 @@ export class GuestMemory {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
   readonly #listeners: WriteListener[] = [];
+  readonly #mapListeners: (() => void)[] = [];
+  /** The regions that are there now. */
+  #mapped: readonly MemoryRegion[];
 
   /** Throws a `RangeError` if a region does not begin on a page. */
   constructor(buffer: ArrayBuffer, regions: readonly MemoryRegion[]) {
@@ -42,7 +50,7 @@ export class GuestMemory {
     }
     if (!isPowerOfTwo(PAGE_SIZE)) throw new RangeError("page size must be a power of two");
     this.buffer = buffer;
-    this.regions = regions;
+    this.regions = this.#mapped = regions;
     this.#bytes = new Uint8Array(buffer);
     this.#view = new DataView(buffer);
   }
@@ -52,9 +60,29 @@ export class GuestMemory {
     this.#listeners.push(listener);
   }
 
+  /** Adds a listener for regions that come and go: what is known of their addresses no longer holds. */
+  onMap(listener: () => void): void {
+    this.#mapListeners.push(listener);
+  }
+
+  /** Lets memory be seen where a region of a device is, or takes it away. Throws for a name that no region has. */
+  map(name: string, mapped: boolean): void {
+    const region = this.regions.find((r) => r.name === name);
+    if (region === undefined) throw new Error(`memory: no region called ${name}`);
+    if (this.#mapped.includes(region) === mapped) return;
+    this.#mapped = this.regions.filter((r) => r === region ? mapped : this.#mapped.includes(r));
+    for (const listener of this.#mapListeners) listener();
+  }
+
+  /** Whether `length` bytes at `addr` are memory that nothing can write: neither a hart nor a device behind it. */
+  readOnly(addr: number, length: number): boolean {
+    const region = this.#mapped.find((r) => addr >= r.base && addr + length <= r.base + r.size);
+    return region !== undefined && !region.writable && region.device === undefined;
+  }
+
   /** Host offset of `length` bytes at `addr`, or -1 unless all of them lie in one region (writable if `write`). */
   host(addr: number, length: number, write = false): number {
-    for (const r of this.regions) {
+    for (const r of this.#mapped) {
       const offset = addr - r.base;
       if (offset >= 0 && offset < r.size) {
         return length <= r.size - offset && (r.writable || !write) ? r.host + offset : -1;

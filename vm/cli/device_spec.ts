@@ -2,6 +2,7 @@
  * What can be put on the virtio slots, and how `--device` and `--drive` say it. Kinds and parameters are two tables:
  * the parser, `--device help`, did-you-mean and the documentation read them.
  */
+import { SECTOR_SIZE } from "../../devices/block_backend.ts";
 import { VIRTIO_SLOTS } from "../board.ts";
 import { UsageError } from "./errors.ts";
 import { didYouMean } from "./nearest.ts";
@@ -51,9 +52,6 @@ export interface DeviceSpec {
 /** Size of a disk in memory when nothing is said, in bytes. */
 export const DISK_SIZE: number = 1 << 20;
 
-/** Bytes of a sector: what every disk is a multiple of (virtio 1.2 §5.2.4). */
-export const SECTOR = 512;
-
 /** A parameter after the comma. */
 export interface ParameterRow {
   readonly name: string;
@@ -100,8 +98,8 @@ export const parameters: readonly ParameterRow[] = [
     name: "size",
     value: "SIZE",
     only: ["blk"],
-    help: `size of a disk in memory, in sectors of ${SECTOR} bytes (default ${formatSize(DISK_SIZE)})`,
-    set: (spec, text) => spec.size = parseSize(text, { min: SECTOR, max: 2 ** 30 }, SECTOR),
+    help: `size of a disk in memory, in sectors of ${SECTOR_SIZE} bytes (default ${formatSize(DISK_SIZE)})`,
+    set: (spec, text) => spec.size = parseSize(text, { min: SECTOR_SIZE, max: 2 ** 30 }, SECTOR_SIZE),
   },
 ];
 

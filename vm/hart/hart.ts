@@ -105,9 +105,17 @@ export class Hart {
    * @internal
    */
   readonly addressing: Addressing;
-  /** The TLB of `addressing`. */
+  /**
+   * The TLB of `addressing`.
+   *
+   * @internal
+   */
   readonly tlb: Tlb;
-  /** The timer of S-mode (Sstc). */
+  /**
+   * The timer of S-mode (Sstc).
+   *
+   * @internal
+   */
   readonly timer: SupervisorTimer;
   /** `mtime`, what the time CSR reads. */
   readonly time: () => bigint;
@@ -168,6 +176,7 @@ export class Hart {
     this.tlb = this.addressing.tlb;
     this.timer = new SupervisorTimer(this);
     options.memory.onWrite((addr, length) => this.#memoryWritten(addr, length));
+    options.memory.onMap(() => this.tlb.flush());
     this.reset();
   }
 

@@ -23,7 +23,7 @@ const ACCESS_FAULT = {
 } as const;
 
 /** A place in guest memory (`host >= 0`) or on the bus (`host < 0`, `addr` is physical). */
-interface Place {
+export interface Place {
   readonly host: number;
   readonly addr: number;
 }
@@ -32,7 +32,7 @@ const low = (virtual: bigint): number => Number(virtual & 0xffff_ffffn);
 const high = (virtual: bigint): number => Number(virtual >> 32n);
 
 /** Where `size` bytes at `virtual` are; all of them in one page or one device register. */
-function place(hart: Hart, virtual: bigint, size: number, access: Access): Place | Fault {
+export function place(hart: Hart, virtual: bigint, size: number, access: Access): Place | Fault {
   const { addressing, memory } = hart;
   const cause = addressing.translate(low(virtual), high(virtual), access);
   if (cause !== TRANSLATED) return { cause: cause as Cause, tval: virtual };
@@ -120,7 +120,7 @@ export function storeMemory(hart: Hart, virtual: bigint, value: bigint, size: Me
     return undefined;
   }
   // Memory that only cannot be written (ROM) answers with a fault, as nothing else does at that address.
-  if (hart.memory.contains(found.addr, size)) return { cause: Cause.StoreAccessFault, tval: virtual };
+  if (hart.memory.readOnly(found.addr, size)) return { cause: Cause.StoreAccessFault, tval: virtual };
   if (misalignedDevice(hart, found.addr, size)) return { cause: Cause.StoreMisaligned, tval: virtual };
   const low = Number(BigInt.asUintN(32, value));
   const narrow = size === 1 ? low & 0xff : size === 2 ? low & 0xffff : low;

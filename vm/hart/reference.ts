@@ -5,6 +5,8 @@
 import { Privilege, RECORD, RecordFlag, RecordKind } from "../events.ts";
 import type { Operands } from "../isa/format.ts";
 import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
+import { BitValues } from "./bit_values.ts";
+import { cacheBlock } from "./cache_block.ts";
 import { csrPrivilege, csrReadOnly, MSTATUS } from "./csr.ts";
 import { CSR, csrNamed } from "./csr_numbers.ts";
 import type { Hart } from "./hart.ts";
@@ -18,6 +20,7 @@ const SIE = csrNamed("sie").number;
 /** Does one instruction of one hart at a time. */
 export class Reference implements Sem<bigint, boolean> {
   readonly xlen: Xlen;
+  readonly bits: BitValues;
   readonly #hart: Hart;
   readonly #mask: bigint;
   #operands: Operands = { rd: 0, rs1: 0, rs2: 0, imm: 0 };
@@ -31,6 +34,7 @@ export class Reference implements Sem<bigint, boolean> {
   constructor(hart: Hart) {
     this.#hart = hart;
     this.xlen = hart.xlen;
+    this.bits = new BitValues(hart.xlen);
     this.#mask = hart.mask;
   }
 
@@ -259,6 +263,7 @@ export class Reference implements Sem<bigint, boolean> {
   }
 
   fence(): void {}
+  hint(): void {}
 
   csr(operation: "write" | "set" | "clear", source: "rs1" | "uimm"): void {
     const hart = this.#hart;
@@ -300,6 +305,21 @@ export class Reference implements Sem<bigint, boolean> {
       case "wfi":
         if (hart.privilege === Privilege.U || (below && (hart.mstatus & MSTATUS.TW) !== 0n)) return this.#illegal();
         return hart.wait();
+      case "wrs.nto":
+        if (below && (hart.mstatus & MSTATUS.TW) !== 0n) return this.#illegal();
+        return;
+      case "wrs.sto":
+        // Neither has to stall; a loop that polls goes on to be one.
+        return;
+      case "cbo.inval":
+      case "cbo.clean":
+      case "cbo.flush":
+      case "cbo.zero": {
+        const fault = cacheBlock(hart, operation, this.rs1());
+        if (fault === "illegal") this.#illegal();
+        else if (fault !== undefined) this.#fault(fault);
+        return;
+      }
       case "fence.i":
         // Decoded code follows memory at once, so there is nothing to forget (unpriv §6).
         return;

@@ -75,6 +75,11 @@ export const aliases: readonly Alias[] = [
   { name: "csrci", of: "csrrci", asm: "csr, uimm", with: { rd: X0 } },
   // unpriv §2.7: fm = 1000 with both sets rw; Zihintpause is a fence with an empty successor set.
   { name: "fence.tso", of: "fence", asm: "", with: { rd: X0, rs1: X0, imm: 0x833 }, always: true },
+  // Zihintntl: the next access has no temporal locality in this cache or the one around it.
+  ...(["p1", "pall", "s1", "all"] as const).flatMap((level, i): Alias[] => [
+    { name: `ntl.${level}`, of: "add", asm: "", with: { rd: X0, rs1: X0, rs2: 2 + i }, always: true },
+    { name: `c.ntl.${level}`, of: "c.add", asm: "", with: { rd: X0, rs1: X0, rs2: 2 + i }, always: true },
+  ]),
   { name: "pause", of: "fence", asm: "", with: { rd: X0, rs1: X0, imm: 0x010 }, always: true },
   { name: "fence", of: "fence", asm: "", with: { rd: X0, rs1: X0, imm: 0x0ff } },
   { name: "sfence.vma", of: "sfence.vma", asm: "", with: { rs1: X0, rs2: X0 } },

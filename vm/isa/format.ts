@@ -68,6 +68,12 @@ export const Amo: Format = { name: "Amo", rd: RD, rs1: RS1, rs2: RS2, imm: unsig
 export const Fence: Format = { name: "Fence", rd: RD, rs1: RS1, imm: unsigned("31:20>0") };
 export const None: Format = { name: "None" };
 export const Sfence: Format = { name: "Sfence", rs1: RS1, rs2: RS2 };
+/** Two registers; the bits of rs2 belong to the opcode. */
+export const RR: Format = { name: "RR", rd: RD, rs1: RS1 };
+/** The address of a cache block. */
+export const Block: Format = { name: "Block", rs1: RS1 };
+/** An offset whose low five bits belong to the opcode. */
+export const Prefetch: Format = { name: "Prefetch", rs1: RS1, imm: signed("31:25>5") };
 
 /** 16-bit formats (unpriv §26.2). Names as in the manual, with the destination folded into the base instruction's. */
 const RD_CI = reg(7);
@@ -96,6 +102,13 @@ export const CLw: Format = { name: "CLw", rd: reg3(2), rs1: reg3(7), imm: unsign
 export const CLd: Format = { name: "CLd", rd: reg3(2), rs1: reg3(7), imm: unsigned("12:10>3 6:5>6") };
 export const CSw: Format = { name: "CSw", rs1: reg3(7), rs2: reg3(2), imm: unsigned("12:10>3 6>2 5>6") };
 export const CSd: Format = { name: "CSd", rs1: reg3(7), rs2: reg3(2), imm: unsigned("12:10>3 6:5>6") };
+export const CLb: Format = { name: "CLb", rd: reg3(2), rs1: reg3(7), imm: unsigned("6>0 5>1") };
+export const CLh: Format = { name: "CLh", rd: reg3(2), rs1: reg3(7), imm: unsigned("5>1") };
+export const CSb: Format = { name: "CSb", rs1: reg3(7), rs2: reg3(2), imm: unsigned("6>0 5>1") };
+export const CSh: Format = { name: "CSh", rs1: reg3(7), rs2: reg3(2), imm: unsigned("5>1") };
+export const CU: Format = { name: "CU", rd: reg3(7), rs1: reg3(7) };
+/** As an instruction of two sources whose second one is x0. */
+export const CUzero: Format = { name: "CUzero", rd: reg3(7), rs1: reg3(7), rs2: fixed(0) };
 export const CA: Format = { name: "CA", rd: reg3(7), rs1: reg3(7), rs2: reg3(2) };
 export const CBimm: Format = { name: "CBimm", rd: reg3(7), rs1: reg3(7), imm: signed("12>5 6:2>0") };
 export const CBshift: Format = {

@@ -2,6 +2,7 @@
  * What an instruction is: one row with its encoding, its assembly text, where it is defined, and what it does. Decoder,
  * disassembler, assembler, every engine and the tests' generators are users of the same rows.
  */
+import type { BitSem } from "./bit_sem.ts";
 import type { Format, Operands } from "./format.ts";
 
 /** Width of the integer registers in bits. */
@@ -21,7 +22,13 @@ export type SystemOperation =
   | "sfence.vma"
   | "sinval.vma"
   | "sfence.w.inval"
-  | "sfence.inval.ir";
+  | "sfence.inval.ir"
+  | "wrs.nto"
+  | "wrs.sto"
+  | CacheBlockOperation;
+
+/** What may be done to the cache block whose address is in rs1. */
+export type CacheBlockOperation = "cbo.inval" | "cbo.clean" | "cbo.flush" | "cbo.zero";
 
 /**
  * The alphabet that instructions are written in. `V` is a value of XLEN bits and `B` a truth value; what they are is
@@ -33,6 +40,8 @@ export type SystemOperation =
  */
 export interface Sem<V, B> {
   readonly xlen: Xlen;
+  /** Letters of bit manipulation. */
+  readonly bits: BitSem<V>;
 
   rs1(): V;
   rs2(): V;
@@ -100,6 +109,8 @@ export interface Sem<V, B> {
   csr(operation: "write" | "set" | "clear", source: "rs1" | "uimm"): void;
   /** Orders memory accesses; engines execute in order, so that only listeners notice. */
   fence(): void;
+  /** Advice that nobody takes. */
+  hint(): void;
   system(operation: SystemOperation): void;
 }
 
@@ -143,6 +154,8 @@ export interface Row {
   readonly spec: string;
   /** Only for this XLEN; absent means both. */
   readonly xlen?: Xlen;
+  /** Only where the ISA has this extension too. */
+  readonly needs?: string;
   /** True for operands that mean another instruction or a reserved encoding. */
   readonly except?: (operands: Operands, xlen: Xlen) => boolean;
   /** A compressed instruction does what this one does with the same operands. */

@@ -1,39 +1,13 @@
 /** The base integer instructions, RV32I and RV64I (unpriv §2, §4), and Zifencei (unpriv §6). */
-import { B, Fence, I, J, None, R, S, Shift, ShiftW, U } from "./format.ts";
+import { immediateRow, registerRow, shiftRow, shiftWordRow, word } from "./alu_rows.ts";
+import { B, Fence, I, J, None, S, U } from "./format.ts";
 import type { Extension, MemorySize, Row, Sem } from "./row.ts";
 
-const REG = "rd, rs1, rs2";
-const IMM = "rd, rs1, imm";
+const IMMEDIATE = "unpriv §2.4.1";
+const REGISTER = "unpriv §2.4.2";
+const IMMEDIATE_WORD = "unpriv §4.2.1";
+const REGISTER_WORD = "unpriv §4.2.2";
 
-/** Both operand orders of the manual: register-register and register-immediate rows of one operation. */
-function alu(name: string, funct: string, f7: string, run: Row["run"], spec = "unpriv §2.4.2"): Row {
-  return { name, bits: `${f7} ..... ..... ${funct} ..... 0110011`, format: R, asm: REG, class: "alu", spec, run: run! };
-}
-function aluImm(name: string, funct: string, run: Row["run"]): Row {
-  return {
-    name,
-    bits: `............ ..... ${funct} ..... 0010011`,
-    format: I,
-    asm: IMM,
-    class: "alu",
-    spec: "unpriv §2.4.1",
-    run: run!,
-  };
-}
-function shiftImm(name: string, funct: string, f6: string, run: Row["run"]): Row {
-  return {
-    name,
-    bits: `${f6} ...... ..... ${funct} ..... 0010011`,
-    format: Shift,
-    asm: IMM,
-    class: "alu",
-    spec: "unpriv §2.4.1",
-    run: run!,
-  };
-}
-function word(row: Row): Row {
-  return { ...row, bits: row.bits.replace("0110011", "0111011").replace("0010011", "0011011"), xlen: 64 };
-}
 function load(name: string, funct: string, size: MemorySize, extend: "signed" | "unsigned", xlen?: 64): Row {
   return {
     name,
@@ -124,25 +98,25 @@ const rows: readonly Row[] = [
   store("sh", "001", 2),
   store("sw", "010", 4),
   store("sd", "011", 8, 64),
-  aluImm("addi", "000", (s) => s.rd(s.add(s.rs1(), s.imm()))),
-  aluImm("slti", "010", (s) => s.rd(s.flag(s.lt(s.rs1(), s.imm())))),
-  aluImm("sltiu", "011", (s) => s.rd(s.flag(s.ltu(s.rs1(), s.imm())))),
-  aluImm("xori", "100", (s) => s.rd(s.xor(s.rs1(), s.imm()))),
-  aluImm("ori", "110", (s) => s.rd(s.or(s.rs1(), s.imm()))),
-  aluImm("andi", "111", (s) => s.rd(s.and(s.rs1(), s.imm()))),
-  shiftImm("slli", "001", "000000", (s) => s.rd(s.sll(s.rs1(), s.imm()))),
-  shiftImm("srli", "101", "000000", (s) => s.rd(s.srl(s.rs1(), s.imm()))),
-  shiftImm("srai", "101", "010000", (s) => s.rd(s.sra(s.rs1(), s.imm()))),
-  alu("add", "000", "0000000", (s) => s.rd(s.add(s.rs1(), s.rs2()))),
-  alu("sub", "000", "0100000", (s) => s.rd(s.sub(s.rs1(), s.rs2()))),
-  alu("sll", "001", "0000000", (s) => s.rd(s.sll(s.rs1(), s.rs2()))),
-  alu("slt", "010", "0000000", (s) => s.rd(s.flag(s.lt(s.rs1(), s.rs2())))),
-  alu("sltu", "011", "0000000", (s) => s.rd(s.flag(s.ltu(s.rs1(), s.rs2())))),
-  alu("xor", "100", "0000000", (s) => s.rd(s.xor(s.rs1(), s.rs2()))),
-  alu("srl", "101", "0000000", (s) => s.rd(s.srl(s.rs1(), s.rs2()))),
-  alu("sra", "101", "0100000", (s) => s.rd(s.sra(s.rs1(), s.rs2()))),
-  alu("or", "110", "0000000", (s) => s.rd(s.or(s.rs1(), s.rs2()))),
-  alu("and", "111", "0000000", (s) => s.rd(s.and(s.rs1(), s.rs2()))),
+  immediateRow("addi", "000", IMMEDIATE, (s) => s.rd(s.add(s.rs1(), s.imm()))),
+  immediateRow("slti", "010", IMMEDIATE, (s) => s.rd(s.flag(s.lt(s.rs1(), s.imm())))),
+  immediateRow("sltiu", "011", IMMEDIATE, (s) => s.rd(s.flag(s.ltu(s.rs1(), s.imm())))),
+  immediateRow("xori", "100", IMMEDIATE, (s) => s.rd(s.xor(s.rs1(), s.imm()))),
+  immediateRow("ori", "110", IMMEDIATE, (s) => s.rd(s.or(s.rs1(), s.imm()))),
+  immediateRow("andi", "111", IMMEDIATE, (s) => s.rd(s.and(s.rs1(), s.imm()))),
+  shiftRow("slli", "000000", "001", IMMEDIATE, (s) => s.rd(s.sll(s.rs1(), s.imm()))),
+  shiftRow("srli", "000000", "101", IMMEDIATE, (s) => s.rd(s.srl(s.rs1(), s.imm()))),
+  shiftRow("srai", "010000", "101", IMMEDIATE, (s) => s.rd(s.sra(s.rs1(), s.imm()))),
+  registerRow("add", "0000000", "000", REGISTER, (s) => s.rd(s.add(s.rs1(), s.rs2()))),
+  registerRow("sub", "0100000", "000", REGISTER, (s) => s.rd(s.sub(s.rs1(), s.rs2()))),
+  registerRow("sll", "0000000", "001", REGISTER, (s) => s.rd(s.sll(s.rs1(), s.rs2()))),
+  registerRow("slt", "0000000", "010", REGISTER, (s) => s.rd(s.flag(s.lt(s.rs1(), s.rs2())))),
+  registerRow("sltu", "0000000", "011", REGISTER, (s) => s.rd(s.flag(s.ltu(s.rs1(), s.rs2())))),
+  registerRow("xor", "0000000", "100", REGISTER, (s) => s.rd(s.xor(s.rs1(), s.rs2()))),
+  registerRow("srl", "0000000", "101", REGISTER, (s) => s.rd(s.srl(s.rs1(), s.rs2()))),
+  registerRow("sra", "0100000", "101", REGISTER, (s) => s.rd(s.sra(s.rs1(), s.rs2()))),
+  registerRow("or", "0000000", "110", REGISTER, (s) => s.rd(s.or(s.rs1(), s.rs2()))),
+  registerRow("and", "0000000", "111", REGISTER, (s) => s.rd(s.and(s.rs1(), s.rs2()))),
   {
     name: "fence",
     bits: "............ ..... 000 ..... 0001111",
@@ -171,35 +145,24 @@ const rows: readonly Row[] = [
     run: (s) => s.system("ebreak"),
   },
   // RV64I: the *W forms work on the low 32 bits and sign-extend (unpriv §4.2).
-  word(aluImm("addiw", "000", (s) => s.rd(s.sext(s.add(s.rs1(), s.imm()), 32)))),
-  wordShift("slliw", "001", "0000000", (s) => s.rd(s.sext(s.sll(s.rs1(), s.imm()), 32))),
-  wordShift("srliw", "101", "0000000", (s) => s.rd(s.sext(s.srl(s.zext(s.rs1(), 32), s.imm()), 32))),
-  wordShift("sraiw", "101", "0100000", (s) => s.rd(s.sra(s.sext(s.rs1(), 32), s.imm()))),
-  word(alu("addw", "000", "0000000", (s) => s.rd(s.sext(s.add(s.rs1(), s.rs2()), 32)), "unpriv §4.2.2")),
-  word(alu("subw", "000", "0100000", (s) => s.rd(s.sext(s.sub(s.rs1(), s.rs2()), 32)), "unpriv §4.2.2")),
-  word(
-    alu("sllw", "001", "0000000", (s) => s.rd(s.sext(s.sll(s.rs1(), amount32(s)), 32)), "unpriv §4.2.2"),
-  ),
-  word(
-    alu("srlw", "101", "0000000", (s) => s.rd(s.sext(s.srl(s.zext(s.rs1(), 32), amount32(s)), 32)), "unpriv §4.2.2"),
-  ),
-  word(
-    alu("sraw", "101", "0100000", (s) => s.rd(s.sra(s.sext(s.rs1(), 32), amount32(s))), "unpriv §4.2.2"),
-  ),
+  word(immediateRow("addiw", "000", IMMEDIATE_WORD, (s) => s.rd(s.sext(s.add(s.rs1(), s.imm()), 32)))),
+  shiftWordRow("slliw", "0000000", "001", IMMEDIATE_WORD, (s) => s.rd(s.sext(s.sll(s.rs1(), s.imm()), 32))),
+  shiftWordRow("srliw", "0000000", "101", IMMEDIATE_WORD, (s) => s.rd(s.sext(s.srl(s.zext(s.rs1(), 32), s.imm()), 32))),
+  shiftWordRow("sraiw", "0100000", "101", IMMEDIATE_WORD, (s) => s.rd(s.sra(s.sext(s.rs1(), 32), s.imm()))),
+  ...[
+    registerRow("addw", "0000000", "000", REGISTER_WORD, (s) => s.rd(s.sext(s.add(s.rs1(), s.rs2()), 32))),
+    registerRow("subw", "0100000", "000", REGISTER_WORD, (s) => s.rd(s.sext(s.sub(s.rs1(), s.rs2()), 32))),
+    registerRow("sllw", "0000000", "001", REGISTER_WORD, (s) => s.rd(s.sext(s.sll(s.rs1(), amount32(s)), 32))),
+    registerRow(
+      "srlw",
+      "0000000",
+      "101",
+      REGISTER_WORD,
+      (s) => s.rd(s.sext(s.srl(s.zext(s.rs1(), 32), amount32(s)), 32)),
+    ),
+    registerRow("sraw", "0100000", "101", REGISTER_WORD, (s) => s.rd(s.sra(s.sext(s.rs1(), 32), amount32(s)))),
+  ].map(word),
 ];
-
-function wordShift(name: string, funct: string, f7: string, run: Row["run"]): Row {
-  return {
-    name,
-    bits: `${f7} ..... ..... ${funct} ..... 0011011`,
-    format: ShiftW,
-    asm: IMM,
-    class: "alu",
-    spec: "unpriv §4.2.1",
-    xlen: 64,
-    run: run!,
-  };
-}
 
 /** Shift amount of a word shift: the low five bits of rs2. */
 function amount32<V, C>(s: Sem<V, C>): V {

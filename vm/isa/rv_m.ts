@@ -1,21 +1,9 @@
 /** Integer multiplication and division (unpriv §12). */
-import { R } from "./format.ts";
+import { registerRow, word } from "./alu_rows.ts";
 import type { Extension, Row } from "./row.ts";
 
-function row(name: string, funct: string, spec: string, run: Row["run"]): Row {
-  return {
-    name,
-    bits: `0000001 ..... ..... ${funct} ..... 0110011`,
-    format: R,
-    asm: "rd, rs1, rs2",
-    class: "muldiv",
-    spec,
-    run: run!,
-  };
-}
-function word(name: string, funct: string, spec: string, run: Row["run"]): Row {
-  const wide = row(name, funct, spec, run);
-  return { ...wide, bits: wide.bits.replace("0110011", "0111011"), xlen: 64 };
+function row(name: string, funct3: string, spec: string, run: NonNullable<Row["run"]>): Row {
+  return { ...registerRow(name, "0000001", funct3, spec, run), class: "muldiv" };
 }
 
 const MUL = "unpriv §12.1";
@@ -33,10 +21,10 @@ export const rvM: Extension = {
     row("divu", "101", DIV, (s) => s.rd(s.divu(s.rs1(), s.rs2()))),
     row("rem", "110", DIV, (s) => s.rd(s.rem(s.rs1(), s.rs2()))),
     row("remu", "111", DIV, (s) => s.rd(s.remu(s.rs1(), s.rs2()))),
-    word("mulw", "000", MUL, (s) => s.rd(s.sext(s.mul(s.rs1(), s.rs2()), 32))),
-    word("divw", "100", DIV, (s) => s.rd(s.sext(s.div(s.sext(s.rs1(), 32), s.sext(s.rs2(), 32)), 32))),
-    word("divuw", "101", DIV, (s) => s.rd(s.sext(s.divu(s.zext(s.rs1(), 32), s.zext(s.rs2(), 32)), 32))),
-    word("remw", "110", DIV, (s) => s.rd(s.sext(s.rem(s.sext(s.rs1(), 32), s.sext(s.rs2(), 32)), 32))),
-    word("remuw", "111", DIV, (s) => s.rd(s.sext(s.remu(s.zext(s.rs1(), 32), s.zext(s.rs2(), 32)), 32))),
+    word(row("mulw", "000", MUL, (s) => s.rd(s.sext(s.mul(s.rs1(), s.rs2()), 32)))),
+    word(row("divw", "100", DIV, (s) => s.rd(s.sext(s.div(s.sext(s.rs1(), 32), s.sext(s.rs2(), 32)), 32)))),
+    word(row("divuw", "101", DIV, (s) => s.rd(s.sext(s.divu(s.zext(s.rs1(), 32), s.zext(s.rs2(), 32)), 32)))),
+    word(row("remw", "110", DIV, (s) => s.rd(s.sext(s.rem(s.sext(s.rs1(), 32), s.sext(s.rs2(), 32)), 32)))),
+    word(row("remuw", "111", DIV, (s) => s.rd(s.sext(s.remu(s.zext(s.rs1(), 32), s.zext(s.rs2(), 32)), 32)))),
   ],
 };

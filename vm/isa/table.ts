@@ -1,27 +1,62 @@
 /** ISA strings and the rows they stand for. */
 import { rvA } from "./rv_a.ts";
+import { rvZba, rvZbb, rvZbc, rvZbkb, rvZbkc, rvZbkx, rvZbs } from "./rv_b.ts";
 import { rvC } from "./rv_c.ts";
 import { rvI, rvZifencei } from "./rv_i.ts";
 import { rvM } from "./rv_m.ts";
 import { rvPriv, svinval } from "./rv_priv.ts";
+import { rvZawrs } from "./rv_zawrs.ts";
+import { rvZcb } from "./rv_zcb.ts";
+import { rvZicbom, rvZicbop, rvZicboz } from "./rv_zicbo.ts";
+import { rvZicond } from "./rv_zicond.ts";
 import { rvZicsr } from "./rv_zicsr.ts";
+import { rvZcmop, rvZimop } from "./rv_zimop.ts";
 import type { Extension, Row, Xlen } from "./row.ts";
 
-/** Every extension there are rows for, in the order in which an ISA string names them. */
+/**
+ * Every extension there are rows for, single letters in the order in which an ISA string has them. Where the words of one
+ * row are some of another's, it comes first: hints before the instructions whose unused encodings they are.
+ */
 export const extensions: readonly Extension[] = [
+  rvZicbop,
   rvI,
   rvM,
   rvA,
   rvC,
+  { name: "b", rows: [] },
   rvZicsr,
   rvZifencei,
   svinval,
-  // What is not instructions: the name is known, there are no rows.
-  ...["sstc", "svadu", "svnapot", "svpbmt", "zicntr", "zihpm"].map((name) => ({ name, rows: [] })),
+  rvZba,
+  rvZbb,
+  rvZbc,
+  rvZbs,
+  rvZbkb,
+  rvZbkc,
+  rvZbkx,
+  rvZicond,
+  rvZicbom,
+  rvZicboz,
+  rvZawrs,
+  rvZimop,
+  rvZcmop,
+  rvZcb,
+  // What is not instructions, or hints that are what they were before: the name is known, there are no rows.
+  ...["sstc", "svadu", "svnapot", "svpbmt", "zicntr", "zihintntl", "zihintpause", "zihpm"].map((name) => ({
+    name,
+    rows: [],
+  })),
 ];
 
 /** What every hart has, whether its ISA string says so or not: the privileged architecture needs it. */
 const always: readonly string[] = ["zicsr", "zifencei", "zicntr"];
+
+/** What an extension brings along: it consists of it, or depends on it. */
+const implied: Readonly<Record<string, readonly string[]>> = {
+  b: ["zba", "zbb", "zbs"],
+  zcb: ["c"],
+  zcmop: ["c", "zimop"],
+};
 
 /** A parsed ISA string. */
 export interface Isa {
@@ -56,7 +91,8 @@ export function parseIsa(text: string): Isa {
   const single = [...match[2]!].filter((c) => c !== "g" && c !== "s" && c !== "u");
   if (match[2]!.includes("g")) throw new RangeError(`ISA ${text}: G needs F and D, which are not built yet`);
   if (single[0] !== "i") throw new RangeError(`ISA ${text}: the base I must come first`);
-  const wanted = new Set([...single, ...match[3]!.split("_").filter((n) => n !== ""), ...always]);
+  const named = [...single, ...match[3]!.split("_").filter((n) => n !== "")];
+  const wanted = new Set([...named.flatMap((n) => [n, ...implied[n] ?? []]), ...always]);
   for (const name of wanted) {
     if (!extensions.some((e) => e.name === name)) {
       throw new RangeError(
@@ -71,7 +107,10 @@ export function parseIsa(text: string): Isa {
     xlen,
     name: [`rv${xlen}${short}`, ...long].join("_"),
     extensions: chosen.map((e) => e.name),
-    rows: [...chosen, rvPriv].flatMap((e) => e.rows).filter((r) => r.xlen === undefined || r.xlen === xlen),
+    // A row may belong to several extensions.
+    rows: [...new Set([...chosen, rvPriv].flatMap((e) => e.rows))].filter((r) =>
+      (r.xlen === undefined || r.xlen === xlen) && (r.needs === undefined || wanted.has(r.needs))
+    ),
     ialign: wanted.has("c") ? 2 : 4,
   };
 }

@@ -5,7 +5,8 @@
 import { HART, NO_RESERVATION, TLB } from "../hart/layout.ts";
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
-import type { IntegerFunctions } from "./integer.ts";
+import { BitEmitter } from "./emit_bits.ts";
+import type { IntegerFunction, IntegerFunctions } from "./integer.ts";
 import { I32, I64, Op } from "./wasm.ts";
 import type { FunctionBody, ValueType } from "./wasm.ts";
 
@@ -13,8 +14,24 @@ import type { FunctionBody, ValueType } from "./wasm.ts";
 export type OnStack = "value";
 const VALUE: OnStack = "value";
 
-const LOAD_64 = { "1s": 0x30, "1u": 0x31, "2s": 0x32, "2u": 0x33, "4s": 0x34, "4u": 0x35, "8s": 0x29, "8u": 0x29 };
-const LOAD_32 = { "1s": 0x2c, "1u": 0x2d, "2s": 0x2e, "2u": 0x2f, "4s": 0x28, "4u": 0x28 };
+const LOAD_64 = {
+  "1s": Op.I64Load8S,
+  "1u": Op.I64Load8U,
+  "2s": Op.I64Load16S,
+  "2u": Op.I64Load16U,
+  "4s": Op.I64Load32S,
+  "4u": Op.I64Load32U,
+  "8s": Op.I64Load,
+  "8u": Op.I64Load,
+};
+const LOAD_32 = {
+  "1s": Op.I32Load8S,
+  "1u": Op.I32Load8U,
+  "2s": Op.I32Load16S,
+  "2u": Op.I32Load16U,
+  "4s": Op.I32Load,
+  "4u": Op.I32Load,
+};
 const STORE_64 = { 1: Op.I64Store8, 2: Op.I64Store16, 4: Op.I64Store32, 8: Op.I64Store };
 const STORE_32 = { 1: Op.I32Store8, 2: Op.I32Store16, 4: Op.I32Store };
 
@@ -25,6 +42,7 @@ type Compare = "Eq" | "Ne" | "LtS" | "LtU" | "GeS" | "GeU" | "GtU";
 /** Everything but operands, destinations and control flow, which depend on the engine. */
 export abstract class Emitter implements Sem<OnStack, OnStack> {
   readonly xlen: Xlen;
+  readonly bits: BitEmitter;
   /** Type of a register value. */
   readonly type: ValueType;
   protected readonly f: FunctionBody;
@@ -49,6 +67,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   constructor(f: FunctionBody, integer: IntegerFunctions, xlen: Xlen, hart: number, tlb: number) {
     this.f = f;
     this.integer = integer;
+    this.bits = new BitEmitter(f, integer.bits, xlen);
     this.xlen = xlen;
     this.type = xlen === 64 ? I64 : I32;
     this.hart = hart;
@@ -88,7 +107,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
     this.f.op(this.xlen === 64 ? Op[`I64${name}`] : Op[`I32${name}`]);
     return VALUE;
   }
-  #call(name: keyof IntegerFunctions): OnStack {
+  #call(name: IntegerFunction): OnStack {
     this.f.call(this.integer[name]);
     return VALUE;
   }
@@ -284,7 +303,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
 
   /** The accessed bytes as a zero-extended 64-bit value. */
   protected rawHost(size: MemorySize): void {
-    this.f.get(this.host).memory(LOAD_64[`${size}u`], 0);
+    this.f.get(this.host).memory(LOAD_64[`${size}u`], this.hostOffset);
   }
   #loadHost(size: MemorySize, extend: "signed" | "unsigned"): void {
     const key = `${size}${extend === "signed" ? "s" : "u"}` as keyof typeof LOAD_64;
@@ -297,6 +316,7 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   // --- what emitted code leaves to the hart ------------------------------------------------------------------------
 
   fence(): void {}
+  hint(): void {}
   csr(_operation: "write" | "set" | "clear", _source: "rs1" | "uimm"): void {
     this.leaves = true;
   }

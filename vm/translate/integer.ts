@@ -1,10 +1,14 @@
 /** Integer operations that WebAssembly lacks or traps on, as functions of an emitted module. */
+import { BitFunctions } from "./bit_functions.ts";
 import { FunctionBody, I32, I64, Op } from "./wasm.ts";
 import type { ModuleWriter, ValueType } from "./wasm.ts";
 import type { Xlen } from "../isa/row.ts";
 
-/** Function indices by operation. */
-export type IntegerFunctions = Readonly<Record<"mulh" | "mulhsu" | "mulhu" | "div" | "divu" | "rem" | "remu", number>>;
+/** Operations that every module has a function for. */
+export type IntegerFunction = "mulh" | "mulhsu" | "mulhu" | "div" | "divu" | "rem" | "remu";
+
+/** Function indices by operation, and those of bit manipulation as they are needed. */
+export type IntegerFunctions = Readonly<Record<IntegerFunction, number>> & { readonly bits: BitFunctions };
 
 /** Adds the functions for one XLEN. Each takes two values and gives one. */
 export function addIntegerFunctions(module: ModuleWriter, xlen: Xlen): IntegerFunctions {
@@ -17,6 +21,7 @@ export function addIntegerFunctions(module: ModuleWriter, xlen: Xlen): IntegerFu
     divu: module.add(divide(xlen, "div", false)),
     rem: module.add(divide(xlen, "rem", true)),
     remu: module.add(divide(xlen, "rem", false)),
+    bits: new BitFunctions(module, xlen),
   };
 }
 
