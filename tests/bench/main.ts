@@ -1,0 +1,133 @@
+/**
+ * Speed and size of Ringside on this machine, as figures to read: never part of the tests. See docs/PERFORMANCE.md.
+ *
+ *     deno task bench [OPTIONS] [SECTION...]
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { engineNames } from "../../vm/machine.ts";
+import { type HostInfo, hostInfo } from "./host.ts";
+import { memory } from "./memory.ts";
+import { type Section, sectionText } from "./report.ts";
+import type { BenchSettings } from "./settings.ts";
+import { kernels, speed } from "./speed.ts";
+import { start } from "./start.ts";
+import { trace } from "./trace.ts";
+
+const sectionNames = ["speed", "start", "trace", "memory"] as const;
+type SectionName = typeof sectionNames[number];
+
+const HELP = `Usage: deno task bench [OPTIONS] [SECTION...]
+
+Sections: ${sectionNames.join(", ")}; all of them by default.
+
+  --reps N       repetitions; default 5
+  --engine NAME  ${engineNames.join(" or ")}; default interpreter
+  --kernels A,B  ${kernels.join(", ")}; default all
+  --xlen 32|64   one width only
+  --folder DIR   where trace files go while they are measured; default a temporary folder
+  --json         figures for a program
+  --help
+
+QEMU is compared where it is installed, Spike where SPIKE=PATH names it.`;
+
+/** What the command line asks for. */
+interface Asked extends Omit<BenchSettings, "folder" | "progress"> {
+  readonly sections: readonly SectionName[];
+  readonly folder: string | undefined;
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+/** Ends the program with a line on what is wrong with its arguments. */
+function usage(problem: string): never {
+  console.error(`bench: ${problem}; see --help`);
+  Deno.exit(2);
+}
+
+/** The one of `allowed` that `text` names. */
+function choice<const T extends string>(what: string, text: string, allowed: readonly T[]): T {
+  return allowed.find((one) => one === text) ?? usage(`${what} must be one of ${allowed.join(", ")}, got ${text}`);
+}
+
+function parse(args: readonly string[]): Asked {
+  const parsed = parseArgs(args, {
+    boolean: ["json", "help"],
+    string: ["reps", "engine", "kernels", "xlen", "folder", "_"],
+    default: { reps: "5", engine: "interpreter", kernels: kernels.join(",") },
+    unknown: (arg, key) => key === undefined ? true : usage(`there is no option ${arg}`),
+  });
+  const reps = Number(parsed.reps);
+  if (!Number.isInteger(reps) || reps < 1) usage(`--reps must be a positive number, got ${parsed.reps}`);
+  const xlen = parsed.xlen === undefined ? undefined : choice("--xlen", parsed.xlen, ["32", "64"]);
+  const sections = parsed._.map((name) => choice("a section", name, sectionNames));
+  return {
+    reps,
+    engine: choice("--engine", parsed.engine, engineNames),
+    kernels: parsed.kernels.split(",").map((name) => choice("a kernel", name, kernels)),
+    widths: xlen === undefined ? [64, 32] : [xlen === "64" ? 64 : 32],
+    sections: sections.length === 0 ? sectionNames : sections,
+    folder: parsed.folder,
+    json: parsed.json,
+    help: parsed.help,
+  };
+}
+
+function headText(host: HostInfo): string {
+  const load = host.load === undefined ? "" : `, load ${host.load.toFixed(2)}`;
+  return [
+    `${host.cpu}, ${host.cores} cores, ${host.os}${load}`,
+    `Deno ${host.deno}, V8 ${host.v8}; QEMU ${host.qemu ?? "not installed"}; Spike ${host.spike ?? "not named"}`,
+    "",
+  ].join("\n");
+}
+
+/** Measures the sections one after the other. */
+async function* measure(asked: Asked, settings: BenchSettings, host: HostInfo): AsyncGenerator<Section> {
+  for (const name of asked.sections) {
+    switch (name) {
+      case "speed":
+        for (const xlen of asked.widths) yield await speed(settings, xlen, host.qemu !== undefined);
+        break;
+      case "start":
+        yield await start(settings);
+        break;
+      case "trace":
+        yield await trace(settings);
+        break;
+      case "memory":
+        yield await memory(settings);
+        break;
+    }
+  }
+}
+
+/** What is being measured, on a terminal only, in a line that the next one overwrites. */
+function progress(text: string): void {
+  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+}
+
+async function main(asked: Asked): Promise<void> {
+  const temporary = asked.folder === undefined ? await Deno.makeTempDir({ prefix: "ringside_bench_" }) : undefined;
+  try {
+    const host = await hostInfo();
+    const sections: Section[] = [];
+    if (!asked.json) console.log(headText(host));
+    for await (const section of measure(asked, { ...asked, folder: asked.folder ?? temporary!, progress }, host)) {
+      progress("");
+      sections.push(section);
+      if (!asked.json) console.log(sectionText(section));
+    }
+    if (asked.json) {
+      const figures = sections.map(({ name, figures }) => [name, figures] as const);
+      console.log(JSON.stringify({ host, ...Object.fromEntries(figures) }, undefined, 2));
+    }
+  } finally {
+    if (temporary !== undefined) await Deno.remove(temporary, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  const asked = parse(Deno.args);
+  if (asked.help) console.log(HELP);
+  else await main(asked);
+}
