@@ -31,10 +31,10 @@ import { placeFdt, resetVector } from "./boot/reset_vector.ts";
 import { Bus } from "./bus/bus.ts";
 import { Clock } from "./bus/clock.ts";
 import type { Device } from "./bus/device.ts";
-import { GuestMemory } from "./bus/memory.ts";
+import { GuestMemory, PAGE_SIZE } from "./bus/memory.ts";
 import { EventStream } from "./events.ts";
 import { Interrupt } from "./hart/csr.ts";
-import type { Engine } from "./hart/engine.ts";
+import { type Engine, type EngineName, engineNames } from "./hart/engine.ts";
 import { Hart } from "./hart/hart.ts";
 import type { Death } from "./hart/hart.ts";
 import { layoutOf } from "./hart/layout.ts";
@@ -50,10 +50,7 @@ import { DecodedPages } from "./translate/decoded_pages.ts";
 import { Interpreter } from "./translate/interpreter.ts";
 import { Handlers } from "./translate/interpreter_code.ts";
 
-/** Engines by the name that `--engine` takes. */
-export const engineNames = ["reference", "interpreter", "auto"] as const;
-/** Name of an engine. */
-export type EngineName = typeof engineNames[number];
+export { type EngineName, engineNames };
 
 /** What is in a virtio slot. */
 export interface SlotOptions {
@@ -175,7 +172,6 @@ export class Machine {
   #active = 0;
   #stop: Stop | undefined = undefined;
   #image: Image | undefined = undefined;
-  #pages: DecodedPages | undefined = undefined;
 
   /** Builds the board, at power-on. Throws a `RangeError` for options out of range. */
   constructor(options: MachineOptions) {
@@ -247,7 +243,6 @@ export class Machine {
     const decoder = this.harts[0]!.decoder;
     const handlers = new Handlers(decoder, this.isa.ialign);
     const pages = new DecodedPages(buffer, layout.pages, decoder, (decoded) => handlers.of(decoded));
-    this.#pages = pages;
     // Regions are one hart's: their code has its state's address in it, and the pool's entries name one set of them.
     const regions = this.engine === "auto" && this.harts.length === 1 ? { table: layout.regions } : undefined;
     return this.harts.map((hart) => new Interpreter(hart, pages, handlers, wasm, regions));
@@ -422,8 +417,8 @@ export class Machine {
 }
 
 function checkOptions({ memorySize, harts = 1, slots }: MachineOptions): void {
-  if (memorySize <= 0 || memorySize % 4096 !== 0) {
-    throw new RangeError(`machine: memory must be a positive multiple of 4096 bytes, got ${memorySize}`);
+  if (memorySize <= 0 || memorySize % PAGE_SIZE !== 0) {
+    throw new RangeError(`machine: memory must be a positive multiple of ${PAGE_SIZE} bytes, got ${memorySize}`);
   }
   if (!Number.isInteger(harts) || harts < 1 || harts > HARTS_MAX) {
     throw new RangeError(`machine: harts must be 1 to ${HARTS_MAX}, got ${harts}`);

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { engineNames } from "../../vm/machine.ts";
-import { defaultSettings, engines, options } from "../../vm/cli/options.ts";
+import { defaultSettings, options } from "../../vm/cli/options.ts";
 import { virtBoard } from "../../vm/board.ts";
 
 Deno.test("the defaults that help tells are the defaults", () => {
@@ -15,10 +14,6 @@ Deno.test("the defaults that help tells are the defaults", () => {
     told++;
   }
   assert(told >= 5);
-});
-
-Deno.test("the engines are those the machine has", () => {
-  assertEquals<readonly string[]>(engines, engineNames);
 });
 
 Deno.test("the default memory is the board's", () => {

@@ -113,13 +113,6 @@ export class GuestMemory {
     return size === 2 ? this.#view.getUint16(host, true) : this.#view.getUint8(host);
   }
 
-  /** 64-bit little-endian value at `addr` as a number (inexact from 2^53 up); -1 if it is outside memory. */
-  read64(addr: number): number {
-    const host = this.host(addr, 8);
-    if (host < 0) return -1;
-    return this.#view.getUint32(host, true) + this.#view.getUint32(host + 4, true) * 0x1_0000_0000;
-  }
-
   /** Writes a little-endian number; false if it is outside writable memory. */
   write(addr: number, size: 1 | 2 | 4, value: number): boolean {
     const host = this.host(addr, size, true);

@@ -4,15 +4,12 @@
  */
 import { hex } from "../bits.ts";
 import { HARTS_MAX, RAM_BASE, RAM_MAX } from "../board.ts";
+import { type EngineName, engineNames } from "../hart/engine.ts";
 import { parseIsa } from "../isa/table.ts";
 import { type DeviceSpec, parseDevice, parseDrive } from "./device_spec.ts";
 import { UsageError } from "./errors.ts";
 import { parseKeys } from "./keys.ts";
 import { formatSize, parseCount, parseInteger, parseSize, parseTime } from "./units.ts";
-
-/** Ways to run instructions, slowest first. */
-export const engines = ["reference", "interpreter"] as const;
-export type EngineName = typeof engines[number];
 
 /** Forms of an instruction trace. */
 export const traceFormats = ["text", "commit", "jsonl"] as const;
@@ -132,7 +129,7 @@ export const options: readonly OptionRow[] = [
     name: "engine",
     section: "Machine",
     value: "NAME",
-    values: engines,
+    values: engineNames,
     default: "interpreter",
     help: "how instructions are run: reference is slow and plain TypeScript, interpreter is WebAssembly",
     set: (s, text) => s.engine = text as EngineName,

@@ -1,3 +1,8 @@
+/** Engines by the name that `--engine` takes, slowest first. */
+export const engineNames = ["reference", "interpreter", "auto"] as const;
+/** Name of an engine. */
+export type EngineName = typeof engineNames[number];
+
 /** Instructions one after the other, none of which jumped away before the last. Guest-physical addresses. */
 export interface Run {
   readonly from: bigint;
