@@ -9,6 +9,8 @@ export interface Run {
   readonly to: bigint;
   /** Whether the instruction at `to` was done; if not, something else came first. */
   readonly done: boolean;
+  /** Translated code ran from `to` on, whose instructions are not remembered. */
+  readonly translated?: boolean;
 }
 
 /** What executes a hart's instructions. Engines are interchangeable: all of them do the same, step by step. */

@@ -34,6 +34,8 @@ export const HART = {
   codeLength: 0x13c,
   /** u32: 1 where RAM may be accessed without the TLB: addresses are physical and nothing forbids any. */
   flat: 0x140,
+  /** u32: where a region left at an instruction: the bytes from its block's start to there, times 2, plus 1; else 0. */
+  blockBytes: 0x144,
   /** f0..f31 keep their place here. */
   f: 0x200,
   /** CSRs that are plain storage, 8 bytes each. */

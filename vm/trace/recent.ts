@@ -45,6 +45,8 @@ export interface StraightRun {
    * had to begin anew with it: then the next run starts there.
    */
   readonly done: boolean;
+  /** Translated code ran from `to` on, whose instructions are not remembered. */
+  readonly translated?: boolean;
 }
 
 /** Reads one instruction (only the low half counts for a compressed one); undefined where nothing can be fetched. */
@@ -67,7 +69,11 @@ export function recentFromRuns(
 }
 
 /** The instructions of a run; `after` is where the next one starts. */
-function readRun({ from, to, done }: StraightRun, after: bigint | undefined, fetch: FetchWord): RecentInstruction[] {
+function readRun(
+  { from, to, done, translated }: StraightRun,
+  after: bigint | undefined,
+  fetch: FetchWord,
+): RecentInstruction[] {
   const list: RecentInstruction[] = [];
   let pc = to - from > RUN_MAX ? to - BigInt(RECENT * 4) : from;
   while (pc < to) {
@@ -77,6 +83,7 @@ function readRun({ from, to, done }: StraightRun, after: bigint | undefined, fet
   }
   // Code that was overwritten since may not line up: what is known for certain is the last address.
   if (pc > to) list.pop();
+  if (translated) return [...list, { pc: to, insn: fetch(to), note: "translated code from here, not remembered" }];
   // The next run tells of it.
   if (!done && after === to) return list;
   const note = done ? {} : { note: after === undefined ? "next" : "trapped or interrupted" };

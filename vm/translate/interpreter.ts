@@ -7,7 +7,7 @@ import { fetchablePage, fillTlb } from "../hart/memory_access.ts";
 import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
-import { emitInterpreter, Exit } from "./interpreter_code.ts";
+import { EdgeMark, emitInterpreter, Exit } from "./interpreter_code.ts";
 import type { Handlers } from "./interpreter_code.ts";
 import { Regions } from "./regions.ts";
 
@@ -160,6 +160,7 @@ export class Interpreter implements Engine {
   }
 
   #step(): void {
+    if (this.regions !== undefined) this.#noteBlock();
     this.#reference.step();
     this.#hart.clock.inSlice++;
   }
@@ -192,6 +193,30 @@ export class Interpreter implements Engine {
     const entries = tlb.decodedPage(context, low, this.#u32[at + 1]!);
     if (entries < 0) throw new Error(`interpreter: page of 0x${hart.pc.toString(16)} is decoded but not in the TLB`);
     this.#pages.decode(entries + ((low & (PAGE_SIZE - 1)) / 2) * ENTRY.bytes);
+  }
+
+  /** Where a region left at pc: puts the straight code it did last into the ring of taken branches. */
+  #noteBlock(): void {
+    const state = this.#hart.base >>> 2;
+    const bytes = this.#u32[state + HART.blockBytes / 4]! >>> 1;
+    if (this.#u32[state + HART.blockBytes / 4] === 0) return;
+    this.#u32[state + HART.blockBytes / 4] = 0;
+    const low = this.#u32[state + HART.pc / 4]!;
+    const { tlb, context, flat } = this.#hart.addressing;
+    const page = tlb.decodedPage(context, low, this.#u32[state + HART.pc / 4 + 1]!);
+    const here = page >= 0
+      ? page + ((low & (PAGE_SIZE - 1)) / 2) * ENTRY.bytes
+      : flat
+      ? this.#pages.entryOf(this.#hart.memory.host(low, 2))
+      : -1;
+    if (here < 0) return;
+    const start = here - Math.min(bytes, low & (PAGE_SIZE - 1)) / 2 * ENTRY.bytes;
+    const ring = state + HART.edges / 4;
+    const edge = this.#u32[state + HART.edge / 4]!;
+    this.#u32[ring + edge / 4 + 1] = start;
+    const next = (edge + 8) % (EDGES * 8);
+    this.#u32[ring + next / 4] = here;
+    this.#u32[state + HART.edge / 4] = next;
   }
 
   /** The last taken branches, newest first. */
@@ -227,9 +252,14 @@ export class Interpreter implements Engine {
 
   #addRun(runs: Run[], start: number, end: number): void {
     const from = this.#pages.codeAt(start);
-    const to = this.#pages.codeAt(end & ~1);
+    const to = this.#pages.codeAt(end & ~EdgeMark.all);
     if (from < 0 || to < from || to - from > PAGE_SIZE) return;
-    runs.push({ from: this.#guestAddress(from), to: this.#guestAddress(to), done: (end & 1) === 0 });
+    runs.push({
+      from: this.#guestAddress(from),
+      to: this.#guestAddress(to),
+      done: (end & EdgeMark.NotDone) === 0,
+      translated: (end & EdgeMark.Translated) !== 0,
+    });
   }
 
   #guestAddress(host: number): bigint {

@@ -46,6 +46,15 @@ export interface InterpreterCode {
   readonly regions?: number;
 }
 
+/** Bits of the first half of an entry in the ring of taken branches; entries' addresses leave them free. */
+export const EdgeMark = {
+  /** The instruction there was not done. */
+  NotDone: 1,
+  /** Translated code ran from there, of which the ring knows nothing. */
+  Translated: 2,
+  all: 3,
+} as const;
+
 /** Set in an entry's handler number where a translated region begins; its number is in the entry's `word` then. */
 export const REGION_MARK = 0x8000;
 
@@ -215,11 +224,11 @@ class InterpreterEmitter extends Emitter {
 
   // --- the last branches, for the report on a guest's death ----------------------------------------------------------
 
-  /** Remembers where control leaves from; `mark` 1 says that the instruction there was not done. */
-  #noteFrom(mark: 0 | 1): void {
+  /** Remembers where control leaves from, with `EdgeMark`s. */
+  #noteFrom(mark: number): void {
     const f = this.f;
     f.get(this.#edge).get(this.#ip);
-    if (mark === 1) f.i32(1).op(Op.I32Or);
+    if (mark !== 0) f.i32(mark).op(Op.I32Or);
     f.memory(Op.I32Store, this.hart + HART.edges);
   }
   /** Remembers where it goes. */
@@ -324,7 +333,7 @@ class InterpreterEmitter extends Emitter {
     this.constant(PAGE_SIZE);
     this.plain("Add");
     f.set(this.#next);
-    this.#noteFrom(1);
+    this.#noteFrom(EdgeMark.NotDone);
     f.br("page").end(); // region
     this.#region();
     f.end().end().end();
@@ -362,7 +371,7 @@ class InterpreterEmitter extends Emitter {
     f.op(Op.I32Or).if();
     f.get(this.#handlerLocal).i32(REGION_MARK - 1).op(Op.I32And).set(this.#handlerLocal).br("dispatch");
     f.end();
-    this.#noteFrom(1);
+    this.#noteFrom(EdgeMark.NotDone | EdgeMark.Translated);
     f.get(this.#left).i32(1).op(Op.I32Add);
     f.get(this.#ip).memory(Op.I32Load, ENTRY.word);
     f.callIndirect(this.#runType).tee(entry).i32(2).op(Op.I32ShrU).set(this.#left);
@@ -409,7 +418,7 @@ class InterpreterEmitter extends Emitter {
     f.get(this.#left).op(Op.I32Eqz).if();
     this.pc();
     f.set(this.#next);
-    this.#noteFrom(1);
+    this.#noteFrom(EdgeMark.NotDone);
     this.#storePc();
     this.#return(Exit.Budget);
     f.end();
@@ -428,7 +437,7 @@ class InterpreterEmitter extends Emitter {
     this.#undoStep();
     this.pc();
     this.f.set(this.#next);
-    this.#noteFrom(exit === Exit.Slow ? 0 : 1);
+    this.#noteFrom(exit === Exit.Slow ? 0 : EdgeMark.NotDone);
     this.#storePc();
     this.#return(exit);
   }

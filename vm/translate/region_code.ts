@@ -56,6 +56,7 @@ class RegionEmitter extends Emitter {
   #instruction: FlowInstruction = { offset: 0, decoded: undefined as unknown as Decoded };
   /** Steps of the block from the running instruction on. */
   #rest = 0;
+  #blockOffset = 0;
 
   constructor(f: FunctionBody, integer: IntegerFunctions, code: RegionCode, structure: Structure) {
     const tlb = f.local(I32);
@@ -157,6 +158,8 @@ class RegionEmitter extends Emitter {
     f.end();
   }
   #leaveAt(offset: number, rest: number, exit: number): void {
+    // For the report on a guest's death: this much straight code was done last.
+    this.f.i32(0).i32(((offset - this.#blockOffset) << 1) | 1).memory(Op.I32Store, this.hart + HART.blockBytes);
     this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site).br("slow");
   }
   protected override noteAccess(): void {}
@@ -238,7 +241,8 @@ class RegionEmitter extends Emitter {
 
   #body(node: Node): void {
     const f = this.f;
-    const { instructions, end } = node.block;
+    const { instructions, end, offset } = node.block;
+    this.#blockOffset = offset;
     f.get(this.#left).i32(instructions.length).op(Op.I32Sub).set(this.#left);
     instructions.forEach((instruction, i) => {
       this.#instruction = instruction;

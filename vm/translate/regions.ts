@@ -9,7 +9,7 @@ import type { DecodedPages } from "./decoded_pages.ts";
 import { discover, flowSource } from "./flow.ts";
 import type { FlowBlock } from "./flow.ts";
 import { Handler } from "./decoded_pages.ts";
-import { REGION_MARK } from "./interpreter_code.ts";
+import { EdgeMark, REGION_MARK } from "./interpreter_code.ts";
 import type { Handlers } from "./interpreter_code.ts";
 import { emitRegion } from "./region_code.ts";
 import { structure } from "./structure.ts";
@@ -79,11 +79,11 @@ export class Regions {
   sample(recentBranches: (count: number) => Iterable<readonly [from: number, to: number]>): void {
     for (const [from, to] of recentBranches(SAMPLE)) {
       if (to === 0) continue;
-      const jump = (from & 1) === 0 && this.#isJump(from);
+      const jump = (from & EdgeMark.NotDone) === 0 && this.#isJump(from);
       if (jump) this.#noteJump(from, to);
       // Loop heads, functions, where a region ended; not where emitted code came back to for another reason.
-      const left = from & ~1;
-      const enters = jump || to < left || ((from & 1) !== 0 && to !== left);
+      const left = from & ~EdgeMark.all;
+      const enters = jump || to < left || ((from & EdgeMark.Translated) !== 0 && to !== left);
       if (!enters) continue;
       const heat = (this.#heat.get(to) ?? 0) + 1;
       this.#heat.set(to, heat);
