@@ -102,7 +102,7 @@ class InterpreterEmitter extends Emitter {
 
   readonly #runType: number;
 
-  /** `runType` is the type of `run`, which regions have too. */
+  /** `runType` is the index of `run` and of its type, which regions have too. */
   constructor(f: FunctionBody, integer: IntegerFunctions, code: InterpreterCode, runType: number) {
     const tlb = f.local(I32);
     super(f, integer, code.xlen, code.hart, tlb);
@@ -462,7 +462,6 @@ export function emitInterpreter(code: InterpreterCode, handlers: Handlers): Uint
   const module = new ModuleWriter();
   const integer = addIntegerFunctions(module, code.xlen);
   const body = new FunctionBody([I32], [I32]);
-  new InterpreterEmitter(body, integer, code, module.size).emit(handlers);
-  module.add(body, "run");
+  new InterpreterEmitter(body, integer, code, module.add(body, "run")).emit(handlers);
   return module.encode(code.memoryPages, code.regions === undefined ? 0 : REGION.max);
 }

@@ -250,15 +250,10 @@ export class FunctionBody {
 export class ModuleWriter {
   readonly #functions: { readonly body: FunctionBody; readonly name: string | undefined }[] = [];
 
-  /** Adds a function; returns its index, for `call`. */
+  /** Adds a function, which may still be written; returns its index, for `call`, and that of its type. */
   add(body: FunctionBody, exportName?: string): number {
     this.#functions.push({ body, name: exportName });
     return this.#functions.length - 1;
-  }
-
-  /** How many functions there are: the next one's index, which is also the index of its type. */
-  get size(): number {
-    return this.#functions.length;
   }
 
   /**
