@@ -170,7 +170,7 @@ Deno.test("a fence for an address forgets its page, and the whole of a larger ma
   probe.tlb.flushAddress(...halves(0x8000_6123n));
   assertEquals(known(), [true, false, true]);
   fill();
-  probe.tlb.noteLarge(Context.S, ...halves(pages[0]!), 1 << 21);
+  probe.tlb.noteLarge(Context.S, ...halves(pages[0]!), 512);
   // Not in the larger mapping.
   probe.tlb.flushAddress(...halves(0xffff_ffff_8000_7000n));
   assertEquals(known(), [true, true, false]);

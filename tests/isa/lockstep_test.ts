@@ -1,6 +1,7 @@
 /**
  * Engines against the reference executor on random programs: after every stretch of steps registers, pc, privilege,
- * CSRs, memory, what a device was asked and the records of retired instructions must be the same.
+ * CSRs, memory, what a device was asked and the records of retired instructions must be the same. Some run under page
+ * tables and PMP entries that change between stretches.
  *
  * A failing case says its seed and the shortest program found that still fails. `LOCKSTEP_SEED=n` runs one seed,
  * `LOCKSTEP_COUNT=n` that many.
@@ -8,11 +9,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { RECORD, RecordFlag, RecordKind } from "../../vm/events.ts";
 import { csrTable, Interrupt } from "../../vm/hart/csr.ts";
+import type { PmpEntries } from "../../vm/hart/pmp.ts";
 import { Reference } from "../../vm/hart/reference.ts";
 import { Decoder } from "../../vm/isa/decode.ts";
 import { type Isa, parseIsa } from "../../vm/isa/table.ts";
 import { BARE, BareMachine, engineNames } from "../support/engine.ts";
 import { Random } from "../support/random.ts";
+import { RandomPaging } from "../support/random_paging.ts";
 import { buildProgram, type BuiltProgram, randomProgram, shrinkProgram } from "../support/random_program.ts";
 import { everything } from "./words.ts";
 
@@ -29,10 +32,12 @@ class Side {
   readonly records: string[] = [];
   readonly #csrs: readonly number[];
 
-  constructor(name: typeof engineNames[number], isa: Isa) {
-    this.machine = new BareMachine(name, isa);
+  constructor(name: typeof engineNames[number], isa: Isa, pmpEntries: PmpEntries = 0) {
+    this.machine = new BareMachine(name, isa, pmpEntries);
     // Constants cannot differ; what can is written by someone or counts.
-    this.#csrs = [...csrTable(isa.xlen).values()].filter((c) => c.write !== undefined || c.number >> 4 === 0xc0)
+    this.#csrs = [...csrTable(isa.xlen, isa.extensions).values()].filter((c) =>
+      c.write !== undefined || c.number >> 4 === 0xc0
+    )
       .map((c) => c.number);
     this.machine.events.onRecords((view, count) => {
       for (let i = 0; i < count; i++) this.records.push(recordText(view, i));
@@ -92,8 +97,12 @@ function recordText(view: DataView, index: number): string {
 /** The first difference between two machines that run `program`; undefined if there is none. */
 function difference(program: BuiltProgram, seed: number, a: Side, b: Side): string | undefined {
   const random = new Random(seed);
+  const paging = a.machine.hart.addressing.pmp.entries === 0
+    ? undefined
+    : new RandomPaging(seed, [a.machine, b.machine]);
   const record = random.chance(40);
   for (const side of [a, b]) side.load(program, record);
+  paging?.begin();
   const lines = [Interrupt.MTI, Interrupt.MEI, Interrupt.SEI, Interrupt.MSI, Interrupt.STI];
   let rounds = 0;
   for (let steps = 0; steps < ROUNDS * STEPS;) {
@@ -102,6 +111,7 @@ function difference(program: BuiltProgram, seed: number, a: Side, b: Side): stri
     steps += stretch;
     const found = compare(a, b);
     if (found !== undefined) return `after ${a.machine.hart.steps} steps: ${found}`;
+    paging?.change();
     const { hart } = a.machine;
     if (hart.death !== undefined) return undefined;
     if (hart.pc === program.end) {
@@ -141,25 +151,35 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number {
   return -1;
 }
 
+/** Compares an engine with the reference on programs for `isa`; the seeds begin at 1. */
+function agree(engine: typeof engineNames[number], isa: Isa, pmpEntries: PmpEntries): void {
+  const a = new Side("reference", isa, pmpEntries);
+  const b = new Side(engine, isa, pmpEntries);
+  const seeds = ONLY === undefined ? Array.from({ length: COUNT }, (_, i) => i + 1) : [Number(ONLY)];
+  for (const seed of seeds) {
+    const program = randomProgram(seed, isa);
+    const found = difference(buildProgram(program), seed, a, b);
+    if (found === undefined) continue;
+    const fails = (p: typeof program) => difference(buildProgram(p), seed, a, b) !== undefined;
+    const small = buildProgram(shrinkProgram(program, fails));
+    throw new Error(`LOCKSTEP_SEED=${seed}: ${found}\nshrunk: ${difference(small, seed, a, b)}\n${small.listing}`);
+  }
+}
+
+for (const name of ["rv64imac", "rv32imac"]) {
+  const isa = parseIsa(`${name}_sstc_svadu_svinval_svnapot_svpbmt`);
+  for (const engine of engineNames.slice(1)) {
+    Deno.test(`${name}: the ${engine} and the reference agree on random programs under page tables and PMP`, () => {
+      agree(engine, isa, 16);
+    });
+  }
+}
+
 for (const text of [everything(64), everything(32), "rv64imac", "rv32imac", "rv64ima", "rv32ima"]) {
   const isa = parseIsa(text);
   const name = text.length > 20 ? `rv${isa.xlen} with everything` : text;
   for (const engine of engineNames.slice(1)) {
-    Deno.test(`${name}: the ${engine} and the reference agree on random programs`, () => {
-      const a = new Side("reference", isa);
-      const b = new Side(engine, isa);
-      const seeds = ONLY === undefined ? Array.from({ length: COUNT }, (_, i) => i + 1) : [Number(ONLY)];
-      for (const seed of seeds) {
-        const program = randomProgram(seed, isa);
-        const found = difference(buildProgram(program), seed, a, b);
-        if (found === undefined) continue;
-        const fails = (p: typeof program) => difference(buildProgram(p), seed, a, b) !== undefined;
-        const small = buildProgram(shrinkProgram(program, fails));
-        throw new Error(
-          `LOCKSTEP_SEED=${seed}: ${found}\nshrunk: ${difference(small, seed, a, b)}\n${small.listing}`,
-        );
-      }
-    });
+    Deno.test(`${name}: the ${engine} and the reference agree on random programs`, () => agree(engine, isa, 0));
   }
 
   Deno.test(`${name}: random programs reach every row, every mode and most kinds of trap`, () => {

@@ -85,7 +85,7 @@ function configuration(n: number): CsrRow {
       bytes(hart).reduce((v, i) => v | (BigInt(hart.addressing.pmp.config(n * 4 + i)) << BigInt(8 * i)), 0n),
     write: (hart, value) => {
       for (const i of bytes(hart)) hart.addressing.pmp.setConfig(n * 4 + i, Number((value >> BigInt(8 * i)) & 255n));
-      hart.addressing.protectionChanged();
+      hart.protectionChanged();
       hart.modeChanged();
     },
   });
@@ -96,7 +96,7 @@ function address(n: number): CsrRow {
     read: (hart) => hart.addressing.pmp.address(n),
     write: (hart, value) => {
       hart.addressing.pmp.setAddress(n, value);
-      hart.addressing.protectionChanged();
+      hart.protectionChanged();
       hart.modeChanged();
     },
   });

@@ -314,6 +314,12 @@ export class Hart {
     this.addressing.translateBy(this.stored(CSR.satp), this.stored(CSR.menvcfg));
   }
 
+  /** Must follow every change of the PMP registers. */
+  protectionChanged(): void {
+    this.addressing.protectionChanged();
+    this.modeChanged();
+  }
+
   /** Whether mstatus.TVM keeps S-mode away from the registers and fences of address translation (priv §3.1.6.6). */
   get virtualMemoryTrapped(): boolean {
     return this.privilege === Privilege.S && (this.mstatus & MSTATUS.TVM) !== 0n;

@@ -36,7 +36,7 @@ export function place(hart: Hart, virtual: bigint, size: number, access: Access)
   const { addressing, memory } = hart;
   const cause = addressing.translate(low(virtual), high(virtual), access);
   if (cause !== TRANSLATED) return { cause: cause as Cause, tval: virtual };
-  const addr = addressing.mmu.physical;
+  const addr = addressing.mmu.frame * PAGE_SIZE + Number(virtual & BigInt(PAGE_SIZE - 1));
   if (!addressing.allows(addr, size, access)) return { cause: ACCESS_FAULT[access], tval: virtual };
   return { host: memory.host(addr, size, access === Access.Store), addr };
 }
@@ -54,24 +54,29 @@ export function fillTlb(hart: Hart, low: number, high: number, access: 0 | 1): b
   const { addressing } = hart;
   const { context, mmu, tlb } = addressing;
   if (tlb.has(context, low, high, access)) return false;
-  if (addressing.translate(low, high, access) !== TRANSLATED) return false;
-  const page = mmu.physical - mmu.physical % PAGE_SIZE;
-  const host = copyable(hart, page, access);
+  // The access may still be refused, for its alignment or for what else it touches: A and D bits are set when it is done.
+  mmu.looking = true;
+  const cause = addressing.translate(low, high, access);
+  mmu.looking = false;
+  if (cause !== TRANSLATED) return false;
+  const { frame, pages } = mmu;
+  const host = copyable(hart, frame, access);
   if (host < 0) return false;
   tlb.fill(context, low, high, host, access);
-  if (mmu.size > PAGE_SIZE) tlb.noteLarge(context, low, high, mmu.size);
+  if (pages > 1) tlb.noteLarge(context, low, high, pages);
   // Most pages that are read are written too: this saves the second miss.
-  if (access === Access.Load && mmu.storeToo && copyable(hart, page, Access.Store) === host) {
+  if (access === Access.Load && mmu.storeToo && copyable(hart, frame, Access.Store) >= 0) {
     tlb.fill(context, low, high, host, Access.Store);
   }
   return true;
 }
 
 /** Host address of a physical page that emitted code may load from or store to as it likes; else -1. */
-function copyable(hart: Hart, page: number, access: 0 | 1): number {
-  const host = hart.memory.host(page, PAGE_SIZE, access === Access.Store);
-  if (host < 0 || !hart.addressing.allows(page, PAGE_SIZE, access)) return -1;
-  return access === Access.Store && hart.code!.holds(host) ? -1 : host;
+function copyable(hart: Hart, frame: number, access: 0 | 1): number {
+  const { addressing, memory } = hart;
+  if (!addressing.allows(frame * PAGE_SIZE, PAGE_SIZE, access)) return -1;
+  const host = memory.host(frame * PAGE_SIZE, PAGE_SIZE, access === Access.Store);
+  return host >= 0 && access === Access.Store && hart.code!.holds(host) ? -1 : host;
 }
 
 /**
@@ -79,10 +84,10 @@ function copyable(hart: Hart, page: number, access: 0 | 1): number {
  * the trap, or finds the instruction in the part that may be fetched.
  */
 export function fetchablePage(hart: Hart, low: number, high: number): number {
-  const { addressing } = hart;
+  const { addressing, memory } = hart;
   if (addressing.translate(low, high, Access.Fetch) !== TRANSLATED) return -1;
-  const page = addressing.mmu.physical - addressing.mmu.physical % PAGE_SIZE;
-  return addressing.allows(page, PAGE_SIZE, Access.Fetch) ? hart.memory.host(page, PAGE_SIZE) : -1;
+  const page = addressing.mmu.frame * PAGE_SIZE;
+  return addressing.allows(page, PAGE_SIZE, Access.Fetch) ? memory.host(page, PAGE_SIZE) : -1;
 }
 
 function crossesPage(virtual: bigint, size: number): boolean {

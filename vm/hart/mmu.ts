@@ -1,7 +1,7 @@
 /**
  * Address translation: Sv32 (priv §10.3), Sv39 (§10.4), Sv48 (§10.5) and Sv57 (§10.6), with Svnapot, Svpbmt and both
  * schemes for the A and D bits. Works on numbers and allocates nothing: virtual addresses and page-table entries are two
- * u32 halves, physical addresses (at most 56 bits, multiples of 4096 exact) are numbers.
+ * u32 halves, physical addresses are numbers of pages (at most 44 bits; those of RAM are small integers) and offsets.
  */
 import { join64 } from "../bits.ts";
 import { type GuestMemory, PAGE_SIZE } from "../bus/memory.ts";
@@ -23,11 +23,11 @@ const HIGH = { PPN: 0x003f_ffff, RESERVED: 0x1fc0_0000, PBMT: 0x6000_0000, N: 0x
 const PAGE_FAULT = [Cause.LoadPageFault, Cause.StorePageFault, Cause.InstructionPageFault] as const;
 const ACCESS_FAULT = [Cause.LoadAccessFault, Cause.StoreAccessFault, Cause.InstructionAccessFault] as const;
 
-/** 64 KiB, the one size there is (unpriv Svnapot: bits 3..0 of the PPN are 1000). */
-const NAPOT_SIZE = 0x1_0000;
+/** Pages of 64 KiB, the one size there is (Svnapot: bits 3..0 of the PPN are 1000). */
+const NAPOT_PAGES = 16;
 
-/** From here up nothing is mapped, and numbers stop being exact not far above. */
-const PHYSICAL_LIMIT = 2 ** 52;
+/** Pages from here up are nowhere: addresses would stop being exact not far above. */
+const FRAME_LIMIT = 2 ** 40;
 
 /** Levels of page tables by satp.MODE of RV64 (priv §10.1.11); 0 is Bare. */
 const LEVELS: Readonly<Record<number, number>> = { 0: 0, 8: 3, 9: 4, 10: 5 };
@@ -39,17 +39,18 @@ export function modeSupported(mode: number): boolean {
 
 /** The page-table walker of one hart. */
 export class Mmu {
-  /** What the last successful translation found: the physical address, … */
-  physical = 0;
-  /** … bytes of the mapping that it is a part of, 4096 or more, … */
-  size: number = PAGE_SIZE;
+  /** What the last successful translation found: the number of the physical page, … */
+  frame = 0;
+  /** … pages of the mapping that it is a part of, 1 or more, … */
+  pages = 1;
   /** … and whether a store there would succeed too, without any change of the page tables. */
   storeToo = false;
   /** menvcfg.ADUE: A and D bits are set by hardware (Svadu); else a clear one is a page fault (Svade). */
   hardwareUpdates = false;
+  /** Whether a walk may set A and D bits: not one that only looks, for an access that may not come about (priv §10.3.1). */
+  looking = false;
   /** menvcfg.PBMTE: page-based memory types are allowed (Svpbmt). */
   memoryTypes = false;
-  readonly #memory: GuestMemory;
   readonly #pmp: Pmp;
   readonly #u32: Uint32Array;
   readonly #updated: (host: number) => void;
@@ -58,12 +59,21 @@ export class Mmu {
   /** Address bits per level. */
   readonly #bits: 9 | 10;
   #levels = 0;
+  /** Page number of the first page table. */
   #root = 0;
+  /** Page numbers of RAM, where page tables are, and its host address. */
+  readonly #first: number;
+  readonly #last: number;
+  readonly #host: number;
   #asid = 0;
 
   /** `updated` is told the host address of an entry whose A or D bit was set. */
   constructor(isa: Isa, memory: GuestMemory, pmp: Pmp, updated: (host: number) => void) {
-    this.#memory = memory;
+    const ram = memory.regions.find((r) => r.writable);
+    if (ram === undefined) throw new Error("mmu: no region of memory is writable");
+    this.#first = ram.base / PAGE_SIZE;
+    this.#last = (ram.base + ram.size) / PAGE_SIZE - 1;
+    this.#host = ram.host;
     this.#pmp = pmp;
     this.#updated = updated;
     this.#u32 = new Uint32Array(memory.buffer);
@@ -75,8 +85,7 @@ export class Mmu {
   /** Follows satp (priv §10.1.11), whose mode must be one there is. */
   setSatp(low: number, high: number): void {
     this.#levels = this.#wide ? LEVELS[high >>> 28]! : (low >>> 31) * 2;
-    const ppn = this.#wide ? join64(low, high & 0xfff) : low & 0x3f_ffff;
-    this.#root = ppn * PAGE_SIZE;
+    this.#root = this.#wide ? join64(low, high & 0xfff) : low & 0x3f_ffff;
     this.#asid = this.#asidOf(low, high);
   }
 
@@ -96,36 +105,39 @@ export class Mmu {
    */
   translate(low: number, high: number, access: Access, privilege: Privilege, sum: boolean, mxr: boolean): number {
     if (privilege !== Privilege.M && this.#levels !== 0) return this.#walk(low, high, access, privilege, sum, mxr);
-    this.physical = join64(low, high);
-    this.size = PAGE_SIZE;
+    this.frame = (low >>> 12) + (high >>> 0) * 0x10_0000;
+    this.pages = 1;
     this.storeToo = true;
-    return this.physical >= PHYSICAL_LIMIT ? ACCESS_FAULT[access]! : TRANSLATED;
+    return this.frame >= FRAME_LIMIT ? ACCESS_FAULT[access]! : TRANSLATED;
   }
 
   /** The algorithm of priv §10.3.2. */
   #walk(low: number, high: number, access: Access, privilege: Privilege, sum: boolean, mxr: boolean): number {
     if (this.#wide && !this.#canonical(high)) return PAGE_FAULT[access]!;
-    const entrySize = this.#wide ? 8 : 4;
+    const shift = this.#wide ? 3 : 2;
     let table = this.#root;
     for (let level = this.#levels - 1; level >= 0; level--) {
-      const at = table + this.#index(level, low, high) * entrySize;
       // Page tables must be in RAM: other places do not support the accesses that walks make (priv §3.6).
-      const host = this.#memory.host(at, entrySize, true);
-      if (host < 0 || !this.#pmp.allows(at, entrySize, Access.Load, Privilege.S)) return ACCESS_FAULT[access]!;
+      if (table < this.#first || table > this.#last) return ACCESS_FAULT[access]!;
+      const offset = this.#index(level, low, high) << shift;
+      if (!this.#pmp.allows(table * PAGE_SIZE + offset, 1 << shift, Access.Load, Privilege.S)) {
+        return ACCESS_FAULT[access]!;
+      }
+      const host = (this.#host + (table - this.#first) * PAGE_SIZE + offset) >>> 0;
       const pte = this.#u32[host >>> 2]!;
       const top = this.#wide ? this.#u32[(host >>> 2) + 1]! : 0;
       if ((pte & PTE.V) === 0 || (pte & (PTE.R | PTE.W)) === PTE.W) return PAGE_FAULT[access]!;
       if ((pte & (PTE.R | PTE.X)) !== 0) {
         if (!permitted(pte, access, privilege, sum, mxr)) return PAGE_FAULT[access]!;
         if (!this.#leaf(level, pte, top, low, high)) return PAGE_FAULT[access]!;
-        const cause = this.#markUsed(at, host, pte, access);
+        const cause = this.#markUsed(table * PAGE_SIZE + offset, host, pte, access);
         if (cause !== TRANSLATED) return cause;
         this.storeToo = (pte & (PTE.D | PTE.W)) === (PTE.D | PTE.W);
-        return this.physical >= PHYSICAL_LIMIT ? ACCESS_FAULT[access]! : TRANSLATED;
+        return this.frame >= FRAME_LIMIT ? ACCESS_FAULT[access]! : TRANSLATED;
       }
       // What a pointer to the next level must not have: D, A, U (priv §10.3.1), N, PBMT and the reserved bits.
       if ((pte & (PTE.D | PTE.A | PTE.U)) !== 0 || (top & ~HIGH.PPN) !== 0) return PAGE_FAULT[access]!;
-      table = pageOf(pte, top);
+      table = frameOf(pte, top);
     }
     return PAGE_FAULT[access]!;
   }
@@ -159,23 +171,24 @@ export class Mmu {
     const type = top & HIGH.PBMT;
     // Type 3 is reserved, and all but 0 are where Svpbmt is off (unpriv Svpbmt, priv §3.1.18).
     if (type !== 0 && (!this.memoryTypes || type === HIGH.PBMT)) return false;
-    const page = pageOf(pte, top);
+    const frame = frameOf(pte, top);
+    const page = low >>> 12;
     if ((top & HIGH.N) !== 0) {
-      if (!this.#napot || level !== 0 || ((pte >>> 10) & 15) !== 8) return false;
-      this.size = NAPOT_SIZE;
-      this.physical = page - NAPOT_SIZE / 2 + (low & (NAPOT_SIZE - 1));
+      if (!this.#napot || level !== 0 || (frame & 15) !== NAPOT_PAGES / 2) return false;
+      this.pages = NAPOT_PAGES;
+      this.frame = frame - NAPOT_PAGES / 2 + (page & (NAPOT_PAGES - 1));
       return true;
     }
     if (level === 0) {
-      this.size = PAGE_SIZE;
-      this.physical = page + (low & (PAGE_SIZE - 1));
+      this.pages = 1;
+      this.frame = frame;
       return true;
     }
     // A larger page must be aligned to its size (priv §10.3.2 step 6).
-    this.size = PAGE_SIZE * 2 ** (this.#bits * level);
-    if (page % this.size !== 0) return false;
-    const offset = this.size < 2 ** 32 ? low & (this.size - 1) : join64(low, high & (this.size / 2 ** 32 - 1));
-    this.physical = page + offset;
+    this.pages = 2 ** (this.#bits * level);
+    if (frame % this.pages !== 0) return false;
+    // The low half has 20 bits of the page number: enough for two levels, four need some of the high half.
+    this.frame = frame + (level <= 2 ? page & (this.pages - 1) : (page + (high >>> 0) * 0x10_0000) % this.pages);
     return true;
   }
 
@@ -183,7 +196,7 @@ export class Mmu {
   #markUsed(at: number, host: number, pte: number, access: Access): number {
     const needed = access === Access.Store ? PTE.A | PTE.D : PTE.A;
     if ((pte & needed) === needed) return TRANSLATED;
-    if (!this.hardwareUpdates) return PAGE_FAULT[access]!;
+    if (!this.hardwareUpdates || this.looking) return PAGE_FAULT[access]!;
     const entrySize = this.#wide ? 8 : 4;
     if (!this.#pmp.allows(at, entrySize, Access.Store, Privilege.S)) return ACCESS_FAULT[access]!;
     this.#u32[host >>> 2] = pte | needed;
@@ -201,7 +214,7 @@ function permitted(pte: number, access: Access, privilege: Privilege, sum: boole
   return (pte & PTE.R) !== 0 || (mxr && (pte & PTE.X) !== 0);
 }
 
-/** Physical address of the page that an entry's PPN names. */
-function pageOf(pte: number, top: number): number {
-  return ((pte >>> 10) + (top & HIGH.PPN) * 0x40_0000) * PAGE_SIZE;
+/** An entry's PPN. */
+function frameOf(pte: number, top: number): number {
+  return (pte >>> 10) + (top & HIGH.PPN) * 0x40_0000;
 }

@@ -175,9 +175,8 @@ export class Tlb {
     return undefined;
   }
 
-  /** Says that a page just filled in is a part of a mapping of `size` bytes: a fence for any address in it means all. */
-  noteLarge(context: Context, low: number, high: number, size: number): void {
-    const pages = size / PAGE_SIZE;
+  /** Says that a page just filled in is a part of a mapping of `pages` pages: a fence for any of them means all. */
+  noteLarge(context: Context, low: number, high: number, pages: number): void {
     const first = Math.floor(pageNumber(low, high) / pages) * pages;
     const large = this.#large[context]!;
     const none = large.last < large.first;

@@ -181,7 +181,7 @@ export class Interpreter implements Engine {
     if (page < 0) return this.#step();
     const { tlb, mmu, context } = hart.addressing;
     tlb.fillFetch(context, low, high, page, this.#pages.enter(page));
-    if (mmu.size > PAGE_SIZE) tlb.noteLarge(context, low, high, mmu.size);
+    if (mmu.pages > 1) tlb.noteLarge(context, low, high, mmu.pages);
   }
 
   /** The entry at pc is not decoded. Its page is the one the TLB names, whatever page tables say by now. */
