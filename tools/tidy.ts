@@ -45,6 +45,8 @@ const RECORDED = /^(images|tests\/golden)\/|\/__snapshots__\/|^deno\.lock$/;
 const CROSS_CUTTING: Readonly<Record<string, string>> = {
   "tests/devices/virtio/hostile_test.ts": "every virtio device type against guests that mean harm",
   "tests/devices/virtio/real_drivers_test.ts": "the access order of existing drivers",
+  "tests/bench/report_test.ts": "how tests/bench/ prints figures",
+  "tests/bench/statistics_test.ts": "what tests/bench/ makes of repeated measurements",
   "tests/tidy_test.ts": "everything that is committed",
   "tests/hart/riscv_tests_test.ts": "the riscv-tests programs on every engine",
   "tests/hart/spike_test.ts": "random programs on every engine and on Spike",

@@ -4,8 +4,8 @@
  *     deno task bench [OPTIONS] [SECTION...]
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { engineNames } from "../../vm/machine.ts";
-import { type HostInfo, hostInfo } from "./host.ts";
+import { type EngineName, engineNames } from "../../vm/machine.ts";
+import { clocks, type HostInfo, hostInfo } from "./host.ts";
 import { memory } from "./memory.ts";
 import { type Section, sectionText } from "./report.ts";
 import type { BenchSettings } from "./settings.ts";
@@ -16,16 +16,20 @@ import { trace } from "./trace.ts";
 const sectionNames = ["speed", "start", "trace", "memory"] as const;
 type SectionName = typeof sectionNames[number];
 
+/** All engines but the one that is slow on purpose. */
+const engines: readonly EngineName[] = engineNames.filter((name) => name !== "reference");
+
 const HELP = `Usage: deno task bench [OPTIONS] [SECTION...]
 
 Sections: ${sectionNames.join(", ")}; all of them by default.
 
-  --reps N       repetitions; default 5
-  --engine NAME  ${engineNames.join(" or ")}; default interpreter
-  --kernels A,B  ${kernels.join(", ")}; default all
-  --xlen 32|64   one width only
-  --folder DIR   where trace files go while they are measured; default a temporary folder
-  --json         figures for a program
+  --reps N          repetitions; default 5
+  --engines A,B     of ${engineNames.join(", ")}; default ${engines.join(",")}
+  --kernels A,B     of ${kernels.join(", ")}; default all
+  --xlen 32|64      one width only
+  --clock wall|cpu  by the host's clock (the default), or by processor time, which others disturb less
+  --folder DIR      where trace files go while they are measured; default a temporary folder
+  --json            figures for a program
   --help
 
 QEMU is compared where it is installed, Spike where SPIKE=PATH names it.`;
@@ -52,8 +56,8 @@ function choice<const T extends string>(what: string, text: string, allowed: rea
 function parse(args: readonly string[]): Asked {
   const parsed = parseArgs(args, {
     boolean: ["json", "help"],
-    string: ["reps", "engine", "kernels", "xlen", "folder", "_"],
-    default: { reps: "5", engine: "interpreter", kernels: kernels.join(",") },
+    string: ["reps", "engines", "kernels", "xlen", "clock", "folder", "_"],
+    default: { reps: "5", engines: engines.join(","), kernels: kernels.join(","), clock: "wall" },
     unknown: (arg, key) => key === undefined ? true : usage(`there is no option ${arg}`),
   });
   const reps = Number(parsed.reps);
@@ -62,7 +66,8 @@ function parse(args: readonly string[]): Asked {
   const sections = parsed._.map((name) => choice("a section", name, sectionNames));
   return {
     reps,
-    engine: choice("--engine", parsed.engine, engineNames),
+    engines: parsed.engines.split(",").map((name) => choice("an engine", name, engineNames)),
+    clock: choice("--clock", parsed.clock, clocks),
     kernels: parsed.kernels.split(",").map((name) => choice("a kernel", name, kernels)),
     widths: xlen === undefined ? [64, 32] : [xlen === "64" ? 64 : 32],
     sections: sections.length === 0 ? sectionNames : sections,

@@ -38,7 +38,10 @@ export async function memory({ folder, progress }: BenchSettings): Promise<Secti
     progress(`memory of ${name}`);
     const output = `${folder}/peak`;
     const input = guestPrograms.find((program) => program.name === "demo")?.input ?? "";
-    await timedOk(Deno.execPath(), denoRun("tests/bench/peak_memory.ts", output, ...args), status, input);
+    await timedOk(Deno.execPath(), denoRun("tests/bench/peak_memory.ts", output, ...args), {
+      expected: status,
+      stdin: input,
+    });
     const peak = Number(await Deno.readTextFile(output)) / MIB;
     if (args.length === 0) empty = peak;
     figures[`${name.replaceAll(/\W+/g, "_")}.mib`] = peak;

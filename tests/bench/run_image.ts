@@ -1,11 +1,13 @@
 /**
- * Runs one image on one engine and prints `{"steps", "seconds", "reason"}`: a process of its own for every measurement,
- * so that none profits from code that another one has warmed up. `seconds` is the run alone, without loading Deno.
+ * Runs one image on one engine and prints `{"steps", "wall", "cpu", "reason"}`: a process of its own for every measurement,
+ * so that none profits from code that another one has warmed up. The times are seconds of the run alone, without loading
+ * Deno; `cpu` needs Linux and is absent elsewhere.
  *
  *     deno run -A tests/bench/run_image.ts IMAGE ENGINE
  */
 import { readImage } from "../../vm/boot/image.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
+import { processorSeconds } from "./host.ts";
 import { engineNames, Machine } from "../../vm/machine.ts";
 
 const MEMORY = 128 << 20;
@@ -21,8 +23,10 @@ if (import.meta.main) {
   const uart = { write() {}, read: () => new Uint8Array(0), onReadable() {} };
   const machine = new Machine({ isa, memorySize: MEMORY, engine, uart, slots: [] });
   machine.load(image);
+  const used = Deno.build.os === "linux" ? processorSeconds("self") : undefined;
   const start = performance.now();
   const { reason } = await machine.run();
-  const seconds = (performance.now() - start) / 1000;
-  console.log(JSON.stringify({ steps: machine.clock.steps, seconds, reason }));
+  const wall = (performance.now() - start) / 1000;
+  const cpu = used === undefined ? {} : { cpu: processorSeconds("self") - used };
+  console.log(JSON.stringify({ steps: machine.clock.steps, wall, ...cpu, reason }));
 }

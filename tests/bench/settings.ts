@@ -1,13 +1,16 @@
 /** What the benchmarks are told on their command line, and what they tell while they run. */
 import type { EngineName } from "../../vm/machine.ts";
+import type { ClockName } from "./host.ts";
 
 export interface BenchSettings {
   /** Repetitions of everything that takes seconds. */
   readonly reps: number;
-  readonly engine: EngineName;
+  readonly engines: readonly EngineName[];
   /** Kernels by name, without `bench_`. */
   readonly kernels: readonly string[];
   readonly widths: readonly (32 | 64)[];
+  /** What speeds are measured by. */
+  readonly clock: ClockName;
   /** Where trace files go while they are measured. */
   readonly folder: string;
   /** Says what is being done; nobody listens where standard error is no terminal. */

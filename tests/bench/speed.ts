@@ -1,6 +1,6 @@
 /** Instructions per second of the bench kernels, beside QEMU in the same minutes. */
 import { guestPrograms } from "../../tools/guest_images.ts";
-import { denoRun, QEMU, timedOk, TOP } from "./host.ts";
+import { type ClockName, denoRun, QEMU, timedOk, TOP } from "./host.ts";
 import { digits, type Section } from "./report.ts";
 import type { BenchSettings } from "./settings.ts";
 import { geomean, median, ratios, spread } from "./statistics.ts";
@@ -16,90 +16,104 @@ export function imageOf(program: string, xlen: 32 | 64): string {
   return `${TOP}images/${program}${xlen === 32 ? "_rv32" : ""}.elf`;
 }
 
-/** Times of one kernel, by repetition. */
-interface Times {
-  steps: number;
-  readonly ringside: number[];
-  readonly qemu: number[];
-}
+/** Seconds by repetition, under the name of what ran the kernel. */
+type Times = Map<string, number[]>;
+
+/** What QEMU's times are kept under. */
+const OTHER = "QEMU";
 
 /** Measures all kernels of one width. `withQemu` is false where QEMU is not installed. */
 export async function speed(settings: BenchSettings, xlen: 32 | 64, withQemu: boolean): Promise<Section> {
-  const times = new Map<string, Times>();
+  const found = new Map(settings.kernels.map((kernel) => [kernel, { steps: 0, times: new Map() as Times }]));
   const starts: number[] = [];
   for (let rep = 0; rep < settings.reps; rep++) {
-    // One after the other within a repetition: whatever else the machine does then, it does to both.
-    for (const kernel of settings.kernels) {
+    // One after the other within a repetition: whatever else the machine does then, it does to all of them.
+    for (const [kernel, result] of found) {
       settings.progress(`RV${xlen} ${kernel}, repetition ${rep + 1} of ${settings.reps}`);
       const image = imageOf(PREFIX + kernel, xlen);
-      const found = times.get(kernel) ?? { steps: 0, ringside: [], qemu: [] };
-      times.set(kernel, found);
-      const { steps, seconds } = await ringside(image, settings.engine);
-      found.steps = steps;
-      found.ringside.push(seconds);
+      const note = (name: string, seconds: number) =>
+        result.times.set(name, [...result.times.get(name) ?? [], seconds]);
+      for (const engine of settings.engines) {
+        const { steps, seconds } = await ringside(image, engine, settings.clock);
+        result.steps = steps;
+        note(engine, seconds);
+      }
       if (!withQemu) continue;
-      starts.push(await qemu(imageOf("uart_hello", xlen), xlen));
-      found.qemu.push(await qemu(image, xlen));
+      starts.push(await qemu(imageOf("uart_hello", xlen), xlen, settings.clock));
+      note(OTHER, await qemu(image, xlen, settings.clock));
     }
   }
-  return section(settings, xlen, times, withQemu ? median(starts) : undefined);
+  return section(settings, xlen, found, withQemu ? median(starts) : undefined);
 }
 
-async function ringside(image: string, engine: string): Promise<{ steps: number; seconds: number }> {
+async function ringside(
+  image: string,
+  engine: string,
+  clock: ClockName,
+): Promise<{ readonly steps: number; readonly seconds: number }> {
   const { stdout } = await timedOk(Deno.execPath(), denoRun("tests/bench/run_image.ts", image, engine));
-  const { steps, seconds, reason } = JSON.parse(stdout) as { steps: number; seconds: number; reason: string };
+  const { steps, reason, ...times } = JSON.parse(stdout) as Record<ClockName | "steps", number> & { reason: string };
   if (reason !== "pass") throw new Error(`${image}: ended with "${reason}", expected "pass"`);
-  return { steps, seconds };
+  return { steps, seconds: times[clock] };
 }
 
-async function qemu(image: string, xlen: 32 | 64): Promise<number> {
+async function qemu(image: string, xlen: 32 | 64, clock: ClockName): Promise<number> {
   const args = ["-M", "virt", "-m", "128M", "-bios", "none", "-nographic", "-no-reboot", "-kernel", image];
-  return (await timedOk(QEMU[xlen], args)).seconds;
+  return (await timedOk(QEMU[xlen], args, { clock })).seconds;
 }
 
+/** The table: per engine its speed, its noise, and its ratio to QEMU. */
 function section(
-  { reps, engine }: BenchSettings,
+  { reps, engines, clock }: BenchSettings,
   xlen: 32 | 64,
-  times: ReadonlyMap<string, Times>,
+  found: ReadonlyMap<string, { readonly steps: number; readonly times: Times }>,
   qemuStart: number | undefined,
 ): Section {
-  const rows: string[][] = [];
+  const kernels = [...found.keys()];
   const figures: Record<string, number> = {};
-  const speeds: number[] = [];
-  const shares: number[] = [];
-  for (const [kernel, { steps, ringside, qemu }] of times) {
-    const mips = ringside.map((s) => steps / s / 1e6);
-    speeds.push(median(mips));
-    figures[`${kernel}.instructions`] = steps;
-    figures[`${kernel}.ringside_mips`] = median(mips);
-    const row = [kernel, digits(steps / 1e6), digits(median(mips)), digits(Math.max(...mips)), percent(spread(mips))];
-    if (qemuStart !== undefined) {
-      const others = qemu.map((s) => steps / Math.max(s - qemuStart, 1e-3) / 1e6);
-      const share = median(ratios(mips, others));
-      shares.push(share);
-      figures[`${kernel}.qemu_mips`] = median(others);
-      figures[`${kernel}.ratio`] = share;
-      row.push(digits(median(others)), percent(spread(others)), share.toFixed(3));
-    }
-    rows.push(row);
+  const columns = ["kernel", "M insns"];
+  const rows = [...found].map(([kernel, { steps }]) => [kernel, digits(steps / 1e6)]);
+  const last = ["geomean", ""];
+  const mipsOf = (name: string): number[][] =>
+    [...found.values()].map(({ steps, times }) =>
+      times.get(name)!.map((seconds) => {
+        const less = name === OTHER ? qemuStart! : 0;
+        return steps / Math.max(seconds - less, 1e-3) / 1e6;
+      })
+    );
+  const put = (column: string, key: string, values: readonly number[], text: (value: number) => string) => {
+    columns.push(column);
+    values.forEach((value, i) => {
+      rows[i]!.push(text(value));
+      figures[`${kernels[i]}.${key}`] = value;
+    });
+    figures[`geomean.${key}`] = geomean(values);
+    last.push(text(geomean(values)));
+  };
+  for (const name of qemuStart === undefined ? engines : [...engines, OTHER]) {
+    const mips = mipsOf(name);
+    put(name, `${name}.mips`, mips.map(median), digits);
+    columns.push("spread");
+    mips.forEach((values, i) => rows[i]!.push(percent(spread(values))));
+    last.push("");
+    if (name === OTHER || qemuStart === undefined) continue;
+    const others = mipsOf(OTHER);
+    put(
+      `/ ${OTHER}`,
+      `${name}.ratio`,
+      mips.map((values, i) => median(ratios(values, others[i]!))),
+      (r) => r.toFixed(2),
+    );
   }
-  figures["geomean.ringside_mips"] = geomean(speeds);
-  const last = ["geomean", "", digits(geomean(speeds)), "", ""];
-  if (qemuStart !== undefined) {
-    figures["geomean.ratio"] = geomean(shares);
-    last.push("", "", geomean(shares).toFixed(3));
-  }
-  rows.push(last);
-  const columns = ["kernel", "M insns", "MIPS", "best", "spread"];
-  if (qemuStart !== undefined) columns.push("QEMU MIPS", "spread", "ratio");
+  const unit = `million instructions per second${clock === "cpu" ? " of processor time" : ""}`;
   return {
     name: `speed${xlen}`,
-    title: `Speed, RV${xlen}, engine ${engine}: million instructions per second, medians of ${reps}`,
-    notes: qemuStart === undefined ? [`QEMU is not compared: ${QEMU[xlen]} is not installed.`] : [
-      `QEMU's times are less its start-up (${(qemuStart * 1000).toFixed(0)} ms); ratio: median of Ringside over QEMU.`,
-    ],
+    title: `Speed, RV${xlen}: ${unit}, medians of ${reps}`,
+    notes: qemuStart === undefined
+      ? [`QEMU is not compared: ${QEMU[xlen]} is not installed.`]
+      : [`QEMU's times are less its start-up (${(qemuStart * 1000).toFixed(0)} ms); "/ QEMU": medians of ratios.`],
     columns,
-    rows,
+    rows: [...rows, last],
     figures,
   };
 }

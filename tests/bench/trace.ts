@@ -2,7 +2,7 @@
 import { denoRun, spikePath, timed, timedOk } from "./host.ts";
 import { digits, type Section } from "./report.ts";
 import type { BenchSettings } from "./settings.ts";
-import { imageOf } from "./speed.ts";
+import { imageOf, percent } from "./speed.ts";
 import { median, ratios, spread } from "./statistics.ts";
 
 /** The kernel that is traced: loads, stores, branches and calls in every form. */
@@ -20,7 +20,7 @@ const LIMIT_STATUS = 124;
 type Measure = (instructions: number) => Promise<{ readonly seconds: number; readonly bytes: number }>;
 
 /** Measures the formats. */
-export async function trace({ reps, folder, progress }: BenchSettings): Promise<Section> {
+export async function trace({ reps, clock, folder, progress }: BenchSettings): Promise<Section> {
   const file = `${folder}/trace`;
   const image = imageOf(KERNEL, 64);
   const spike = spikePath();
@@ -28,7 +28,7 @@ export async function trace({ reps, folder, progress }: BenchSettings): Promise<
     format,
     (count) => {
       const options = ["--trace-format", format, `--trace=${file}`, "--timeout-insns", String(count)];
-      const run = timedOk(Deno.execPath(), denoRun("vm/main.ts", ...options, image), LIMIT_STATUS);
+      const run = timedOk(Deno.execPath(), denoRun("vm/main.ts", ...options, image), { clock, expected: LIMIT_STATUS });
       return measured(run, file);
     },
   ]);
@@ -38,7 +38,7 @@ export async function trace({ reps, folder, progress }: BenchSettings): Promise<
     await timedOk(Deno.execPath(), denoRun("vm/main.ts", "--dump-dtb", tree));
     measures.push(["Spike --log-commits", (count) => {
       const options = ["--isa=rv64imac_zicntr", `--dtb=${tree}`, "--log-commits", `--log=${file}`];
-      return measured(timed(spike, [...options, `--instructions=${count}`, image]), file);
+      return measured(timed(spike, [...options, `--instructions=${count}`, image], { clock }), file);
     }]);
   }
   const rates = measures.map((): number[] => []);
@@ -56,7 +56,7 @@ export async function trace({ reps, folder, progress }: BenchSettings): Promise<
   const rows = measures.map(([name], i) => {
     const key = i < 3 ? name : "spike_commit";
     figures[`${key}.million_lines_per_second`] = median(rates[i]!);
-    const cells = [name, digits(median(rates[i]!)), `${(spread(rates[i]!) * 100).toFixed(0)}%`];
+    const cells = [name, digits(median(rates[i]!)), percent(spread(rates[i]!))];
     return [...cells, digits(bytes[i]!), digits(median(rates[i]!) * bytes[i]!)];
   });
   const notes = ["One line per instruction. Rates are between a short and a long run, so without start-up."];
@@ -68,7 +68,9 @@ export async function trace({ reps, folder, progress }: BenchSettings): Promise<
   }
   return {
     name: "trace",
-    title: `Instruction trace to a file, RV64 ${KERNEL}: million lines per second, medians of ${reps}`,
+    title: `Instruction trace to a file, RV64 ${KERNEL}: million lines per second${
+      clock === "cpu" ? " of processor time" : ""
+    }, medians of ${reps}`,
     notes,
     columns: ["format", "M lines/s", "spread", "bytes/line", "MB/s"],
     rows,
