@@ -48,6 +48,7 @@ const CROSS_CUTTING: Readonly<Record<string, string>> = {
   "tests/bench/report_test.ts": "how tests/bench/ prints figures",
   "tests/bench/statistics_test.ts": "what tests/bench/ makes of repeated measurements",
   "tests/tidy_test.ts": "everything that is committed",
+  "tests/hart/image_traces_test.ts": "what images execute, against recordings",
   "tests/hart/riscv_tests_test.ts": "the riscv-tests programs on every engine",
   "tests/hart/spike_test.ts": "random programs on every engine and on Spike",
   "tests/isa/lockstep_test.ts": "every engine against the reference executor",
