@@ -196,6 +196,7 @@ function misfits(format: Format): Partial<Operands>[] {
   }
   const imm = format.imm;
   if (imm === undefined) return list;
+  if (imm.fixed !== undefined) return [...list, { imm: imm.fixed + 1 }];
   const width = immediateWidth(imm);
   const shift = immediateShift(imm);
   if (width < 32) {

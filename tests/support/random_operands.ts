@@ -32,7 +32,9 @@ export class RandomOperands {
           given[name] = (match >>> field.at) & width;
         } else given[name] = wanted[name] ?? (field.bits === 3 ? this.#random.between(8, 15) : this.#registerFor(name));
       }
-      if (row.format.imm !== undefined && immediate) given.imm = wanted.imm ?? this.#immediate(row);
+      if (row.format.imm !== undefined && row.format.imm.fixed === undefined && immediate) {
+        given.imm = wanted.imm ?? this.#immediate(row);
+      }
       const operands = completeOperands(row.format, given);
       if (fits(row, operands, this.#isa)) return operands;
     }

@@ -40,6 +40,7 @@ export const aliases: readonly Alias[] = [
   { name: "snez", of: "sltu", asm: "rd, rs2", with: { rs1: X0 } },
   { name: "sltz", of: "slt", asm: "rd, rs1", with: { rs2: X0 } },
   { name: "sgtz", of: "slt", asm: "rd, rs2", with: { rs1: X0 } },
+  { name: "zext.w", of: "add.uw", asm: "rd, rs1", with: { rs2: X0 } },
   { name: "beqz", of: "beq", asm: "rs1, offset", with: { rs2: X0 } },
   { name: "bnez", of: "bne", asm: "rs1, offset", with: { rs2: X0 } },
   { name: "bltz", of: "blt", asm: "rs1, offset", with: { rs2: X0 } },

@@ -17,6 +17,8 @@ export interface ImmediateField {
   readonly parts: readonly { readonly high: number; readonly low: number; readonly to: number }[];
   /** Sign-extended from its highest bit. */
   readonly signed: boolean;
+  /** There are no parts: the immediate is always this one. */
+  readonly fixed?: number;
 }
 
 /** One format. `rv32Zero` are bits that must be 0 when XLEN is 32 (the sixth shift-amount bit). */
@@ -46,6 +48,7 @@ function parts(text: string, signed: boolean): ImmediateField {
 }
 const signed = (text: string): ImmediateField => parts(text, true);
 const unsigned = (text: string): ImmediateField => parts(text, false);
+const constant = (fixed: number): ImmediateField => ({ parts: [], signed: false, fixed });
 
 const RD = reg(7);
 const RS1 = reg(15);
@@ -106,9 +109,11 @@ export const CLb: Format = { name: "CLb", rd: reg3(2), rs1: reg3(7), imm: unsign
 export const CLh: Format = { name: "CLh", rd: reg3(2), rs1: reg3(7), imm: unsigned("5>1") };
 export const CSb: Format = { name: "CSb", rs1: reg3(7), rs2: reg3(2), imm: unsigned("6>0 5>1") };
 export const CSh: Format = { name: "CSh", rs1: reg3(7), rs2: reg3(2), imm: unsigned("5>1") };
+/** One register, and what the long instruction has beside it. */
 export const CU: Format = { name: "CU", rd: reg3(7), rs1: reg3(7) };
-/** As an instruction of two sources whose second one is x0. */
-export const CUzero: Format = { name: "CUzero", rd: reg3(7), rs1: reg3(7), rs2: fixed(0) };
+export const CUzero: Format = { ...CU, name: "CUzero", rs2: fixed(0) };
+export const CUbyte: Format = { ...CU, name: "CUbyte", imm: constant(255) };
+export const CUnot: Format = { ...CU, name: "CUnot", imm: constant(-1) };
 export const CA: Format = { name: "CA", rd: reg3(7), rs1: reg3(7), rs2: reg3(2) };
 export const CBimm: Format = { name: "CBimm", rd: reg3(7), rs1: reg3(7), imm: signed("12>5 6:2>0") };
 export const CBshift: Format = {
@@ -148,7 +153,8 @@ export function readOperands(format: Format, word: number): Operands {
       const width = p.high - p.low + 1;
       imm |= ((word >>> p.low) & (width === 32 ? -1 : (1 << width) - 1)) << p.to;
     }
-    if (f.signed) {
+    if (f.fixed !== undefined) imm = f.fixed;
+    else if (f.signed) {
       const spare = 32 - immediateWidth(f);
       imm = (imm << spare) >> spare;
     }

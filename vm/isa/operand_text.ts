@@ -156,6 +156,7 @@ export function dependsOnPc(asm: string): boolean {
 /** The operands `given`, completed by what the format fixes: constant registers, and two fields in the same place. */
 export function completeOperands(format: Format, given: Partial<Operands>): Operands {
   const operands: Operands = { rd: 0, rs1: 0, rs2: 0, imm: 0, ...given };
+  if (given.imm === undefined) operands.imm = format.imm?.fixed ?? 0;
   const names = ["rd", "rs1", "rs2"] as const;
   for (const name of names) {
     const field = format[name];
