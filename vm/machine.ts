@@ -42,6 +42,7 @@ import type { Layout } from "./hart/layout.ts";
 import type { PmpEntries } from "./hart/pmp.ts";
 import { RecordRing } from "./hart/record_ring.ts";
 import { ReferenceEngine } from "./hart/reference_engine.ts";
+import { CACHE_BLOCK } from "./isa/rv_zicbo.ts";
 import type { Isa } from "./isa/table.ts";
 import { EventLoopTurns } from "./machine/event_loop_turns.ts";
 import { attachFirmwareDevices } from "./machine/firmware_devices.ts";
@@ -297,6 +298,7 @@ export class Machine {
       harts: this.harts.length,
       memory: memorySize,
       isa: this.isa.name,
+      cacheBlock: CACHE_BLOCK,
       mmu: this.isa.xlen === 64 ? "riscv,sv57" : "riscv,sv32",
       ...(bootargs !== undefined && { bootargs }),
     }));

@@ -146,6 +146,18 @@ Deno.test("device tree: the ISA in both forms, and an MMU only where there is on
   assertEquals(text(deviceTree({ ...options, mmu: "riscv,sv39" }), "/cpus/cpu@0", "mmu-type"), "riscv,sv39");
 });
 
+Deno.test("device tree: the size of cache blocks, for the extensions that have any", () => {
+  const size = (isa: string, kind: string) => {
+    const found = property(nodeAt(deviceTree({ ...options, isa, cacheBlock: 64 }), "/cpus/cpu@0")!, kind);
+    return found === undefined ? undefined : [...found.value];
+  };
+  const isa = "rv64imac_zicbom_zicboz_zicsr";
+  assertEquals(size(isa, "riscv,cbom-block-size"), [0, 0, 0, 64]);
+  assertEquals(size(isa, "riscv,cboz-block-size"), [0, 0, 0, 64]);
+  assertEquals(size(isa, "riscv,cbop-block-size"), undefined);
+  assertEquals(size("rv64imac_zicbop", "riscv,cbop-block-size"), [0, 0, 0, 64]);
+});
+
 Deno.test("device tree: ISA strings are taken apart, wrong ones refused", () => {
   assertEquals(parseIsa("rv64gc"), {
     base: "rv64i",

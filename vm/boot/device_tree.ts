@@ -19,6 +19,8 @@ export interface DeviceTreeOptions {
   readonly isa: string;
   /** Largest address translation there is; absent where there is no MMU. */
   readonly mmu?: "riscv,sv32" | "riscv,sv39" | "riscv,sv48" | "riscv,sv57";
+  /** Bytes of the cache blocks that Zicbom, Zicboz and Zicbop work on; told where the ISA has these. */
+  readonly cacheBlock?: number;
   /** Command line of a kernel. */
   readonly bootargs?: string;
   /** Where an initial RAM disk was loaded; `end` is the byte after it. */
@@ -145,6 +147,7 @@ function cpu(hart: number, options: DeviceTreeOptions, phandles: Phandles): FdtN
       strings("riscv,isa-base", base),
       strings("riscv,isa-extensions", ...extensions),
       ...(options.mmu === undefined ? [] : [strings("mmu-type", options.mmu)]),
+      ...blockSizes(options.cacheBlock, extensions),
     ],
     children: [{
       name: "interrupt-controller",
@@ -157,6 +160,13 @@ function cpu(hart: number, options: DeviceTreeOptions, phandles: Phandles): FdtN
       children: [],
     }],
   };
+}
+
+/** `riscv,cbom-block-size` and its like (linux: riscv/cpus.yaml). */
+function blockSizes(bytes: number | undefined, extensions: readonly string[]): FdtProperty[] {
+  if (bytes === undefined) return [];
+  const kinds = ["m", "z", "p"].filter((kind) => extensions.includes(`zicbo${kind}`));
+  return kinds.map((kind) => cells(`riscv,cbo${kind}-block-size`, bytes));
 }
 
 /**
