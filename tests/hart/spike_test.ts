@@ -42,7 +42,10 @@ async function compare(isa: Isa, machines: readonly BareMachine[], random: Rando
   return { same: i, of: ours.length, ...(!allowed && { difference: difference("spike", i, spike[i]) }) };
 }
 
-for (const name of ["rv64imac", "rv32imac", "rv64ima", "rv32ima"]) {
+/** Everything about integers. */
+const INTEGER = "imacb_zbc_zbkb_zbkc_zbkx_zcb_zcmop_zicond_zimop_zawrs_zicbop";
+
+for (const name of ["rv64imac", "rv32imac", "rv64ima", "rv32ima", `rv64${INTEGER}`, `rv32${INTEGER}`]) {
   const title = `${name}: random programs commit what Spike commits`;
   if (SPIKE === undefined) {
     Deno.test({ name: `${title} (skipped: SPIKE does not name it)`, ignore: true, fn() {} });

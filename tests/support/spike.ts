@@ -220,9 +220,10 @@ export async function spikeCommits(spike: string, isa: Isa, { program, traps }: 
     });
     await Deno.writeFile(`${dir}/program.elf`, elf);
     const short = isa.extensions.filter((e) => e.length === 1).join("");
+    const long = isa.extensions.filter((e) => e.length > 1);
     const { success, stderr } = await new Deno.Command(spike, {
       args: [
-        `--isa=rv${isa.xlen}${short}_zicntr_zicclsm`,
+        `--isa=${[`rv${isa.xlen}${short}`, ...long, "zicclsm"].join("_")}`,
         `-m0x${BARE.ram.toString(16)}:0x${BARE.ramSize.toString(16)},0x${STUB.toString(16)}:0x1000`,
         ...["--log-commits", `--log=${dir}/log`, `--pc=0x${STUB.toString(16)}`],
         // It counts 5000 for each stretch, and a trap ends one.
