@@ -1,22 +1,35 @@
 /**
  * The riscv-tests programs (https://github.com/riscv-software-src/riscv-tests, `isa/`), built, in a directory: which of
- * them a machine without address translation, PMP, F and D can run, and how one is run to its verdict.
+ * them a machine can run, and how one is run to its verdict.
  */
 import { readImage } from "../../vm/boot/image.ts";
-import { parseIsa } from "../../vm/isa/table.ts";
+import { extensions, parseIsa } from "../../vm/isa/table.ts";
 import { type EngineName, Machine } from "../../vm/machine.ts";
 import { TestPort } from "./char_port.ts";
 
-/** Suites: `ui`, `um`, `ua`, `uc` are the unprivileged ones by extension, `si` and `mi` are about the modes. */
-export const suites = ["ui", "um", "ua", "uc", "si", "mi"] as const;
-export type Suite = typeof suites[number];
+/**
+ * Suites: unprivileged ones by extension, `si` and `mi` are about the modes. `isas` are the letters after `rv32` or `rv64`
+ * that a program is run with: with and without C where it does not need it, as jumps trap differently.
+ */
+const SUITES = {
+  ui: { isas: ["imac", "ima"] },
+  um: { isas: ["imac", "ima"] },
+  ua: { isas: ["imac", "ima"] },
+  uc: { isas: ["imac"] },
+  uf: { isas: ["imafdc"] },
+  ud: { isas: ["imafdc"] },
+  si: { isas: ["imac", "ima"] },
+  mi: { isas: ["imac", "ima"] },
+} as const;
+export type Suite = keyof typeof SUITES;
+export const suites: readonly Suite[] = Object.keys(SUITES) as Suite[];
 
-/** One program: `rv64ui-p-add`. */
+/** One program: `rv64ui-p-add`. Those with `-p-` run in physical memory, those with `-v-` in virtual memory. */
 export interface RiscvTest {
   readonly name: string;
   readonly xlen: 32 | 64;
   readonly suite: Suite;
-  /** Why it cannot pass here; undefined if it must. */
+  /** Why it cannot run here; undefined if it must pass. */
   readonly skip: string | undefined;
 }
 
@@ -27,33 +40,28 @@ export interface Verdict {
   readonly text: string;
 }
 
-/** Programs that ask for what this machine does not have. */
-const SKIPPED: Readonly<Record<string, string>> = {
-  "si-p-dirty": "needs Sv32 or Sv39 address translation",
-  "si-p-icache-alias": "needs Sv39 address translation",
-  "mi-p-pmpaddr": "needs a PMP entry; its text says that it cannot be passed without",
-};
-
-/** Longest run there is takes a few thousand steps. */
-const MOST_STEPS = 1_000_000;
+/** Longest run: those in virtual memory copy themselves page by page. */
+const MOST_STEPS = 10_000_000;
 /** How often `tohost` is looked at. */
 const STRETCH = 2000;
 
-/** The `-p-` programs of `suites` in a directory, by name. */
+/** The programs of all suites in a directory, by name. */
 export function riscvTests(dir: string): RiscvTest[] {
   const found: RiscvTest[] = [];
   for (const { name, isFile } of Deno.readDirSync(dir)) {
-    const match = /^rv(32|64)([a-z]+)-p-[a-z0-9_-]+$/.exec(name);
+    const match = /^rv(32|64)([a-z]+)-[pv]-[a-z0-9_-]+$/.exec(name);
     const suite = suites.find((s) => s === match?.[2]);
     if (!isFile || match === null || suite === undefined) continue;
-    found.push({ name, xlen: match[1] === "32" ? 32 : 64, suite, skip: SKIPPED[name.slice(4)] });
+    const missing = [...SUITES[suite].isas[0]].find((letter) => !extensions.some((e) => e.name === letter));
+    const skip = missing === undefined ? undefined : `needs ${missing.toUpperCase()}, which is not built yet`;
+    found.push({ name, xlen: match[1] === "32" ? 32 : 64, suite, skip });
   }
   return found.sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
-/** ISAs a program is run on: with and without C where it does not need it, as trap behaviour differs. */
+/** ISAs a program is run with. */
 export function isasOf(test: RiscvTest): readonly string[] {
-  return test.suite === "uc" ? [`rv${test.xlen}imac`] : [`rv${test.xlen}imac`, `rv${test.xlen}ima`];
+  return SUITES[test.suite].isas.map((letters) => `rv${test.xlen}${letters}`);
 }
 
 /** Runs a program until it writes its verdict to `tohost`: 1 for a pass, else the failed case shifted left by one. */
