@@ -223,7 +223,8 @@ export type FactListener<K extends FactKind> = (fact: FactOf<K>, where: Where) =
  * Layout of one high-rate record (retired instructions and what belongs to them), in the ring in the machine's Memory.
  * Little endian; `RECORD.bytes` long, aligned to 8. A CSR or extra memory record belongs to the instruction record
  * before it and comes in the same batch. A CSR record names the CSR that holds the bits (mstatus for a write to sstatus;
- * sie and mie for one to sie) and its whole new value; the CSRs that a trap itself writes have none. A record's numbers are zero-extended from XLEN.
+ * sie and mie for one to sie) and its whole new value; the CSRs that a trap itself writes have none. A CSR that an instruction changes without naming it
+ * has a record too: fflags where flags were raised, mstatus where its FS became Dirty. A record's numbers are zero-extended from XLEN.
  *
  * A `Trapped` record stands for a trap: `pc` is the epc, `insn` the instruction (0 where none was fetched, or for an
  * interrupt), `privilege` the mode trapped from, `rd` the mode trapped to, `csr` the cause code with bit 15 set for an
@@ -265,7 +266,13 @@ export const RecordKind = { Retired: 0, Csr: 1, Trapped: 2 } as const;
 export type RecordKind = typeof RecordKind[keyof typeof RecordKind];
 
 /** What an instruction record holds beside pc and instruction. */
-export const RecordFlag = { Rd: 1, Load: 2, Store: 4 } as const;
+export const RecordFlag = {
+  Rd: 1,
+  Load: 2,
+  Store: 4,
+  /** With `Rd`: rd is a floating-point register, and the value its 64 bits. */
+  Float: 8,
+} as const;
 
 /** A batch of records: `count` of them from `view`'s start. Valid only during the call. */
 export type RecordListener = (view: DataView<ArrayBuffer>, count: number) => void;

@@ -223,8 +223,13 @@ for (const xlen of [32, 64] as const) {
   ));
 }
 
-/** Hints (a shift by 0, a result in x0) and fences with an empty set, which GNU as does not take under these names. */
+/**
+ * What GNU as does not take: hints (a shift by 0, a result in x0, c.ntl) under these names, fences with an empty set, and a
+ * rounding mode where nothing is rounded.
+ */
 function refusedByGnu(text: string): boolean {
+  if (text.startsWith("c.ntl.")) return true;
+  if (/^fcvt\.(d\.(w|wu|s|h)|s\.h) .*,.*,/.test(text)) return true;
   return /^c\.(slli|srli|srai) .*, 0$/.test(text) || /^c\.\w+ zero,/.test(text) || /^fence .*\b0\b/.test(text);
 }
 

@@ -12,7 +12,7 @@ import { Random } from "../support/random.ts";
 import { foreignIsa, normalForeign, normalText, randomWord } from "./words.ts";
 
 const XLENS: readonly Xlen[] = [32, 64];
-const isaOf = (xlen: Xlen) => parseIsa(`rv${xlen}imac`);
+const isaOf = (xlen: Xlen) => parseIsa(`rv${xlen}gc_zfh`);
 
 Deno.test("registers have the calling convention's names", () => {
   const table = "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6";
@@ -206,12 +206,18 @@ function known32(word: number, ours: string, theirs: string): boolean {
   return /^fence(\.i)?( |$)/.test(ours) && theirs.startsWith(".word") && (word & reserved) !== 0;
 }
 
+/** A rounding mode other than rne where nothing is rounded: objdump wants none. And a reserved one, which it shows. */
+function rounding32(ours: string, theirs: string): boolean {
+  if (/^f.*,unknown$/.test(theirs)) return ours.startsWith(".word");
+  return /^fcvt\.(d\.(w|wu|s|h)|s\.h) .*,.*,/.test(ours) && theirs.startsWith(".word");
+}
+
 for (const xlen of XLENS) {
-  Deno.test(withTool(`all 16-bit words read as objdump reads them, rv${xlen}imac`, binutils, async () => {
+  Deno.test(withTool(`all 16-bit words read as objdump reads them, rv${xlen}gc_zfh`, binutils, async () => {
     const d = new Disassembler(isaOf(xlen));
     const words = Array.from({ length: 65536 }, (_, i) => i).filter((w) => (w & 3) !== 3);
     const differences: string[] = [];
-    for (const [i, foreign] of (await objdump(`rv${xlen}imac_zicsr_zifencei`, words)).entries()) {
+    for (const [i, foreign] of (await objdump(`rv${xlen}gc_zfh`, words)).entries()) {
       const word = words[i]!;
       const ours = normalText(d.text(word, BigInt(foreign.pc)));
       const theirs = normalForeign(foreign.text);
@@ -247,6 +253,7 @@ for (const xlen of XLENS) {
       const ours = normalText(d.text(word, BigInt(foreign.pc)));
       const theirs = normalForeign(foreign.text);
       if (ours === theirs || known32(word, ours, theirs) || foreign32(word, ours, theirs)) continue;
+      if (rounding32(ours, theirs)) continue;
       differences.push(`0x${word.toString(16)}: ours ${ours}, objdump's ${theirs}`);
     }
     assertEquals(differences.slice(0, 20), []);

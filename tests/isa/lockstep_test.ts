@@ -63,6 +63,7 @@ class Side {
       death: hart.death?.what,
       reservation: hart.reservation,
       ...Object.fromEntries(Array.from({ length: 32 }, (_, n) => [`x${n}`, hart.x(n).toString(16)])),
+      ...Object.fromEntries(Array.from({ length: 32 }, (_, n) => [`f${n}`, hart.f(n).toString(16)])),
       ...Object.fromEntries(this.#csrs.map((n) => [hart.csrRow(n)!.name, hart.csr(n)!.toString(16)])),
       lastTrap: hart.lastTrap === undefined ? undefined : Object.values(hart.lastTrap).join(" "),
       device: device.log.join("; "),
@@ -86,7 +87,9 @@ function recordText(view: DataView, index: number): string {
   if (kind === RecordKind.Trapped) {
     return [...parts, `cause ${view.getUint16(at + RECORD.csr, true)}`, `tval ${wide(RECORD.value)}`].join();
   }
-  if (flags & RecordFlag.Rd) parts.push(`x${view.getUint8(at + RECORD.rd)} = ${wide(RECORD.value)}`);
+  if (flags & RecordFlag.Rd) {
+    parts.push(`${flags & RecordFlag.Float ? "f" : "x"}${view.getUint8(at + RECORD.rd)} = ${wide(RECORD.value)}`);
+  }
   const size = view.getUint8(at + RECORD.size);
   if (flags & (RecordFlag.Load | RecordFlag.Store)) {
     parts.push(`flags ${flags}, ${size} at ${wide(RECORD.addr)}: ${wide(RECORD.data)}`);
@@ -175,7 +178,7 @@ for (const name of ["rv64imac", "rv32imac"]) {
   }
 }
 
-for (const text of [everything(64), everything(32), "rv64imac", "rv32imac", "rv64ima", "rv32ima"]) {
+for (const text of [everything(64), everything(32), "rv64imac", "rv32imac", "rv64ima", "rv32ima", "rv32imafc"]) {
   const isa = parseIsa(text);
   const name = text.length > 20 ? `rv${isa.xlen} with everything` : text;
   for (const engine of engineNames.slice(1)) {

@@ -123,6 +123,45 @@ class Checker implements Sem<Token, Token> {
   loadReserved = (addr: Token): Token => this.#unary("loadReserved", addr);
   storeConditional = (addr: Token, value: Token): Token => this.#binary("storeConditional", addr, value);
 
+  float(): void {
+    if (this.#effects > 0 || this.#stack.length > 0) throw new Error("float is not the first letter");
+  }
+  frs1 = (): Token => this.#push("frs1");
+  frs2 = (): Token => this.#push("frs2");
+  frs3 = (): Token => this.#push("frs3");
+  frs1Bits = (): Token => this.#push("frs1Bits");
+  frs2Bits = (): Token => this.#push("frs2Bits");
+  fadd = (a: Token, b: Token): Token => this.#binary("fadd", a, b);
+  fsub = (a: Token, b: Token): Token => this.#binary("fsub", a, b);
+  fmul = (a: Token, b: Token): Token => this.#binary("fmul", a, b);
+  fdiv = (a: Token, b: Token): Token => this.#binary("fdiv", a, b);
+  fmin = (a: Token, b: Token): Token => this.#binary("fmin", a, b);
+  fmax = (a: Token, b: Token): Token => this.#binary("fmax", a, b);
+  fsgnj = (a: Token, b: Token): Token => this.#binary("fsgnj", a, b);
+  feq = (a: Token, b: Token): Token => this.#binary("feq", a, b, "truth");
+  flt = (a: Token, b: Token): Token => this.#binary("flt", a, b, "truth");
+  fle = (a: Token, b: Token): Token => this.#binary("fle", a, b, "truth");
+  fsqrt = (a: Token): Token => this.#unary("fsqrt", a);
+  fclass = (a: Token): Token => this.#unary("fclass", a);
+  fconvert = (a: Token): Token => this.#unary("fconvert", a);
+  fromFloat = (a: Token): Token => this.#unary("fromFloat", a);
+  toFloat = (a: Token): Token => this.#unary("toFloat", a);
+  floatToBits = (a: Token): Token => this.#unary("floatToBits", a);
+  bitsToFloat = (a: Token): Token => this.#unary("bitsToFloat", a);
+  fload = (addr: Token): Token => this.#unary("fload", addr);
+  fma(a: Token, b: Token, c: Token): Token {
+    this.#use("fma", ["value", "value", "value"], a, b, c);
+    return this.#push("fma");
+  }
+  frd(value: Token): void {
+    this.#use("frd", ["value"], value);
+    this.#effect("frd");
+  }
+  fstore(addr: Token, value: Token): void {
+    this.#use("fstore", ["value", "value"], addr, value);
+    this.#effect("fstore");
+  }
+
   rd(value: Token): void {
     this.#use("rd", ["value"], value);
     this.#effect("rd");

@@ -12,7 +12,7 @@ export function everything(xlen: Xlen): string {
 
 /** What of it the assembler and disassembler of binutils 2.40 know, as they want to be told. */
 export function foreignIsa(xlen: Xlen): string {
-  return `rv${xlen}imac_zicbom_zicbop_zicboz_zicsr_zifencei_zihintpause_zawrs_zba_zbb_zbc_zbs_zbkb_zbkc_zbkx`;
+  return `rv${xlen}imafdc_zicbom_zicbop_zicboz_zicsr_zifencei_zihintpause_zawrs_zfh_zba_zbb_zbc_zbs_zbkb_zbkc_zbkx`;
 }
 
 /** A word of `row` with random operand bits; undefined if twenty tries met only what another row claims. */

@@ -22,6 +22,8 @@ export interface FrameOptions {
   readonly origin: bigint;
   /** x1..x31; those with a task of their own and t5, t6 are left out. */
   readonly registers: readonly bigint[];
+  /** f0..f31 as far as an integer register can give them, where the ISA has them and FS lets the frame write them. */
+  readonly floats: readonly bigint[];
   readonly fuel: number;
   /** Values of the CSRs that decide about traps. */
   readonly csrs: Readonly<Record<string, bigint>>;
@@ -91,6 +93,8 @@ export function programFrame(isa: Isa, options: FrameOptions): Frame {
   const set = options.registers.map((value, i) => ({ n: i + 1, value }))
     .filter(({ n }) => n < 30 && n !== RECOVER && n !== SCRATCH && n !== FUEL)
     .map(({ n, value }) => `li ${registerName(n)}, ${value}`);
+  const move = isa.xlen === 64 && isa.extensions.includes("d") ? "fmv.d.x" : "fmv.w.x";
+  const floats = options.floats.map((value, n) => `li t6, ${BigInt.asIntN(isa.xlen, value)}\n${move} f${n}, t6`);
   const csrs = Object.entries(options.csrs).map(([name, value]) => `li t6, ${value}\ncsrw ${name}, t6`);
   const text = `
             j start
@@ -107,6 +111,7 @@ export function programFrame(isa: Isa, options: FrameOptions): Frame {
             addi t6, t6, ${options.vectored ? 1 : 0}
             csrw stvec, t6
             ${csrs.join("\n")}
+            ${floats.join("\n")}
             la s9, end
             li s10, ${options.origin + BigInt(FRAME.scratch)}
             li s11, ${options.fuel}

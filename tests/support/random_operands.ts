@@ -3,8 +3,11 @@ import { patternOf } from "../../vm/isa/decode.ts";
 import { encode } from "../../vm/isa/encode.ts";
 import { immediateShift, immediateWidth, type Operands, type RegisterField } from "../../vm/isa/format.ts";
 import { completeOperands } from "../../vm/isa/operand_text.ts";
+import { floatBytes } from "../../vm/isa/float_sem.ts";
+import type { FloatFormat } from "../../vm/isa/float_sem.ts";
 import type { Row } from "../../vm/isa/row.ts";
 import type { Isa } from "../../vm/isa/table.ts";
+import { FloatOperands } from "./float_operands.ts";
 import type { Random } from "./random.ts";
 
 /** Makes operands. Registers in `reserved` are never chosen to be written or to hold an address. */
@@ -12,11 +15,14 @@ export class RandomOperands {
   readonly #random: Random;
   readonly #isa: Isa;
   readonly #reserved: readonly number[];
+  readonly #floats: Readonly<Record<FloatFormat, FloatOperands>>;
 
   constructor(random: Random, isa: Isa, reserved: readonly number[] = []) {
     this.#random = random;
     this.#isa = isa;
     this.#reserved = reserved;
+    const of = (format: FloatFormat) => new FloatOperands(random, format);
+    this.#floats = { h: of("h"), s: of("s"), d: of("d") };
   }
 
   /** Operands for a row, those `wanted` if it can hold them; undefined if nothing fitting was found. */
@@ -69,6 +75,12 @@ export class RandomOperands {
   register(): number {
     const n = this.#random.chance(60) ? this.#random.between(8, 15) : this.#random.between(1, 31);
     return this.#reserved.includes(n) ? 10 : n;
+  }
+
+  /** A bit pattern of a format, NaN-boxed to 64 bits but for one in ten. */
+  floatValue(format: FloatFormat): bigint {
+    const box = -1n << BigInt(floatBytes[format] * 8);
+    return BigInt.asIntN(64, this.#floats[format].value() | (this.#random.chance(90) ? box : 0n));
   }
 
   /** A register's value: near an edge, or of random length. */

@@ -129,7 +129,8 @@ export function randomProgram(seed: number, isa: Isa): RandomProgram {
 /** CSRs that a program uses most; which ones it may depends on the mode. */
 const FAVOURITES =
   ("mscratch sscratch mepc sepc mcause scause mtval stval mstatus sstatus mie sie mip sip mideleg medeleg " +
-    "mcounteren scounteren mcountinhibit mcycle minstret cycle time instret misa satp pmpcfg0 pmpaddr0 mhartid").split(
+    "fflags frm fcsr mcounteren scounteren mcountinhibit mcycle minstret cycle time instret misa satp pmpcfg0 pmpaddr0 mhartid")
+    .split(
       " ",
     );
 
@@ -145,6 +146,7 @@ class Generator {
   readonly #csr: readonly Row[];
   readonly #system: readonly Row[];
   readonly #plain: readonly Row[];
+  readonly #float: readonly Row[];
 
   constructor(seed: number, isa: Isa) {
     this.#seed = seed;
@@ -156,13 +158,16 @@ class Generator {
     this.#indirect = isa.rows.filter((r) => r.class === "jump" && !r.asm.includes("offset"));
     this.#csr = isa.rows.filter((r) => r.class === "csr");
     this.#system = isa.rows.filter((r) => r.class === "system" || r.class === "fence");
-    const special = [this.#memory, this.#relative, this.#indirect, this.#csr, this.#system].flat();
+    this.#float = isa.rows.filter((r) => r.class === "float");
+    const special = [this.#memory, this.#relative, this.#indirect, this.#csr, this.#system, this.#float].flat();
     this.#plain = isa.rows.filter((r) => !special.includes(r));
   }
 
   program(): RandomProgram {
     const random = this.#random;
     const traps = random.chance(50);
+    // Off now and then, but mostly as a program that computes finds it.
+    const fs = this.#hasFloat ? random.pick([0, 1, 2, 3, 3, 3, 3, 3, 3]) : 0;
     const frame = programFrame(this.#isa, {
       origin: ORIGIN,
       registers: Array.from({ length: 31 }, () => this.#make.value()),
@@ -173,8 +178,10 @@ class Generator {
         mie: random.chance(50) ? BigInt(random.below(0x1000)) : 0n,
         mcounteren: BigInt(random.below(8)),
         scounteren: BigInt(random.below(8)),
-        mstatus: BigInt(random.pick([0, 0, 2, 8, 10, 0x22, 0x88])),
+        mstatus: BigInt(random.pick([0, 0, 2, 8, 10, 0x22, 0x88]) | fs << 13),
+        ...(fs !== 0 && { fcsr: BigInt(random.chance(60) ? random.below(2) : random.below(256)) }),
       },
+      floats: fs === 0 ? [] : Array.from({ length: 32 }, () => this.#make.floatValue(random.pick(this.#formats))),
       vectored: random.chance(50),
       beforePageEnd: random.below(200) * this.#isa.ialign,
     });
@@ -185,7 +192,8 @@ class Generator {
 
   #unit(): void {
     const kind = this.#random.below(100);
-    if (kind < 45) this.#instruction(this.#random.pick(this.#plain));
+    if (kind < 45 && this.#hasFloat && this.#random.chance(60)) this.#compute();
+    else if (kind < 45) this.#instruction(this.#random.pick(this.#plain));
     else if (kind < 51) this.#constant(this.#make.register(), this.#make.value());
     else if (kind < 73) this.#access();
     else if (kind < 85) this.#jump();
@@ -233,6 +241,37 @@ class Generator {
   }
 
   // --- units -------------------------------------------------------------------------------------------------------
+
+  get #hasFloat(): boolean {
+    return this.#float.length > 0;
+  }
+
+  /** Formats there are moves and memory accesses for. */
+  get #formats(): ("h" | "s" | "d")[] {
+    const { extensions } = this.#isa;
+    return (["h", "s", "d"] as const).filter((f) => extensions.includes({ h: "zfhmin", s: "f", d: "d" }[f]));
+  }
+
+  /** A floating-point instruction, often after a fresh operand. */
+  #compute(): void {
+    const random = this.#random;
+    if (random.chance(50)) this.#freshFloat(random.pick(this.#formats), this.#make.register());
+    this.#instruction(random.pick(this.#float));
+  }
+
+  /** Puts an operand that leans to the edges into a register: by a move, or through memory where that is wider. */
+  #freshFloat(format: "h" | "s" | "d", rd: number): void {
+    const value = this.#make.floatValue(format);
+    if (format !== "d" || this.#isa.xlen === 64) {
+      this.#constant(30, value);
+      return this.#named(`fmv.${{ h: "h", s: "w", d: "d" }[format]}.x`, { rd, rs1: 30 });
+    }
+    for (const [imm, word] of [[0, value], [4, value >> 32n]] as const) {
+      this.#constant(30, BigInt.asIntN(32, word));
+      this.#named("sw", { rs1: SCRATCH, rs2: 30, imm });
+    }
+    this.#named("fld", { rd, rs1: SCRATCH, imm: 0 });
+  }
 
   #access(): void {
     const row = this.#random.pick(this.#memory);

@@ -80,6 +80,8 @@ const delegable = (hart: Hart): bigint => hart.isa.ialign === 4 ? 0xb3ffn : 0xb3
 
 const MSTATUS_WRITABLE = MSTATUS.SIE | MSTATUS.MIE | MSTATUS.SPIE | MSTATUS.MPIE | MSTATUS.SPP | MSTATUS.MPP |
   MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR | MSTATUS.TVM | MSTATUS.TW | MSTATUS.TSR;
+/** FS can be written where there is a floating-point unit (priv §3.1.6.6). */
+const fs = (hart: Hart): bigint => hart.isa.extensions.includes("f") ? MSTATUS.FS : 0n;
 const SSTATUS = MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.SUM | MSTATUS.MXR;
 
 /** Changes mstatus within `mask`; an MPP that names no mode keeps its old value (WARL). */
@@ -151,6 +153,18 @@ function userCounter(name: string, index: number, value: (hart: Hart) => bigint)
   ];
 }
 
+/** Floating-point state (unpriv §20.2): illegal while FS is Off, as it always is without F; a write makes FS Dirty. */
+function floatState(name: string, read: (hart: Hart) => number, write: (hart: Hart, value: number) => void): CsrRow {
+  return row(name, "unpriv §20.2", {
+    refused: (hart) => !hart.floatOn,
+    read: (hart) => BigInt(read(hart)),
+    write: (hart, value) => {
+      write(hart, Number(value & 0xffn));
+      hart.dirtyFloat();
+    },
+  });
+}
+
 const zero = (): bigint => 0n;
 
 /** Counters 3..31 exist and count nothing (priv §3.1.10). */
@@ -177,13 +191,19 @@ function interruptMask(name: "mie" | "mideleg", spec: string, mask: bigint): Csr
 
 /** Every CSR of a hart. */
 export const csrRows: readonly CsrRow[] = [
+  floatState("fflags", (hart) => hart.fflags, (hart, value) => hart.fflags = value & 31),
+  floatState("frm", (hart) => hart.frm, (hart, value) => hart.frm = value & 7),
+  floatState("fcsr", (hart) => hart.frm << 5 | hart.fflags, (hart, value) => {
+    hart.fflags = value & 31;
+    hart.frm = value >> 5;
+  }),
   ...userCounter("cycle", 0, (hart) => hart.counter("cycle")),
   ...userCounter("time", 1, (hart) => hart.time()),
   ...userCounter("instret", 2, (hart) => hart.counter("instret")),
   row("sstatus", "priv §10.1.1", {
     partOf: CSR.mstatus,
     read: (hart) => hart.statusFor(SSTATUS | MSTATUS.FS | MSTATUS.UXL),
-    write: (hart, value) => writeStatus(hart, value, SSTATUS),
+    write: (hart, value) => writeStatus(hart, value, SSTATUS | fs(hart)),
   }),
   row("sie", "priv §10.1.3", {
     partOf: CSR.mie,
@@ -217,7 +237,7 @@ export const csrRows: readonly CsrRow[] = [
   constant("mconfigptr", "priv §3.1.17", zero),
   row("mstatus", "priv §3.1.6", {
     read: (hart) => hart.statusFor(hart.mask),
-    write: (hart, value) => writeStatus(hart, value, MSTATUS_WRITABLE),
+    write: (hart, value) => writeStatus(hart, value, MSTATUS_WRITABLE | fs(hart)),
   }),
   constant("mstatush", "priv §3.1.6", zero),
   constant("misa", "priv §3.1.1", (hart) => hart.misa),

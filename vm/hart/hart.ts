@@ -9,13 +9,14 @@ import type { GuestMemory } from "../bus/memory.ts";
 import { Privilege, RecordKind } from "../events.ts";
 import type { EventStream, TrapEvent } from "../events.ts";
 import { Decoder } from "../isa/decode.ts";
+import { Rounding } from "../isa/rounding.ts";
 import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
 import { Addressing } from "./addressing.ts";
 import { csrTable, Interrupt, MSTATUS } from "./csr.ts";
 import type { CsrRow } from "./csr.ts";
 import { CSR } from "./csr_numbers.ts";
-import { HART, NO_RESERVATION } from "./layout.ts";
+import { HART, NO_RESERVATION, NO_ROUNDING } from "./layout.ts";
 import type { PmpEntries } from "./pmp.ts";
 import { RecordRing } from "./record_ring.ts";
 import { SupervisorTimer } from "./supervisor_timer.ts";
@@ -196,6 +197,7 @@ export class Hart {
     this.#repeats = 0;
     this.clearReservation();
     this.modeChanged();
+    this.#floatChanged();
   }
 
   // --- registers -----------------------------------------------------------------------------------------------
@@ -208,6 +210,16 @@ export class Hart {
   /** Writes register `n`; x0 stays 0. */
   setX(n: number, value: bigint): void {
     if (n !== 0) this.#u64[(this.base + HART.x) / 8 + n] = value & this.mask;
+  }
+
+  /** Floating-point register `n`: 64 bits, a narrower value NaN-boxed. */
+  f(n: number): bigint {
+    return this.#u64[(this.base + HART.f) / 8 + n]!;
+  }
+
+  /** Writes floating-point register `n`; whoever does this for the guest says `dirtyFloat` too. */
+  setF(n: number, value: bigint): void {
+    this.#u64[(this.base + HART.f) / 8 + n] = value;
   }
 
   /** Address of the next instruction. */
@@ -224,6 +236,47 @@ export class Hart {
   }
   set privilege(value: Privilege) {
     this.#u32[(this.base + HART.privilege) / 4] = value;
+  }
+
+  // --- floating-point state ----------------------------------------------------------------------------------------
+
+  /** Accrued exceptions, `FFlag`s. */
+  get fflags(): number {
+    return this.#u32[(this.base + HART.fflags) / 4]!;
+  }
+  set fflags(flags: number) {
+    this.#u32[(this.base + HART.fflags) / 4] = flags;
+  }
+
+  /** Dynamic rounding mode; 5 to 7 are reserved (unpriv §20.2). */
+  get frm(): number {
+    return this.#u32[(this.base + HART.frm) / 4]!;
+  }
+  set frm(mode: number) {
+    this.#u32[(this.base + HART.frm) / 4] = mode;
+    this.#floatChanged();
+  }
+
+  /** Whether floating-point instructions and CSRs may be used: the hart has them and FS is not Off (priv §3.1.6.6). */
+  get floatOn(): boolean {
+    return (this.mstatus & MSTATUS.FS) !== 0n;
+  }
+
+  /** Floating-point state has been written: FS becomes Dirty. False if it was. */
+  dirtyFloat(): boolean {
+    if ((this.mstatus & MSTATUS.FS) === MSTATUS.FS) return false;
+    this.mstatus |= MSTATUS.FS;
+    return true;
+  }
+
+  /** Tells emitted code by which mode to round, and whether it may compute at all. */
+  #floatChanged(): void {
+    const ready = (this.mstatus & MSTATUS.FS) === MSTATUS.FS;
+    for (let rm = 0; rm < 8; rm++) {
+      const mode = rm === Rounding.Dynamic ? this.frm : rm;
+      const usable = ready && mode <= Rounding.NearestMax;
+      this.view.setUint8(this.base + HART.rounding + rm, usable ? mode : NO_ROUNDING);
+    }
   }
 
   // --- CSRs ----------------------------------------------------------------------------------------------------
@@ -257,13 +310,16 @@ export class Hart {
     return this.stored(CSR.mstatus);
   }
   set mstatus(value: bigint) {
+    const changed = (value ^ this.stored(CSR.mstatus)) & MSTATUS.FS;
     this.store(CSR.mstatus, value);
+    if (changed !== 0n) this.#floatChanged();
   }
 
-  /** mstatus as it reads through `mask`: the fields that are constants added (UXL and SXL: 64 bits). */
+  /** mstatus as it reads through `mask`: the fields that are constants added (UXL and SXL: 64 bits), and SD. */
   statusFor(mask: bigint): bigint {
     const widths = this.xlen === 64 ? (2n << 32n) | (2n << 34n) : 0n;
-    return (this.mstatus | widths) & mask & this.mask;
+    const dirty = (this.mstatus & MSTATUS.FS) === MSTATUS.FS ? 1n << BigInt(this.xlen - 1) : 0n;
+    return ((this.mstatus | widths) & mask | dirty) & this.mask;
   }
 
   /** misa: the width and the extensions as letters (priv §3.1.1). */

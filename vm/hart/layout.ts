@@ -36,7 +36,13 @@ export const HART = {
   flat: 0x140,
   /** u32: where a region left at an instruction: the bytes from its block's start to there, times 2, plus 1; else 0. */
   blockBytes: 0x144,
-  /** f0..f31 keep their place here. */
+  /** u32: accrued floating-point exceptions, `fflags`. */
+  fflags: 0x1f0,
+  /** u32: dynamic rounding mode, `frm`. */
+  frm: 0x1f4,
+  /** u8 each, by an instruction's `rm` field: the mode to round by, or `NO_ROUNDING` where emitted code must leave. */
+  rounding: 0x1f8,
+  /** f0..f31: 8 bytes each, narrower values NaN-boxed. */
   f: 0x200,
   /** CSRs that are plain storage, 8 bytes each. */
   csr: 0x300,
@@ -52,6 +58,12 @@ export const EDGES = 64;
 
 /** Value of `HART.reservation` when there is none; no line begins there. */
 export const NO_RESERVATION = 0xffff_ffff;
+
+/**
+ * A byte of `HART.rounding` for which an instruction is not for emitted code: the mode is reserved, or mstatus.FS is not
+ * Dirty, so that floating point may be off or a write must change FS. Above every rounding mode.
+ */
+export const NO_ROUNDING = 0xff;
 
 /** TLB entry for loads and stores. A tag is the virtual page for which the access is allowed; see `tlb.ts`. */
 export const TLB = {

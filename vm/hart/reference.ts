@@ -9,6 +9,7 @@ import { BitValues } from "./bit_values.ts";
 import { cacheBlock } from "./cache_block.ts";
 import { csrPrivilege, csrReadOnly, MSTATUS } from "./csr.ts";
 import { CSR, csrNamed } from "./csr_numbers.ts";
+import { FloatLetters } from "./float_letters.ts";
 import type { Hart } from "./hart.ts";
 import { atomicPlace, fetchInstruction, loadMemory, readHost, storeMemory, writeHost } from "./memory_access.ts";
 import type { Fault } from "./memory_access.ts";
@@ -16,9 +17,12 @@ import { Access } from "./tlb.ts";
 import { Cause, returnFromTrap, takeTrap } from "./trap.ts";
 
 const SIE = csrNamed("sie").number;
+const FCSR = csrNamed("fcsr").number;
+const FCSR_PARTS = ["fflags", "frm"].map((name) => csrNamed(name).number);
+const FLOAT_STATE = [FCSR, ...FCSR_PARTS];
 
 /** Does one instruction of one hart at a time. */
-export class Reference implements Sem<bigint, boolean> {
+export class Reference extends FloatLetters implements Sem<bigint, boolean> {
   readonly xlen: Xlen;
   readonly bits: BitValues;
   readonly #hart: Hart;
@@ -32,6 +36,7 @@ export class Reference implements Sem<bigint, boolean> {
   readonly #written: number[] = [];
 
   constructor(hart: Hart) {
+    super(hart);
     this.#hart = hart;
     this.xlen = hart.xlen;
     this.bits = new BitValues(hart.xlen);
@@ -193,6 +198,7 @@ export class Reference implements Sem<bigint, boolean> {
   }
 
   load(addr: bigint, size: MemorySize, extend: "signed" | "unsigned"): bigint {
+    if (this.#trapped) return 0n;
     const value = loadMemory(this.#hart, addr, size);
     if (typeof value !== "bigint") {
       this.#fault(value);
@@ -203,6 +209,7 @@ export class Reference implements Sem<bigint, boolean> {
   }
 
   store(addr: bigint, value: bigint, size: MemorySize): void {
+    if (this.#trapped) return;
     const fault = storeMemory(this.#hart, addr, value, size);
     if (fault !== undefined) this.#fault(fault);
     else this.#noteAccess(RecordFlag.Store, addr, BigInt.asUintN(size * 8, value), size);
@@ -276,6 +283,7 @@ export class Reference implements Sem<bigint, boolean> {
     if (row.refused?.(hart, write)) return this.#illegal();
     const operand = source === "rs1" ? hart.x(rs1) : BigInt(rs1);
     const old = operation === "write" && rd === 0 ? 0n : row.read(hart);
+    const status = hart.mstatus;
     if (write) {
       const current = operation === "write" ? 0n : row.modify?.(hart) ?? old;
       row.write?.(hart, operation === "clear" ? current & ~operand : current | operand);
@@ -284,7 +292,10 @@ export class Reference implements Sem<bigint, boolean> {
     if (write && this.#record >= 0) {
       // A write through sie is told of both, as in Spike's commit log; one through sstatus only of mstatus.
       if (number === SIE) this.#written.push(number);
-      this.#written.push(row.partOf ?? number);
+      // fcsr is its two parts; and what a write to them makes Dirty is told too.
+      if (number === FCSR) this.#written.push(...FCSR_PARTS);
+      else this.#written.push(row.partOf ?? number);
+      if (FLOAT_STATE.includes(number) && hart.mstatus !== status) this.#written.push(CSR.mstatus);
     }
   }
 
@@ -345,6 +356,26 @@ export class Reference implements Sem<bigint, boolean> {
     if (rs1 === 0) return tlb.flushTranslated();
     const virtual = this.rs1();
     tlb.flushAddress(Number(virtual & 0xffff_ffffn), Number(virtual >> 32n));
+  }
+
+  // --- what the floating-point letters ask ---------------------------------------------------------------------------
+
+  protected override get operands(): Operands {
+    return this.#operands;
+  }
+  protected override get trapped(): boolean {
+    return this.#trapped;
+  }
+  protected override illegal(): void {
+    this.#illegal();
+  }
+  protected override noteFloat(value: bigint): void {
+    if (this.#record < 0) return;
+    this.#hart.records.view.setBigUint64(this.#record + RECORD.value, value, true);
+    this.#flag(RecordFlag.Rd | RecordFlag.Float);
+  }
+  protected override noteCsrs(numbers: readonly number[]): void {
+    if (this.#record >= 0) this.#written.push(...numbers);
   }
 
   #illegal(): void {

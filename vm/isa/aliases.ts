@@ -14,6 +14,8 @@ export interface Alias {
   readonly asm: string;
   /** Operands it fixes. */
   readonly with: Partial<Operands>;
+  /** rs2 is the same register as rs1. */
+  readonly twice?: true;
   /** Only one direction: the other has a better choice. */
   readonly only?: "assemble" | "disassemble";
   /** Shown even where aliases are not wanted: the specification gives it as an instruction of its own. */
@@ -67,6 +69,15 @@ export const aliases: readonly Alias[] = [
   { name: "rdcycleh", of: "csrrs", asm: "rd", with: { rs1: X0, imm: 0xc80 } },
   { name: "rdtimeh", of: "csrrs", asm: "rd", with: { rs1: X0, imm: 0xc81 } },
   { name: "rdinstreth", of: "csrrs", asm: "rd", with: { rs1: X0, imm: 0xc82 } },
+  { name: "frcsr", of: "csrrs", asm: "rd", with: { rs1: X0, imm: 0x003 } },
+  { name: "frrm", of: "csrrs", asm: "rd", with: { rs1: X0, imm: 0x002 } },
+  { name: "frflags", of: "csrrs", asm: "rd", with: { rs1: X0, imm: 0x001 } },
+  { name: "fscsr", of: "csrrw", asm: "rs1", with: { rd: X0, imm: 0x003 } },
+  { name: "fsrm", of: "csrrw", asm: "rs1", with: { rd: X0, imm: 0x002 } },
+  { name: "fsflags", of: "csrrw", asm: "rs1", with: { rd: X0, imm: 0x001 } },
+  { name: "fscsr", of: "csrrw", asm: "rd, rs1", with: { imm: 0x003 } },
+  { name: "fsrm", of: "csrrw", asm: "rd, rs1", with: { imm: 0x002 } },
+  { name: "fsflags", of: "csrrw", asm: "rd, rs1", with: { imm: 0x001 } },
   { name: "csrr", of: "csrrs", asm: "rd, csr", with: { rs1: X0 } },
   { name: "csrw", of: "csrrw", asm: "csr, rs1", with: { rd: X0 } },
   { name: "csrs", of: "csrrs", asm: "csr, rs1", with: { rd: X0 } },
@@ -74,6 +85,11 @@ export const aliases: readonly Alias[] = [
   { name: "csrwi", of: "csrrwi", asm: "csr, uimm", with: { rd: X0 } },
   { name: "csrsi", of: "csrrsi", asm: "csr, uimm", with: { rd: X0 } },
   { name: "csrci", of: "csrrci", asm: "csr, uimm", with: { rd: X0 } },
+  ...(["h", "s", "d"] as const).flatMap((f): Alias[] => [
+    { name: `fmv.${f}`, of: `fsgnj.${f}`, asm: "frd, frs1", with: {}, twice: true },
+    { name: `fneg.${f}`, of: `fsgnjn.${f}`, asm: "frd, frs1", with: {}, twice: true },
+    { name: `fabs.${f}`, of: `fsgnjx.${f}`, asm: "frd, frs1", with: {}, twice: true },
+  ]),
   // unpriv §2.7: fm = 1000 with both sets rw; Zihintpause is a fence with an empty successor set.
   { name: "fence.tso", of: "fence", asm: "", with: { rd: X0, rs1: X0, imm: 0x833 }, always: true },
   // Zihintntl: the next access has no temporal locality in this cache or the one around it.
@@ -91,5 +107,6 @@ export const aliases: readonly Alias[] = [
 export function aliasFits(alias: Alias, operands: Operands): boolean {
   const { rd, rs1, rs2, imm } = alias.with;
   return (rd === undefined || rd === operands.rd) && (rs1 === undefined || rs1 === operands.rs1) &&
-    (rs2 === undefined || rs2 === operands.rs2) && (imm === undefined || imm === operands.imm);
+    (rs2 === undefined || rs2 === operands.rs2) && (imm === undefined || imm === operands.imm) &&
+    (alias.twice === undefined || operands.rs1 === operands.rs2);
 }

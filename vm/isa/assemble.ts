@@ -9,7 +9,7 @@ import { evaluate, type Scope } from "./expression.ts";
 import { Amo } from "./format.ts";
 import type { Operands } from "./format.ts";
 import { registerNumber } from "./names.ts";
-import { completeOperands, operandWords } from "./operand_text.ts";
+import { completeOperands, operandWords, shorterForm } from "./operand_text.ts";
 import type { OperandText, Parsing } from "./operand_text.ts";
 import { orderingSuffixes } from "./disassemble.ts";
 import { call, loadAddress, loadImmediate, PC_RELATIVE_BYTES, type Step, tail } from "./pseudo.ts";
@@ -44,6 +44,8 @@ interface Reading {
   readonly row: Row;
   readonly words: readonly OperandText[];
   readonly with: Partial<Operands>;
+  /** rs2 is rs1. */
+  readonly twice: boolean;
 }
 
 /** A statement whose place is known: what it puts there is computed once all labels are. */
@@ -91,7 +93,9 @@ export class Assembler {
     for (const row of isa.rows) this.#add(row.name, row, row.asm, {});
     for (const alias of aliases) {
       const row = this.#rows.get(alias.of);
-      if (row !== undefined && alias.only !== "disassemble") this.#add(alias.name, row, alias.asm, alias.with);
+      if (row !== undefined && alias.only !== "disassemble") {
+        this.#add(alias.name, row, alias.asm, alias.with, alias.twice === true);
+      }
     }
   }
 
@@ -152,9 +156,11 @@ export class Assembler {
     return { origin, bytes, labels };
   }
 
-  #add(name: string, row: Row, asm: string, fixed: Partial<Operands>): void {
+  #add(name: string, row: Row, asm: string, fixed: Partial<Operands>, twice = false): void {
+    const shorter = shorterForm(asm);
+    if (shorter !== undefined) this.#add(name, row, shorter.asm, { ...fixed, imm: shorter.imm }, twice);
     const list = this.#readings.get(name) ?? [];
-    list.push({ row, words: operandWords(asm), with: fixed });
+    list.push({ row, words: operandWords(asm), with: fixed, twice });
     this.#readings.set(name, list);
   }
 
@@ -273,6 +279,7 @@ function parseOperands(reading: Reading, texts: readonly string[], parsing: Pars
     if (imm !== undefined) given.imm = (given.imm ?? 0) | imm;
   });
   if (ordering !== 0) given.imm = ordering;
+  if (reading.twice) given.rs2 = given.rs1!;
   return completeOperands(reading.row.format, given);
 }
 

@@ -82,7 +82,7 @@ export class Disassembler {
     const at: Printing = { xlen: this.#decoder.xlen, pc, symbol: this.#options.symbol };
     const text = {
       mnemonic: printer.name + (row.format === Amo ? orderingSuffixes[decoded.operands.imm]! : ""),
-      operands: printer.words.map((w) => w.print(decoded.operands, at)).join(", "),
+      operands: printer.words.map((w) => w.print(decoded.operands, at)).filter((t) => t !== "").join(", "),
     };
     if (!printer.dependsOnPc) {
       if (this.#cache.size >= CACHE_MAX) this.#cache.clear();

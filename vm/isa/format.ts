@@ -10,7 +10,9 @@ export interface Operands {
 }
 
 /** Where a register number sits: `bits` bits at `at` (3-bit fields mean x8..x15), or always the same register. */
-export type RegisterField = { readonly at: number; readonly bits: 3 | 5 } | { readonly fixed: number };
+export type RegisterField =
+  | { readonly at: number; readonly bits: 3 | 5; /** A floating-point register. */ readonly float?: true }
+  | { readonly fixed: number };
 
 /** An immediate, gathered from parts: instruction bits `high..low` become immediate bits from `to` upwards. */
 export interface ImmediateField {
@@ -34,6 +36,8 @@ export interface Format {
 const reg = (at: number): RegisterField => ({ at, bits: 5 });
 const reg3 = (at: number): RegisterField => ({ at, bits: 3 });
 const fixed = (n: number): RegisterField => ({ fixed: n });
+const float = (at: number): RegisterField => ({ at, bits: 5, float: true });
+const float3 = (at: number): RegisterField => ({ at, bits: 3, float: true });
 
 /** `"31:25>5 11:7>0"`: instruction bits 31..25 go to immediate bit 5 and up, and so on. */
 function parts(text: string, signed: boolean): ImmediateField {
@@ -77,6 +81,26 @@ export const RR: Format = { name: "RR", rd: RD, rs1: RS1 };
 export const Block: Format = { name: "Block", rs1: RS1 };
 /** An offset whose low five bits belong to the opcode. */
 export const Prefetch: Format = { name: "Prefetch", rs1: RS1, imm: signed("31:25>5") };
+
+/**
+ * Floating-point formats (unpriv §20.2): where `F` stands, the register is a floating-point one, in the order of rd, rs1
+ * and rs2. Those with a rounding mode keep it in bits 2..0 of `imm`, and rs3 above it.
+ */
+const FRD = float(7);
+const FRS1 = float(15);
+const FRS2 = float(20);
+const RM = unsigned("14:12>0");
+export const FFF: Format = { name: "FFF", rd: FRD, rs1: FRS1, rs2: FRS2 };
+export const FFFround: Format = { name: "FFFround", rd: FRD, rs1: FRS1, rs2: FRS2, imm: RM };
+export const FFFF: Format = { name: "FFFF", rd: FRD, rs1: FRS1, rs2: FRS2, imm: unsigned("14:12>0 31:27>3") };
+export const FFround: Format = { name: "FFround", rd: FRD, rs1: FRS1, imm: RM };
+export const FX: Format = { name: "FX", rd: FRD, rs1: RS1 };
+export const FXround: Format = { name: "FXround", rd: FRD, rs1: RS1, imm: RM };
+export const XF: Format = { name: "XF", rd: RD, rs1: FRS1 };
+export const XFround: Format = { name: "XFround", rd: RD, rs1: FRS1, imm: RM };
+export const XFF: Format = { name: "XFF", rd: RD, rs1: FRS1, rs2: FRS2 };
+export const Fload: Format = { name: "Fload", rd: FRD, rs1: RS1, imm: I.imm! };
+export const Fstore: Format = { name: "Fstore", rs1: RS1, rs2: FRS2, imm: S.imm! };
 
 /** 16-bit formats (unpriv §26.2). Names as in the manual, with the destination folded into the base instruction's. */
 const RD_CI = reg(7);
@@ -127,6 +151,20 @@ export const CB: Format = { name: "CB", rs1: reg3(7), rs2: fixed(0), imm: signed
 const CJ_IMM = signed("12>11 11>4 10:9>8 8>10 7>6 6>7 5:3>1 2>5");
 export const CJ: Format = { name: "CJ", rd: fixed(0), imm: CJ_IMM };
 export const CJlink: Format = { name: "CJlink", rd: fixed(1), imm: CJ_IMM };
+/** Floating-point loads and stores. */
+export const CIflwsp: Format = { ...CIlwsp, name: "CIflwsp", rd: float(7) };
+export const CIfldsp: Format = { ...CIldsp, name: "CIfldsp", rd: float(7) };
+export const CSSfw: Format = { ...CSSw, name: "CSSfw", rs2: float(2) };
+export const CSSfd: Format = { ...CSSd, name: "CSSfd", rs2: float(2) };
+export const CLfw: Format = { ...CLw, name: "CLfw", rd: float3(2) };
+export const CLfd: Format = { ...CLd, name: "CLfd", rd: float3(2) };
+export const CSfw: Format = { ...CSw, name: "CSfw", rs2: float3(2) };
+export const CSfd: Format = { ...CSd, name: "CSfd", rs2: float3(2) };
+
+/** Whether the register named by this field is a floating-point one. */
+export function isFloat(field: RegisterField | undefined): boolean {
+  return field !== undefined && "at" in field && field.float === true;
+}
 
 /** Number of immediate bits, the sign included. */
 export function immediateWidth(imm: ImmediateField): number {

@@ -5,6 +5,9 @@
  * | word | text | operand |
  * |---|---|---|
  * | `rd` `rs1` `rs2` | `a0` | register |
+ * | `frd` `frs1` `frs2` `frs3` | `fa0` | floating-point register; rs3 is in `imm` |
+ * | `rm` | `rtz`, or nothing | rounding mode, in `imm`; left out where it is dynamic |
+ * | `exact` | `rtz`, or nothing | the same where nothing is rounded; left out where it is rne |
  * | `sp` | `sp` | the format's fixed x2; nothing to encode |
  * | `imm` | `-12` | the immediate |
  * | `imm(rs1)` `(rs1)` | `8(sp)` | address of a memory access |
@@ -17,7 +20,8 @@
 import { hex } from "../bits.ts";
 import { csrName, csrNumber } from "./csr_names.ts";
 import type { Format, Operands, RegisterField } from "./format.ts";
-import { registerName, registerNumber } from "./names.ts";
+import { floatRegisterName, floatRegisterNumber, registerName, registerNumber } from "./names.ts";
+import { RM_BITS, RM_WIDTH, Rounding, roundingNames } from "./rounding.ts";
 import type { Xlen } from "./row.ts";
 
 /** What printing needs to know beside the operands. */
@@ -39,6 +43,7 @@ export interface Parsing {
 
 /** One word of an `asm` string. */
 export interface OperandText {
+  /** Empty for an operand that is left out. */
   print(o: Operands, p: Printing): string;
   /** The operand fields that `text` gives; those of several words are or-ed together. Throws a RangeError. */
   parse(text: string, p: Parsing): Partial<Operands>;
@@ -64,6 +69,40 @@ function register(field: "rd" | "rs1" | "rs2"): OperandText {
   return { print: (o) => registerName(o[field]), parse: (text) => ({ [field]: parseRegister(text) }) };
 }
 
+function floatRegister(field: "rd" | "rs1" | "rs2"): OperandText {
+  return { print: (o) => floatRegisterName(o[field]), parse: (text) => ({ [field]: parseFloatRegister(text) }) };
+}
+
+function parseFloatRegister(text: string): number {
+  const n = floatRegisterNumber(text);
+  if (n === undefined) throw new RangeError(`expected a floating-point register, got ${text || "nothing"}`);
+  return n;
+}
+
+/** A rounding mode; `usual` is the one that is not written. */
+function rounding(usual: Rounding): OperandText {
+  return {
+    print: (o) => (o.imm & RM_BITS) === usual ? "" : roundingNames[o.imm & RM_BITS] ?? String(o.imm & RM_BITS),
+    parse: (text) => {
+      const mode = roundingNames.indexOf(text.toLowerCase());
+      if (text === "" || mode < 0) {
+        throw new RangeError(`expected a rounding mode such as rtz, got ${text || "nothing"}`);
+      }
+      return { imm: mode };
+    },
+  };
+}
+
+/** Words for an operand that may be left out, with the `imm` that then is meant. */
+const optional: ReadonlyMap<string, number> = new Map([["rm", Rounding.Dynamic], ["exact", Rounding.NearestEven]]);
+
+/** An `asm` string without its last word, if that may be left out, and the `imm` it then stands for. */
+export function shorterForm(asm: string): { readonly asm: string; readonly imm: number } | undefined {
+  const words = asm.split(", ");
+  const imm = optional.get(words.at(-1)!);
+  return imm === undefined ? undefined : { asm: words.slice(0, -1).join(", "), imm };
+}
+
 /** The target of a pc-relative jump, as wide as the pc. */
 function target(o: Operands, p: Printing): bigint {
   return BigInt.asUintN(p.xlen, p.pc + BigInt(o.imm));
@@ -87,6 +126,15 @@ const words: ReadonlyMap<string, OperandText> = new Map(Object.entries<OperandTe
   rd: register("rd"),
   rs1: register("rs1"),
   rs2: register("rs2"),
+  frd: floatRegister("rd"),
+  frs1: floatRegister("rs1"),
+  frs2: floatRegister("rs2"),
+  frs3: {
+    print: (o) => floatRegisterName(o.imm >>> RM_WIDTH),
+    parse: (text) => ({ imm: parseFloatRegister(text) << RM_WIDTH }),
+  },
+  rm: rounding(optional.get("rm") as Rounding),
+  exact: rounding(optional.get("exact") as Rounding),
   sp: {
     print: () => "sp",
     parse: (text) => {

@@ -3,6 +3,7 @@
  * disassembler, assembler, every engine and the tests' generators are users of the same rows.
  */
 import type { BitSem } from "./bit_sem.ts";
+import type { FloatSem } from "./float_sem.ts";
 import type { Format, Operands } from "./format.ts";
 
 /** Width of the integer registers in bits. */
@@ -38,7 +39,7 @@ export type CacheBlockOperation = "cbo.inval" | "cbo.clean" | "cbo.flush" | "cbo
  * emitter writes stack code as it goes); what is needed twice goes through `let`. Effects (`rd`, `store`, `branch`,
  * …) come after every operand has been read. An effect that traps ends the instruction: what follows has no effect.
  */
-export interface Sem<V, B> {
+export interface Sem<V, B> extends FloatSem<V, B> {
   readonly xlen: Xlen;
   /** Letters of bit manipulation. */
   readonly bits: BitSem<V>;
@@ -123,6 +124,7 @@ export type InstructionClass =
   | "branch"
   | "jump"
   | "atomic"
+  | "float"
   | "csr"
   | "fence"
   | "system";
@@ -136,6 +138,7 @@ export const instructionClasses: readonly InstructionClass[] = [
   "branch",
   "jump",
   "atomic",
+  "float",
   "csr",
   "fence",
   "system",

@@ -2,7 +2,7 @@
 import * as f from "./format.ts";
 import type { Extension, InstructionClass, Row } from "./row.ts";
 
-type More = Partial<Pick<Row, "xlen" | "except" | "spec">>;
+type More = Partial<Pick<Row, "xlen" | "needs" | "except" | "spec">>;
 
 function row(name: string, bits: string, format: f.Format, asm: string, as: string, more: More = {}): Row {
   const found = classes.find(([, names]) => names.includes(as));
@@ -10,8 +10,8 @@ function row(name: string, bits: string, format: f.Format, asm: string, as: stri
 }
 
 const classes: readonly (readonly [InstructionClass, readonly string[]])[] = [
-  ["load", ["lw", "ld"]],
-  ["store", ["sw", "sd"]],
+  ["load", ["lw", "ld", "flw", "fld"]],
+  ["store", ["sw", "sd", "fsw", "fsd"]],
   ["branch", ["beq", "bne"]],
   ["jump", ["jal", "jalr"]],
   ["system", ["ebreak"]],
@@ -21,7 +21,10 @@ const LOAD = "unpriv §26.3";
 const JUMP = "unpriv §26.4";
 const noRd = { except: (o: f.Operands) => o.rd === 0 } as const;
 
-/** The C extension without its floating-point loads and stores. */
+const single = { xlen: 32, needs: "f", spec: LOAD } as const;
+const double = { needs: "d", spec: LOAD } as const;
+
+/** The C extension. */
 export const rvC: Extension = {
   name: "c",
   rows: [
@@ -31,6 +34,10 @@ export const rvC: Extension = {
     row("c.ld", "011 ... ... .. ... 00", f.CLd, "rd, imm(rs1)", "ld", { xlen: 64, spec: LOAD }),
     row("c.sw", "110 ... ... .. ... 00", f.CSw, "rs2, imm(rs1)", "sw", { spec: LOAD }),
     row("c.sd", "111 ... ... .. ... 00", f.CSd, "rs2, imm(rs1)", "sd", { xlen: 64, spec: LOAD }),
+    row("c.fld", "001 ... ... .. ... 00", f.CLfd, "frd, imm(rs1)", "fld", double),
+    row("c.flw", "011 ... ... .. ... 00", f.CLfw, "frd, imm(rs1)", "flw", single),
+    row("c.fsd", "101 ... ... .. ... 00", f.CSfd, "frs2, imm(rs1)", "fsd", double),
+    row("c.fsw", "111 ... ... .. ... 00", f.CSfw, "frs2, imm(rs1)", "fsw", single),
     // Quadrant 1
     row("c.nop", "000 . 00000 ..... 01", f.CI, "", "addi"),
     row("c.addi", "000 . ..... ..... 01", f.CI, "rd, imm", "addi", noRd),
@@ -64,5 +71,9 @@ export const rvC: Extension = {
     row("c.add", "1001 ..... ..... 10", f.CR, "rd, rs2", "add", { except: (o) => o.rs2 === 0 }),
     row("c.swsp", "110 ...... ..... 10", f.CSSw, "rs2, imm(rs1)", "sw", { spec: LOAD }),
     row("c.sdsp", "111 ...... ..... 10", f.CSSd, "rs2, imm(rs1)", "sd", { xlen: 64, spec: LOAD }),
+    row("c.fldsp", "001 . ..... ..... 10", f.CIfldsp, "frd, imm(rs1)", "fld", double),
+    row("c.flwsp", "011 . ..... ..... 10", f.CIflwsp, "frd, imm(rs1)", "flw", single),
+    row("c.fsdsp", "101 ...... ..... 10", f.CSSfd, "frs2, imm(rs1)", "fsd", double),
+    row("c.fswsp", "111 ...... ..... 10", f.CSSfw, "frs2, imm(rs1)", "fsw", single),
   ],
 };

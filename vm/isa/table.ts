@@ -2,6 +2,8 @@
 import { rvA } from "./rv_a.ts";
 import { rvZba, rvZbb, rvZbc, rvZbkb, rvZbkc, rvZbkx, rvZbs } from "./rv_b.ts";
 import { rvC } from "./rv_c.ts";
+import { rvD } from "./rv_d.ts";
+import { rvF } from "./rv_f.ts";
 import { rvI, rvZifencei } from "./rv_i.ts";
 import { rvM } from "./rv_m.ts";
 import { rvPriv, svinval } from "./rv_priv.ts";
@@ -9,6 +11,7 @@ import { rvZawrs } from "./rv_zawrs.ts";
 import { rvZcb } from "./rv_zcb.ts";
 import { rvZicbom, rvZicbop, rvZicboz } from "./rv_zicbo.ts";
 import { rvZicond } from "./rv_zicond.ts";
+import { rvZfh, rvZfhmin } from "./rv_zfh.ts";
 import { rvZicsr } from "./rv_zicsr.ts";
 import { rvZcmop, rvZimop } from "./rv_zimop.ts";
 import type { Extension, Row, Xlen } from "./row.ts";
@@ -22,10 +25,14 @@ export const extensions: readonly Extension[] = [
   rvI,
   rvM,
   rvA,
+  rvF,
+  rvD,
   rvC,
   { name: "b", rows: [] },
   rvZicsr,
   rvZifencei,
+  rvZfhmin,
+  rvZfh,
   svinval,
   rvZba,
   rvZbb,
@@ -53,9 +60,13 @@ const always: readonly string[] = ["zicsr", "zifencei", "zicntr"];
 
 /** What an extension brings along: it consists of it, or depends on it. */
 const implied: Readonly<Record<string, readonly string[]>> = {
+  g: ["i", "m", "a", "f", "d", "zicsr", "zifencei"],
+  d: ["f"],
   b: ["zba", "zbb", "zbs"],
   zcb: ["c"],
   zcmop: ["c", "zimop"],
+  zfhmin: ["f"],
+  zfh: ["zfhmin", "f"],
 };
 
 /** A parsed ISA string. */
@@ -88,11 +99,11 @@ export function parseIsa(text: string): Isa {
   const match = /^rv(32|64)([a-z]*)((?:_[a-z0-9]+)*)$/.exec(text.toLowerCase());
   if (match === null) throw new RangeError(`ISA string must look like rv64imac, got ${text}`);
   const xlen: Xlen = match[1] === "32" ? 32 : 64;
-  const single = [...match[2]!].filter((c) => c !== "g" && c !== "s" && c !== "u");
-  if (match[2]!.includes("g")) throw new RangeError(`ISA ${text}: G needs F and D, which are not built yet`);
-  if (single[0] !== "i") throw new RangeError(`ISA ${text}: the base I must come first`);
+  const single = [...match[2]!].filter((c) => c !== "s" && c !== "u");
+  if (single[0] !== "i" && single[0] !== "g") throw new RangeError(`ISA ${text}: the base I or G must come first`);
   const named = [...single, ...match[3]!.split("_").filter((n) => n !== "")];
   const wanted = new Set([...named.flatMap((n) => [n, ...implied[n] ?? []]), ...always]);
+  wanted.delete("g");
   for (const name of wanted) {
     if (!extensions.some((e) => e.name === name)) {
       throw new RangeError(

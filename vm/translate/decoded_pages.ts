@@ -7,6 +7,8 @@ import type { CodeWatch } from "../hart/hart.ts";
 import { ENTRY, HART, PAGE_BYTES, PAGE_ENTRIES, PAGES } from "../hart/layout.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Decoded } from "../isa/decode.ts";
+import { isFloat } from "../isa/format.ts";
+import type { RegisterField } from "../isa/format.ts";
 
 /** Handlers that are no instruction. */
 export const Handler = {
@@ -21,6 +23,11 @@ export const Handler = {
 
 /** Most instructions decoded at a time. */
 const RUN = 64;
+
+/** Where the registers lie that a field of a format names. */
+function fileOf(field: RegisterField | undefined): number {
+  return isFloat(field) ? HART.f : HART.x;
+}
 
 /** Told when emitted code must not rely on something any more. Pages are host addresses. */
 export interface PageListener {
@@ -141,9 +148,11 @@ export class DecodedPages implements CodeWatch {
     this.#u32[(at + ENTRY.word) >>> 2] = word;
     if (decoded !== undefined) {
       const { rd, rs1, rs2, imm } = decoded.operands;
-      this.#u16[(at + ENTRY.rd) >>> 1] = rd === 0 ? HART.sink : HART.x + rd * 8;
-      this.#u16[(at + ENTRY.rs1) >>> 1] = HART.x + rs1 * 8;
-      this.#u16[(at + ENTRY.rs2) >>> 1] = HART.x + rs2 * 8;
+      const { format } = decoded.row;
+      const files = { rd: fileOf(format.rd), rs1: fileOf(format.rs1), rs2: fileOf(format.rs2) };
+      this.#u16[(at + ENTRY.rd) >>> 1] = rd === 0 && files.rd === HART.x ? HART.sink : files.rd + rd * 8;
+      this.#u16[(at + ENTRY.rs1) >>> 1] = files.rs1 + rs1 * 8;
+      this.#u16[(at + ENTRY.rs2) >>> 1] = files.rs2 + rs2 * 8;
       this.#u32[(at + ENTRY.imm) >>> 2] = imm;
     }
     this.#u16[(at + ENTRY.op) >>> 1] = decoded === undefined ? Handler.Slow : this.#handlerOf(decoded);

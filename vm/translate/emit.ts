@@ -4,14 +4,19 @@
  */
 import { HART, NO_RESERVATION, TLB } from "../hart/layout.ts";
 import { PAGE_SIZE } from "../bus/memory.ts";
+import { floatBytes } from "../isa/float_sem.ts";
+import type { FloatFormat } from "../isa/float_sem.ts";
 import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
 import { BitEmitter } from "./emit_bits.ts";
+import { FloatEmitter } from "./emit_float.ts";
+import type { OnStack } from "./emit_float.ts";
+import type { FloatFunctions } from "./float_functions.ts";
 import type { IntegerFunction, IntegerFunctions } from "./integer.ts";
-import { I32, I64, Op } from "./wasm.ts";
-import type { FunctionBody, ValueType } from "./wasm.ts";
+import { I32, Op } from "./wasm.ts";
+import type { FunctionBody } from "./wasm.ts";
 
-/** A value or a truth value on the stack; only its place counts. */
-export type OnStack = "value";
+export type { OnStack };
+
 const VALUE: OnStack = "value";
 
 const LOAD_64 = {
@@ -40,15 +45,9 @@ type Plain = "Add" | "Sub" | "Mul" | "And" | "Or" | "Xor" | "Shl" | "ShrS" | "Sh
 type Compare = "Eq" | "Ne" | "LtS" | "LtU" | "GeS" | "GeU" | "GtU";
 
 /** Everything but operands, destinations and control flow, which depend on the engine. */
-export abstract class Emitter implements Sem<OnStack, OnStack> {
-  readonly xlen: Xlen;
+export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnStack> {
   readonly bits: BitEmitter;
-  /** Type of a register value. */
-  readonly type: ValueType;
-  protected readonly f: FunctionBody;
   protected readonly integer: IntegerFunctions;
-  /** Host address of the hart's state. */
-  protected readonly hart: number;
   /** Set when the row cannot be done in emitted code at all. */
   leaves = false;
   /** Whether what was emitted since `begin` may have been jumped over: a store-conditional that failed. */
@@ -64,13 +63,17 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   #used = 0;
 
   /** `tlb` is the local that holds the address of the TLB in use. */
-  constructor(f: FunctionBody, integer: IntegerFunctions, xlen: Xlen, hart: number, tlb: number) {
-    this.f = f;
+  constructor(
+    f: FunctionBody,
+    integer: IntegerFunctions,
+    xlen: Xlen,
+    hart: number,
+    tlb: number,
+    floats: FloatFunctions,
+  ) {
+    super(f, xlen, hart, floats);
     this.integer = integer;
     this.bits = new BitEmitter(f, integer.bits, xlen);
-    this.xlen = xlen;
-    this.type = xlen === 64 ? I64 : I32;
-    this.hart = hart;
     this.#tlb = tlb;
     this.#entry = f.local(I32);
     this.host = f.local(I32);
@@ -94,12 +97,13 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
   abstract branch(condition: OnStack): void;
   abstract jumpRelative(): void;
   abstract jump(target: OnStack): void;
-  /** Leaves to the slow path if the truth value on the stack holds; nothing of the instruction has happened. */
-  protected abstract leaveIf(): void;
   /** Leaves if the truth value on the stack holds: the TLB does not allow the load or store at `addr`. */
   protected abstract missIf(kind: "load" | "store"): void;
-  /** A memory access is about to be done: `addr` is its address, `data` what is stored (stores only). */
-  protected abstract noteAccess(kind: "load" | "store", size: MemorySize): void;
+  /**
+   * A memory access is about to be done: `addr` is its address, `data` what is stored (stores only; `floatData` for a
+   * floating-point one).
+   */
+  protected abstract noteAccess(kind: "load" | "store", size: MemorySize, float?: boolean): void;
 
   // --- values ------------------------------------------------------------------------------------------------------
 
@@ -228,6 +232,23 @@ export abstract class Emitter implements Sem<OnStack, OnStack> {
     this.noteAccess("store", size);
     this.f.get(this.host).get(this.data);
     this.#storeHost(size);
+  }
+
+  fload(_addr: OnStack, format: FloatFormat): OnStack {
+    const size = floatBytes[format];
+    this.f.set(this.addr);
+    this.probe(TLB.read, size, false);
+    this.noteAccess("load", size);
+    this.f.get(this.host).memory(LOAD_64[`${size}u`], this.hostOffset);
+    return VALUE;
+  }
+
+  fstore(_addr: OnStack, _value: OnStack, format: FloatFormat): void {
+    const size = floatBytes[format];
+    this.f.set(this.floatData).set(this.addr);
+    this.probe(TLB.write, size, false);
+    this.noteAccess("store", size, true);
+    this.f.get(this.host).get(this.floatData).memory(STORE_64[size], this.hostOffset);
   }
 
   loadReserved(_addr: OnStack, size: 4 | 8): OnStack {

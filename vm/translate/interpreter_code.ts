@@ -6,10 +6,12 @@ import { PAGE_SIZE } from "../bus/memory.ts";
 import { RECORD, RecordFlag, RecordKind } from "../events.ts";
 import { EDGES, ENTRY, FETCH, HART, PAGE_ENTRIES, REGION } from "../hart/layout.ts";
 import type { Decoded, Decoder } from "../isa/decode.ts";
+import { RM_BITS } from "../isa/rounding.ts";
 import type { MemorySize, Row, Xlen } from "../isa/row.ts";
 import { Handler } from "./decoded_pages.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
+import { FloatFunctions } from "./float_functions.ts";
 import { addIntegerFunctions } from "./integer.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
@@ -74,12 +76,17 @@ export class Handlers {
   /** The handler of a decoded instruction. */
   of(decoded: Decoded): number {
     const { base, length, operands } = decoded;
-    if (base.class === "csr" || base.class === "system" || base.name === "fence.i") return Handler.Slow;
+    if (leftToReference(base)) return Handler.Slow;
     // A target that is not aligned traps if the branch is taken: left to the reference executor.
     const relative = base.class === "branch" || base.name === "jal";
     if (relative && operands.imm % this.#ialign !== 0) return Handler.Slow;
     return this.#numbers.get(base)![length === 2 ? 0 : 1];
   }
+}
+
+/** What emitted code never does. */
+function leftToReference(row: Row): boolean {
+  return row.class === "csr" || row.class === "system" || row.name === "fence.i";
 }
 
 /** Bytes per code byte of a decoded page, as a shift: an entry of 16 bytes stands for 2. */
@@ -103,9 +110,15 @@ class InterpreterEmitter extends Emitter {
   readonly #runType: number;
 
   /** `runType` is the index of `run` and of its type, which regions have too. */
-  constructor(f: FunctionBody, integer: IntegerFunctions, code: InterpreterCode, runType: number) {
+  constructor(
+    f: FunctionBody,
+    integer: IntegerFunctions,
+    floats: FloatFunctions,
+    code: InterpreterCode,
+    runType: number,
+  ) {
     const tlb = f.local(I32);
-    super(f, integer, code.xlen, code.hart, tlb);
+    super(f, integer, code.xlen, code.hart, tlb, floats);
     this.#code = code;
     this.#runType = runType;
     this.#ip = f.local(I32);
@@ -153,6 +166,26 @@ class InterpreterEmitter extends Emitter {
       f.memory(Op.I64Store, RECORD.value);
       this.#flag(RecordFlag.Rd);
     }
+  }
+
+  protected override floatOperand(which: "rs1" | "rs2" | "rs3"): void {
+    const f = this.f;
+    if (which === "rs3") {
+      // Its number stands above the rounding mode: eight bytes each.
+      f.get(this.#ip).memory(Op.I32Load, ENTRY.imm).i32(~RM_BITS).op(Op.I32And);
+      f.memory(Op.I64Load, this.hart + HART.f);
+    } else f.get(this.#ip).memory(Op.I32Load16U, ENTRY[which]).memory(Op.I64Load, this.hart);
+  }
+  protected override floatResult(): void {
+    const f = this.f;
+    f.set(this.floatData);
+    f.get(this.#ip).memory(Op.I32Load16U, ENTRY.rd).get(this.floatData).memory(Op.I64Store, this.hart);
+    if (!this.#code.records) return;
+    f.get(this.#record).get(this.floatData).memory(Op.I64Store, RECORD.value);
+    this.#flag(RecordFlag.Rd | RecordFlag.Float);
+  }
+  protected override roundingField(): void {
+    this.f.get(this.#ip).memory(Op.I32Load, ENTRY.imm).i32(RM_BITS).op(Op.I32And);
   }
 
   // --- control -----------------------------------------------------------------------------------------------------
@@ -248,7 +281,7 @@ class InterpreterEmitter extends Emitter {
     else f.i32(this.#flags);
     f.memory(Op.I32Store8, RECORD.flags);
   }
-  protected override noteAccess(kind: "load" | "store", size: MemorySize): void {
+  protected override noteAccess(kind: "load" | "store", size: MemorySize, float = false): void {
     if (!this.#code.records) return;
     const f = this.f;
     const wide = this.xlen === 64;
@@ -259,8 +292,8 @@ class InterpreterEmitter extends Emitter {
     f.get(this.#record);
     if (kind === "load") this.rawHost(size);
     else {
-      f.get(this.data);
-      if (!wide) f.op(Op.I64ExtendI32U);
+      f.get(float ? this.floatData : this.data);
+      if (!wide && !float) f.op(Op.I64ExtendI32U);
       if (size < 8) f.i64(2n ** BigInt(size * 8) - 1n).op(Op.I64And);
     }
     f.memory(Op.I64Store, RECORD.data);
@@ -344,7 +377,8 @@ class InterpreterEmitter extends Emitter {
     this.#length = length;
     this.#flags = 0;
     this.begin();
-    if (row.class === "csr" || row.class === "system" || row.name === "fence.i") {
+    // Where retired instructions are recorded, so are changes of fflags: these come from the reference executor.
+    if (leftToReference(row) || (this.#code.records && row.class === "float")) {
       this.f.br("slow");
       return;
     }
@@ -461,7 +495,8 @@ class InterpreterEmitter extends Emitter {
 export function emitInterpreter(code: InterpreterCode, handlers: Handlers): Uint8Array<ArrayBuffer> {
   const module = new ModuleWriter();
   const integer = addIntegerFunctions(module, code.xlen);
+  const floats = new FloatFunctions(module, code.hart);
   const body = new FunctionBody([I32], [I32]);
-  new InterpreterEmitter(body, integer, code, module.add(body, "run")).emit(handlers);
+  new InterpreterEmitter(body, integer, floats, code, module.add(body, "run")).emit(handlers);
   return module.encode(code.memoryPages, code.regions === undefined ? 0 : REGION.max);
 }

@@ -7,10 +7,13 @@
  */
 import { HART } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
+import { isFloat } from "../isa/format.ts";
+import { RM_BITS, RM_WIDTH } from "../isa/rounding.ts";
 import type { MemorySize, Xlen } from "../isa/row.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
 import type { Edge, FlowInstruction } from "./flow.ts";
+import { FloatFunctions } from "./float_functions.ts";
 import { addIntegerFunctions } from "./integer.ts";
 import { RegionExit } from "./interpreter_code.ts";
 import type { IntegerFunctions } from "./integer.ts";
@@ -58,9 +61,15 @@ class RegionEmitter extends Emitter {
   #rest = 0;
   #blockOffset = 0;
 
-  constructor(f: FunctionBody, integer: IntegerFunctions, code: RegionCode, structure: Structure) {
+  constructor(
+    f: FunctionBody,
+    integer: IntegerFunctions,
+    floats: FloatFunctions,
+    code: RegionCode,
+    structure: Structure,
+  ) {
     const tlb = f.local(I32);
-    super(f, integer, code.xlen, code.hart, tlb);
+    super(f, integer, code.xlen, code.hart, tlb, floats);
     this.#tlb = tlb;
     this.#code = code;
     this.#structure = structure;
@@ -76,8 +85,9 @@ class RegionEmitter extends Emitter {
   #findRegisters(): void {
     for (const { block } of this.#structure.nodes) {
       for (const { decoded: { row, base, operands } } of block.instructions) {
-        for (const n of [operands.rs1, operands.rs2]) this.#local(n);
-        if (row.format.rd === undefined && base.format.rd === undefined) continue;
+        if (!isFloat(base.format.rs1)) this.#local(operands.rs1);
+        if (!isFloat(base.format.rs2)) this.#local(operands.rs2);
+        if ((row.format.rd === undefined && base.format.rd === undefined) || isFloat(base.format.rd)) continue;
         this.#local(operands.rd);
         if (operands.rd !== 0) this.#written.add(operands.rd);
       }
@@ -121,6 +131,21 @@ class RegionEmitter extends Emitter {
     const n = this.#instruction.decoded.operands.rd;
     if (n === 0) this.f.op(Op.Drop);
     else this.f.set(this.#local(n));
+  }
+
+  // Floating-point registers stay in memory.
+  protected override floatOperand(which: "rs1" | "rs2" | "rs3"): void {
+    const { operands } = this.#instruction.decoded;
+    const n = which === "rs3" ? operands.imm >>> RM_WIDTH : operands[which];
+    this.f.i32(0).memory(Op.I64Load, this.hart + HART.f + 8 * n);
+  }
+  protected override floatResult(): void {
+    const f = this.f;
+    f.set(this.floatData).i32(0).get(this.floatData);
+    f.memory(Op.I64Store, this.hart + HART.f + 8 * this.#instruction.decoded.operands.rd);
+  }
+  protected override roundingField(): void {
+    this.f.i32(this.#instruction.decoded.operands.imm & RM_BITS);
   }
 
   // --- control: the structure decides, the row only says what -------------------------------------------------------
@@ -299,7 +324,7 @@ export function emitRegion(code: RegionCode, structure: Structure): Uint8Array<A
   const module = new ModuleWriter();
   const integer = addIntegerFunctions(module, code.xlen);
   const body = new FunctionBody([I32], [I32]);
-  new RegionEmitter(body, integer, code, structure).emit();
+  new RegionEmitter(body, integer, new FloatFunctions(module, code.hart), code, structure).emit();
   module.add(body, "region");
   return module.encode(code.memoryPages);
 }

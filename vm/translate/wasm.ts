@@ -3,7 +3,8 @@
 /** Value types. */
 export const I32 = 0x7f;
 export const I64 = 0x7e;
-export type ValueType = typeof I32 | typeof I64;
+export const F64 = 0x7c;
+export type ValueType = typeof I32 | typeof I64 | typeof F64;
 
 /** Opcodes by their names in the WebAssembly specification. */
 export const Op = {
@@ -45,6 +46,7 @@ export const Op = {
   I64Store32: 0x3e,
   I32Const: 0x41,
   I64Const: 0x42,
+  F64Const: 0x44,
   I32Eqz: 0x45,
   I32Eq: 0x46,
   I32Ne: 0x47,
@@ -59,6 +61,7 @@ export const Op = {
   I64Ne: 0x52,
   I64LtS: 0x53,
   I64LtU: 0x54,
+  I64GtS: 0x55,
   I64GtU: 0x56,
   I64GeS: 0x59,
   I64GeU: 0x5a,
@@ -98,14 +101,49 @@ export const Op = {
   I64ShrU: 0x88,
   I64Rotl: 0x89,
   I64Rotr: 0x8a,
+  F64Eq: 0x61,
+  F64Ne: 0x62,
+  F64Lt: 0x63,
+  F64Gt: 0x64,
+  F64Le: 0x65,
+  F64Ge: 0x66,
+  F64Abs: 0x99,
+  F64Ceil: 0x9b,
+  F64Floor: 0x9c,
+  F64Trunc: 0x9d,
+  F64Nearest: 0x9e,
+  F64Sqrt: 0x9f,
+  F64Add: 0xa0,
+  F64Sub: 0xa1,
+  F64Mul: 0xa2,
+  F64Div: 0xa3,
+  F64Copysign: 0xa6,
   I32WrapI64: 0xa7,
   I64ExtendI32S: 0xac,
   I64ExtendI32U: 0xad,
+  F32ConvertI64S: 0xb4,
+  F32ConvertI64U: 0xb5,
+  F32DemoteF64: 0xb6,
+  F64ConvertI64S: 0xb9,
+  F64ConvertI64U: 0xba,
+  F64PromoteF32: 0xbb,
+  I32ReinterpretF32: 0xbc,
+  I64ReinterpretF64: 0xbd,
+  F32ReinterpretI32: 0xbe,
+  F64ReinterpretI64: 0xbf,
   I32Extend8S: 0xc0,
   I32Extend16S: 0xc1,
   I64Extend8S: 0xc2,
   I64Extend16S: 0xc3,
   I64Extend32S: 0xc4,
+} as const;
+
+/** Opcodes of two bytes: saturating conversions. */
+export const SaturatingOp = {
+  I32TruncSatF64S: 2,
+  I32TruncSatF64U: 3,
+  I64TruncSatF64S: 6,
+  I64TruncSatF64U: 7,
 } as const;
 
 /** Unsigned LEB128. */
@@ -163,6 +201,12 @@ export class FunctionBody {
   }
   i64(value: number | bigint): this {
     this.#bytes.push(Op.I64Const, ...sleb(value));
+    return this;
+  }
+  f64(value: number): this {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    this.#bytes.push(Op.F64Const, ...bytes);
     return this;
   }
   get(local: number): this {
@@ -248,12 +292,17 @@ export class FunctionBody {
 
 /** A module that imports one memory as `env.memory`, perhaps a function table as `env.table`, and exports functions. */
 export class ModuleWriter {
-  readonly #functions: { readonly body: FunctionBody; readonly name: string | undefined }[] = [];
+  readonly #functions: { readonly body: FunctionBody; name: string | undefined }[] = [];
 
   /** Adds a function, which may still be written; returns its index, for `call`, and that of its type. */
   add(body: FunctionBody, exportName?: string): number {
     this.#functions.push({ body, name: exportName });
     return this.#functions.length - 1;
+  }
+
+  /** Exports a function that was added without a name. */
+  export(index: number, name: string): void {
+    this.#functions[index]!.name = name;
   }
 
   /**
