@@ -49,7 +49,7 @@ import { attachFirmwareDevices } from "./machine/firmware_devices.ts";
 import { flashRegions } from "./machine/flash_banks.ts";
 import { DecodedPages } from "./translate/decoded_pages.ts";
 import { Interpreter } from "./translate/interpreter.ts";
-import { Handlers } from "./translate/interpreter_code.ts";
+import { Handlers } from "./translate/handlers.ts";
 
 export { type EngineName, engineNames };
 

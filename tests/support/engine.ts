@@ -19,7 +19,7 @@ import { Decoder } from "../../vm/isa/decode.ts";
 import type { Isa } from "../../vm/isa/table.ts";
 import { DecodedPages } from "../../vm/translate/decoded_pages.ts";
 import { Interpreter } from "../../vm/translate/interpreter.ts";
-import { Handlers } from "../../vm/translate/interpreter_code.ts";
+import { Handlers } from "../../vm/translate/handlers.ts";
 
 export { type EngineName, engineNames };
 

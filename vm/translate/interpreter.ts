@@ -7,8 +7,9 @@ import { fetchablePage, fillTlb } from "../hart/memory_access.ts";
 import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
-import { EdgeMark, emitInterpreter, Exit } from "./interpreter_code.ts";
-import type { Handlers } from "./interpreter_code.ts";
+import { EdgeMark, Exit } from "./exit.ts";
+import type { Handlers } from "./handlers.ts";
+import { emitInterpreter } from "./interpreter_code.ts";
 import { Regions } from "./regions.ts";
 
 /** Most instructions per call of emitted code: re-entry is how V8 swaps in its optimised version. */

@@ -5,34 +5,16 @@
 import { PAGE_SIZE } from "../bus/memory.ts";
 import { RECORD, RecordFlag, RecordKind } from "../events.ts";
 import { EDGES, ENTRY, FETCH, HART, PAGE_ENTRIES, REGION } from "../hart/layout.ts";
-import type { Decoded, Decoder } from "../isa/decode.ts";
 import { RM_BITS } from "../isa/rounding.ts";
 import type { MemorySize, Row, Xlen } from "../isa/row.ts";
-import { Handler } from "./decoded_pages.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
+import { EdgeMark, Exit, REGION_MARK, RegionExit } from "./exit.ts";
+import { type Handlers, leftToReference } from "./handlers.ts";
 import { FloatFunctions } from "./float_functions.ts";
 import { addIntegerFunctions } from "./integer.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
-
-/** Why emitted code came back. */
-export const Exit = {
-  /** The budget is used up. */
-  Budget: 0,
-  /** The instruction at pc is not for emitted code. */
-  Slow: 1,
-  /** The entry at pc is not decoded yet. */
-  Undecoded: 2,
-  /** The page at pc is not in the TLB. */
-  Page: 3,
-  /** The TLB does not allow the load or store at `HART.miss`, which the instruction at pc does. */
-  LoadMiss: 4,
-  StoreMiss: 5,
-} as const;
-
-/** How a translated region ended: it is over, or the instruction at pc is for somebody else, see `Exit`. */
-export const RegionExit = { Continue: 0, Slow: 1, LoadMiss: 2, StoreMiss: 3 } as const;
 
 /** What the code is emitted for. */
 export interface InterpreterCode {
@@ -46,47 +28,6 @@ export interface InterpreterCode {
   readonly memoryPages: number;
   /** Host address of the table of translated regions; absent: entries never name any. */
   readonly regions?: number;
-}
-
-/** Bits of the first half of an entry in the ring of taken branches; entries' addresses leave them free. */
-export const EdgeMark = {
-  /** The instruction there was not done. */
-  NotDone: 1,
-  /** Translated code ran from there, of which the ring knows nothing. */
-  Translated: 2,
-  all: 3,
-} as const;
-
-/** Set in an entry's handler number where a translated region begins; its number is in the entry's `word` then. */
-export const REGION_MARK = 0x8000;
-
-/** Numbers handlers: which one does a decoded instruction. */
-export class Handlers {
-  /** What each handler from `Handler.First` on does, by number. */
-  readonly list: readonly { readonly row: Row; readonly length: 2 | 4 }[];
-  readonly #numbers = new Map<Row, [short: number, long: number]>();
-  readonly #ialign: 2 | 4;
-
-  constructor(decoder: Decoder, ialign: 2 | 4) {
-    this.#ialign = ialign;
-    this.list = decoder.bases.flatMap((row) => [{ row, length: 2 as const }, { row, length: 4 as const }]);
-    decoder.bases.forEach((row, i) => this.#numbers.set(row, [Handler.First + 2 * i, Handler.First + 2 * i + 1]));
-  }
-
-  /** The handler of a decoded instruction. */
-  of(decoded: Decoded): number {
-    const { base, length, operands } = decoded;
-    if (leftToReference(base)) return Handler.Slow;
-    // A target that is not aligned traps if the branch is taken: left to the reference executor.
-    const relative = base.class === "branch" || base.name === "jal";
-    if (relative && operands.imm % this.#ialign !== 0) return Handler.Slow;
-    return this.#numbers.get(base)![length === 2 ? 0 : 1];
-  }
-}
-
-/** What emitted code never does. */
-function leftToReference(row: Row): boolean {
-  return row.class === "csr" || row.class === "system" || row.name === "fence.i";
 }
 
 /** Bytes per code byte of a decoded page, as a shift: an entry of 16 bytes stands for 2. */

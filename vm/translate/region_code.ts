@@ -15,7 +15,7 @@ import type { OnStack } from "./emit.ts";
 import type { Edge, FlowInstruction } from "./flow.ts";
 import { FloatFunctions } from "./float_functions.ts";
 import { addIntegerFunctions } from "./integer.ts";
-import { RegionExit } from "./interpreter_code.ts";
+import { RegionExit } from "./exit.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import type { Node, Structure } from "./structure.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";

@@ -9,8 +9,8 @@ import type { DecodedPages } from "./decoded_pages.ts";
 import { discover, flowSource } from "./flow.ts";
 import type { FlowBlock } from "./flow.ts";
 import { Handler } from "./decoded_pages.ts";
-import { EdgeMark, REGION_MARK } from "./interpreter_code.ts";
-import type { Handlers } from "./interpreter_code.ts";
+import { EdgeMark, REGION_MARK } from "./exit.ts";
+import type { Handlers } from "./handlers.ts";
 import { emitRegion } from "./region_code.ts";
 import { structure } from "./structure.ts";
 
