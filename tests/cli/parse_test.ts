@@ -118,9 +118,9 @@ Deno.test("a wrong command line is told in one sentence", () => {
     [["--isa", "rv64imaq", "i"], "--isa: ISA rv64imaq: unknown extension q"],
     [
       ["--engine", "interpretor", "i"],
-      `--engine: expected reference or interpreter, got "interpretor"; did you mean interpreter?`,
+      `--engine: expected reference, interpreter or auto, got "interpretor"; did you mean interpreter?`,
     ],
-    [["--engine", "translator", "i"], `--engine: expected reference or interpreter, got "translator"`],
+    [["--engine", "translator", "i"], `--engine: expected reference, interpreter or auto, got "translator"`],
     [["--virtio-version", "3", "i"], `--virtio-version: expected 1 or 2, got "3"`],
     [["--stdin", "tty", "i"], `--stdin: expected uart or virtio, got "tty"`],
     [["--stdin", "virtio", "--no-default-devices", "i"], "--stdin virtio: the machine has no virtio console"],

@@ -131,7 +131,8 @@ export const options: readonly OptionRow[] = [
     value: "NAME",
     values: engineNames,
     default: "interpreter",
-    help: "how instructions are run: reference is slow and plain TypeScript, interpreter is WebAssembly",
+    help: "how instructions are run: reference is slow and plain TypeScript, interpreter is WebAssembly, auto " +
+      "also translates hot code",
     set: (s, text) => s.engine = text as EngineName,
   },
   {

@@ -104,7 +104,7 @@ function recognise(arg: string): OptionRow {
 function apply(row: OptionRow, settings: Settings, text: string): void {
   if (row.values !== undefined && !row.values.includes(text)) {
     const hint = didYouMean(text, row.values);
-    throw new UsageError(`--${row.name}: expected ${row.values.join(" or ")}, got "${text}"${hint}`);
+    throw new UsageError(`--${row.name}: expected ${alternatives(row.values)}, got "${text}"${hint}`);
   }
   try {
     row.set(settings, text);
@@ -139,4 +139,9 @@ function check(settings: Settings): void {
   if (trace !== undefined && trace !== "" && trace === traceDevices) {
     throw new UsageError(`--trace and --trace-devices would both write ${trace}`);
   }
+}
+
+/** `a, b or c`. */
+function alternatives(values: readonly string[]): string {
+  return values.length < 2 ? values.join() : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
 }
