@@ -125,6 +125,30 @@ hartTest("an unreachable handler of S-mode is M-mode's affair unless it is deleg
   }
 });
 
+hartTest("S-mode that can only trap is not dead while M-mode may be interrupted", WIDTHS, (load) => {
+  for (const watched of [true, false]) {
+    const program = load(`
+            la t0, done
+            csrw mtvec, t0
+            csrwi stvec, 0
+            li t0, 0xb
+            csrw medeleg, t0                # fetch faults and breakpoints stay in S-mode
+            li t0, ${watched ? 0x80 : 0}
+            csrw mie, t0
+            ${enter(1, "in")}
+    in:     ebreak
+            .align 2
+    done:   j done
+    `);
+    program.machine.run(500);
+    assertEquals(program.hart.death?.what, watched ? undefined : "no-handler");
+    if (!watched) continue;
+    program.hart.line(Interrupt.MTI).set(true);
+    program.run();
+    assertEquals([program.hart.privilege, program.csr("mcause") & 0xffn], [3, 7n]);
+  }
+});
+
 // --- several harts ---------------------------------------------------------------------------------------------------
 
 /** Runs a flat program on a machine with `harts` harts. */

@@ -440,6 +440,8 @@ export class Hart {
       this.#repeats = 0;
       return;
     }
+    // M-mode may still be interrupted, and put right what S-mode cannot leave.
+    if (trap.to !== Privilege.M && (this.stored(CSR.mie) & ~this.stored(CSR.mideleg)) !== 0n) return;
     // The handler's first instruction trapped into the same handler: what follows can only be the same again.
     const fetch = trap.cause === 0 || trap.cause === 1 || trap.cause === 12;
     if (!fetch && ++this.#repeats < 3) return;
