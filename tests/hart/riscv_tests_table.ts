@@ -8,7 +8,7 @@
  * @module
  */
 import { engineNames } from "../../vm/machine.ts";
-import { isasOf, type RiscvTest, riscvTests, runRiscvTest } from "../support/riscv_tests.ts";
+import { isasOf, type RiscvTest, riscvTests, runRiscvTest, suites } from "../support/riscv_tests.ts";
 import { runTool } from "../support/tools.ts";
 
 const DOCUMENT = new URL("../../docs/RISCV_TESTS.md", import.meta.url);
@@ -42,9 +42,11 @@ Result of the [riscv-tests](https://github.com/riscv-software-src/riscv-tests) p
 programs, ${passed} pass, ${rows.length - passed - skipped} fail, ${skipped} not run.
 
 - Run on ${new Date().toISOString().slice(0, 10)}, riscv-tests at commit \`${commit}\`.
-- Suites \`ui\`, \`um\`, \`ua\`, \`uc\`, \`si\` and \`mi\`, the variants without address translation (\`-p-\`), for RV32 and RV64.
-- Each program runs on \`rv32imac\` or \`rv64imac\` and again without C, where a jump's target must be aligned to four
-  bytes; those of \`uc\` need C. "pass" means that all of these runs passed.
+- Suites ${
+    suites.map((s) => `\`${s}\``).join(", ")
+  } for RV32 and RV64, in physical (\`-p-\`) and virtual memory (\`-v-\`).
+- Programs that do not need compressed instructions run with and without them, as jumps trap differently then. "pass" means
+  that all of these runs passed.
 
 To run them again: build them (\`./configure && make isa\` in their directory), then
 

@@ -16,8 +16,8 @@ const SUITES = {
   um: { isas: ["imac", "ima"] },
   ua: { isas: ["imac", "ima"] },
   uc: { isas: ["imac"] },
-  uf: { isas: ["imafdc"] },
-  ud: { isas: ["imafdc"] },
+  uf: { isas: ["imafdc", "imaf"] },
+  ud: { isas: ["imafdc", "imafd"] },
   si: { isas: ["imac", "ima"] },
   mi: { isas: ["imac", "ima"] },
 } as const;

@@ -2,6 +2,7 @@
  * Physical memory protection (priv §3.7): up to 64 entries that say who may touch which physical addresses. Entries have
  * byte granularity of 4 (G = 0). What is asked for every address is kept in flat arrays of the entries that are on.
  */
+import { PAGE_SIZE } from "../bus/memory.ts";
 import { Privilege } from "../events.ts";
 import type { Access } from "./tlb.ts";
 
@@ -18,6 +19,11 @@ const CFG_MASK = 0x9f;
 /** The permission that each kind of access needs, by `Access`. */
 const NEEDED = [CFG.R, CFG.W, CFG.X] as const;
 
+/** Whether a boundary at this address divides a page of memory; there is none in the last page of RV32's 34 bits. */
+function cutsPage(address: number): boolean {
+  return address % PAGE_SIZE !== 0 && address < 2 ** 34 - PAGE_SIZE;
+}
+
 /** The entries of one hart. */
 export class Pmp {
   readonly entries: PmpEntries;
@@ -30,7 +36,10 @@ export class Pmp {
   readonly #high = new Float64Array(64);
   readonly #on = new Uint8Array(64);
   #count = 0;
-  /** No entry that is on is locked: M-mode may do everything (priv §3.7.1.2). */
+  /**
+   * M-mode may do everything: no entry that is on is locked (priv §3.7.1.2), and none ends inside a page, where an access
+   * that it matches in part would fail all the same (§3.7.1.3).
+   */
   #machineFree = true;
 
   constructor(xlen: 32 | 64, entries: PmpEntries) {
@@ -92,7 +101,7 @@ export class Pmp {
       this.#high[this.#count] = high;
       this.#on[this.#count] = cfg;
       this.#count++;
-      if ((cfg & CFG.L) !== 0) this.#machineFree = false;
+      if ((cfg & CFG.L) !== 0 || cutsPage(low) || cutsPage(high)) this.#machineFree = false;
     }
   }
 
