@@ -45,7 +45,9 @@ async function compare(isa: Isa, machines: readonly BareMachine[], random: Rando
 /** Everything about integers. */
 const INTEGER = "imacb_zbc_zbkb_zbkc_zbkx_zcb_zcmop_zicond_zimop_zawrs_zicbop";
 
-for (const name of ["rv64imac", "rv32imac", "rv64ima", "rv32ima", `rv64${INTEGER}`, `rv32${INTEGER}`]) {
+const FLOAT = ["rv64gc_zfh", "rv32gc_zfh", "rv32imafc"];
+
+for (const name of ["rv64imac", "rv32imac", "rv64ima", "rv32ima", `rv64${INTEGER}`, `rv32${INTEGER}`, ...FLOAT]) {
   const title = `${name}: random programs commit what Spike commits`;
   if (SPIKE === undefined) {
     Deno.test({ name: `${title} (skipped: SPIKE does not name it)`, ignore: true, fn() {} });

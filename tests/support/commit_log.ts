@@ -9,13 +9,15 @@ export interface CommitLine {
   readonly pc: bigint;
   readonly insn: number;
   readonly rd?: readonly [register: number, value: bigint];
+  readonly frd?: readonly [register: number, value: bigint];
   readonly csrs: readonly (readonly [number: number, value: bigint])[];
   readonly load?: { readonly addr: bigint; readonly size: 1 | 2 | 4 | 8 };
   readonly store?: { readonly addr: bigint; readonly size: 1 | 2 | 4 | 8; readonly data: bigint };
 }
 
 const LINE = /^core +(\d+): ([013]) (0x[0-9a-f]+) \((0x[0-9a-f]+)\)(.*)$/;
-const PART = / (?:x(\d+) +(0x[0-9a-f]+)|c(\d+)_\w+ (0x[0-9a-f]+)|mem (0x[0-9a-f]+)(?: (0x[0-9a-f]+))?)/g;
+const PART =
+  / (?:x(\d+) +(0x[0-9a-f]+)|f(\d+) +(0x[0-9a-f]+)|c(\d+)_\w+ (0x[0-9a-f]+)|mem (0x[0-9a-f]+)(?: (0x[0-9a-f]+))?)/g;
 
 /** Takes a line apart; throws for one that is none. */
 export function parseCommitLine(line: string): CommitLine {
@@ -23,22 +25,24 @@ export function parseCommitLine(line: string): CommitLine {
   if (whole === undefined) throw new Error(`not a line of a commit log: ${line}`);
   const parts = [...rest!.matchAll(PART)];
   // The writer adds it to every mret of RV32 by itself.
-  const mstatush = (p: RegExpExecArray) => p[3] === "784" && Number(insn) === 0x3020_0073;
+  const mstatush = (p: RegExpExecArray) => p[5] === "784" && Number(insn) === 0x3020_0073;
   if (parts.map((p) => p[0]).join("") !== rest) throw new Error(`unknown part in: ${line}`);
   const rd = parts.find((p) => p[1] !== undefined);
-  const load = parts.find((p) => p[5] !== undefined && p[6] === undefined);
-  const store = parts.find((p) => p[6] !== undefined);
+  const frd = parts.find((p) => p[3] !== undefined);
+  const load = parts.find((p) => p[7] !== undefined && p[8] === undefined);
+  const store = parts.find((p) => p[8] !== undefined);
   return {
     hart: Number(hart),
     privilege: Number(privilege) as Privilege,
     pc: BigInt(pc!),
     insn: Number(insn),
     ...(rd && { rd: [Number(rd[1]), BigInt(rd[2]!)] as const }),
-    csrs: parts.filter((p) => p[3] !== undefined && !mstatush(p)).map((p) => [Number(p[3]), BigInt(p[4]!)] as const),
+    ...(frd && { frd: [Number(frd[3]), BigInt(frd[4]!)] as const }),
+    csrs: parts.filter((p) => p[5] !== undefined && !mstatush(p)).map((p) => [Number(p[5]), BigInt(p[6]!)] as const),
     // The log does not say how wide a load was.
-    ...(load && { load: { addr: BigInt(load[5]!), size: 8 as const } }),
+    ...(load && { load: { addr: BigInt(load[7]!), size: 8 as const } }),
     ...(store && {
-      store: { addr: BigInt(store[5]!), size: ((store[6]!.length - 2) / 2) as 1 | 2 | 4 | 8, data: BigInt(store[6]!) },
+      store: { addr: BigInt(store[7]!), size: ((store[8]!.length - 2) / 2) as 1 | 2 | 4 | 8, data: BigInt(store[8]!) },
     }),
   };
 }

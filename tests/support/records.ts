@@ -13,6 +13,8 @@ interface RecordCommon {
 /** A retired instruction. */
 export interface RetiredSpec extends RecordCommon {
   readonly rd?: readonly [register: number, value: bigint];
+  /** A floating-point register. */
+  readonly frd?: readonly [register: number, value: bigint];
   readonly load?: { readonly addr: bigint; readonly size: 1 | 2 | 4 | 8; readonly data?: bigint };
   readonly store?: { readonly addr: bigint; readonly size: 1 | 2 | 4 | 8; readonly data: bigint };
   /** CSR records that follow. */
@@ -52,6 +54,11 @@ export class RecordBuilder {
       flags |= RecordFlag.Rd;
       v.setUint8(at + RECORD.rd, spec.rd[0]);
       v.setBigUint64(at + RECORD.value, spec.rd[1], true);
+    }
+    if (spec.frd !== undefined) {
+      flags |= RecordFlag.Rd | RecordFlag.Float;
+      v.setUint8(at + RECORD.rd, spec.frd[0]);
+      v.setBigUint64(at + RECORD.value, spec.frd[1], true);
     }
     const access = spec.store ?? spec.load;
     if (access !== undefined) {

@@ -78,7 +78,7 @@ export function bareCommits(
   stretch = 1,
 ): Commits {
   const sink = new MemorySink();
-  const writer = new CommitWriter(sink, { xlen: isa.xlen });
+  const writer = new CommitWriter(sink, { xlen: isa.xlen, flen: isa.extensions.includes("d") ? 64 : 32 });
   const offenders = new Set<bigint>();
   const watch = new PortabilityWatch(offenders);
   const end = machine.events.onRecords((view, count) => {

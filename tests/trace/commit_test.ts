@@ -40,6 +40,32 @@ Deno.test("commit: a CSR numbered below the register comes before it", () => {
   assertEquals(written(builder(2), 32), "core   0: 3 0x00000000 (0x00000003) x2  0x00000001 c3_fcsr 0x00000002\n");
 });
 
+Deno.test("commit: floating-point registers, flags and FS as Spike tells of them", () => {
+  // Recorded from Spike 1.1.1-dev, rv64gc: fcvt.d.w, fdiv.d with FS Initial, feq.d, csrw fcsr, fcvt.s.d into f14 and f0.
+  const log = `
+core   0: 3 0x0000000080000012 (0xd2050553) f10 0x4008000000000000 c768_mstatus 0x8000000a00006000
+core   0: 3 0x0000000080000022 (0x1ab57653) c1_fflags 0x0000000000000001 f12 0x3fdb6db6db6db6db c768_mstatus 0x8000000a00006000
+core   0: 3 0x0000000080000032 (0xa2b52553) x10 0x0000000000000000
+core   0: 3 0x000000008000003e (0x00359073) c1_fflags 0x0000000000000007 c2_frm 0x0000000000000000 c768_mstatus 0x8000000a00006000
+core   0: 3 0x000000008000005e (0x40167753) c1_fflags 0x0000000000000007 f14 0xffffffff3edb6db6
+core   0: 3 0x0000000080000062 (0x40167053) f0  0xffffffff3edb6db6 c1_fflags 0x0000000000000007
+`.trimStart();
+  assertEquals(written(commitLogRecords(log), 64), log);
+});
+
+Deno.test("commit: without D a floating-point register has eight digits, with D sixteen whatever XLEN is", () => {
+  const line = (flen: 32 | 64) => {
+    const sink = new MemorySink();
+    const writer = new CommitWriter(sink, { xlen: 32, flen });
+    const { view, count } = new RecordBuilder().retired({ insn: 3, frd: [9, 0xffff_ffff_3f80_0000n] });
+    writer.records(view, count);
+    writer.flush();
+    return sink.text();
+  };
+  assertEquals(line(32), "core   0: 3 0x00000000 (0x00000003) f9  0x3f800000\n");
+  assertEquals(line(64), "core   0: 3 0x00000000 (0x00000003) f9  0xffffffff3f800000\n");
+});
+
 Deno.test("commit: what did not retire has no line", () => {
   const builder = new RecordBuilder()
     .trapped({ pc: 0x80000000n, insn: 0x73, cause: 11, handler: 0x80000100n })

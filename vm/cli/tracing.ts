@@ -84,7 +84,7 @@ function instructionWriter(
 ): RecordWriter {
   switch (format) {
     case "commit":
-      return new CommitWriter(sink, { xlen: isa.xlen, filter });
+      return new CommitWriter(sink, { xlen: isa.xlen, flen: isa.extensions.includes("d") ? 64 : 32, filter });
     case "jsonl":
       return new JsonWriter(sink, { isa, symbolize, filter });
     case "text":

@@ -6,7 +6,7 @@
  * core   0: 3 0x0000000080000052 (0x00b4b7af) x15 0x1234567856780078 mem 0x0000000080000140 mem 0x… 0x1234567868ac56f0
  * ```
  *
- * Hart, privilege, pc, instruction; then the integer register, the CSRs by rising number, the address of a load, the
+ * Hart, privilege, pc, instruction; then the register, the CSRs by rising number, the address of a load, the
  * address and value of a store. Byte work throughout: millions of lines per second go through here.
  */
 import { RecordFlag, RecordKind } from "../events.ts";
@@ -21,6 +21,8 @@ import type { ByteSink, RecordWriter } from "./sink.ts";
 export interface CommitOptions {
   /** Width of pc, addresses and registers. */
   readonly xlen: Xlen;
+  /** Width of the floating-point registers in bits: 32 where there is no D. Default 64. */
+  readonly flen?: 32 | 64 | undefined;
   /** Only instructions that it keeps. */
   readonly filter?: RecordFilter | undefined;
 }
@@ -44,12 +46,17 @@ const NEWLINE = 0x0a;
 const MRET = 0x3020_0073;
 const HARTS = Int32Array.from({ length: 256 }, (_, n) => word(String(n).padStart(4)));
 const MODES = Int32Array.from({ length: 4 }, (_, n) => word(`: ${n} `));
-const REGISTERS = Int32Array.from({ length: 32 }, (_, n) => word(` x${n}`));
+/** x0..x31 and f0..f31. */
+const REGISTERS = Int32Array.from({ length: 64 }, (_, n) => word(n < 32 ? ` x${n}` : ` f${n - 32}`));
+const FLOAT = 32;
+/** No register: x0 is never written. */
+const NONE = 0;
 
 /** Writes the commit log of a run to a sink. */
 export class CommitWriter implements RecordWriter {
   readonly #sink: ByteSink;
   readonly #xlen: Xlen;
+  readonly #wideFloat: boolean;
   readonly #filter: RecordFilter | undefined;
   readonly #bytes = new Uint8Array(CAPACITY + 2 * LINE_MAX);
   readonly #out = new DataView(this.#bytes.buffer);
@@ -59,6 +66,7 @@ export class CommitWriter implements RecordWriter {
   constructor(sink: ByteSink, options: CommitOptions) {
     this.#sink = sink;
     this.#xlen = options.xlen;
+    this.#wideFloat = options.flen !== 32;
     this.#filter = options.filter;
   }
 
@@ -89,15 +97,16 @@ export class CommitWriter implements RecordWriter {
       }
       at = putInstruction(out, at, words, record, wide);
       const flags = head >>> SHIFT.flags;
-      const rd = (flags & RecordFlag.Rd) !== 0 ? head >>> SHIFT.rd : 0;
+      const float = (flags & RecordFlag.Float) !== 0;
+      const rd = (flags & RecordFlag.Rd) !== 0 ? (head >>> SHIFT.rd) + (float ? FLOAT : 0) : NONE;
       if (r !== csrs) {
         this.#at = at;
         this.#registers(words, record, rd, csrs, r);
         at = this.#at;
-      } else if (rd !== 0) {
+      } else if (rd !== NONE) {
         out.setInt32(at, REGISTERS[rd]!, true);
         out.setInt32(at + 4, SPACE_ZERO_X, true);
-        at = putXlen(out, at + 7, words, record + WORD.value, wide);
+        at = putXlen(out, at + 7, words, record + WORD.value, float ? this.#wideFloat : wide);
       }
       if ((flags & RecordFlag.Load) !== 0) at = putAddress(out, at, words, record, wide);
       if ((flags & RecordFlag.Store) !== 0) {
@@ -114,22 +123,25 @@ export class CommitWriter implements RecordWriter {
   }
 
   /**
-   * Register `rd` (0 for none) and CSRs of an instruction whose CSR records are `from..to`. Spike keeps both in one map
+   * Register `rd` (an index of `REGISTERS`) and CSRs of an instruction whose CSR records are `from..to`. Spike keeps both in one map
    * by `number * 16 + type`: CSRs come by rising number, and those below the register's own number before it.
    */
   #registers(words: Int32Array, record: number, rd: number, from: number, to: number): void {
     const wide = this.#xlen === 64;
-    const writes: { readonly order: number; readonly name: string; readonly at: number }[] = [];
+    const writes: { readonly order: number; readonly name: string; readonly at: number; readonly wide: boolean }[] = [];
     for (let r = from; r < to; r += RECORD_WORDS) {
       const csr = words[r + WORD.tail]! >>> SHIFT.csr;
-      writes.push({ order: csr * 16 + 4, name: `c${csr}_${csrName(csr) ?? "unknown"} `, at: r + WORD.value });
+      writes.push({ order: csr * 16 + 4, name: `c${csr}_${csrName(csr) ?? "unknown"} `, at: r + WORD.value, wide });
     }
-    if (rd !== 0) writes.push({ order: rd * 16, name: `x${rd}`.padEnd(4), at: record + WORD.value });
+    if (rd >= FLOAT) {
+      const n = rd - FLOAT;
+      writes.push({ order: n * 16 + 1, name: `f${n}`.padEnd(4), at: record + WORD.value, wide: this.#wideFloat });
+    } else if (rd !== NONE) writes.push({ order: rd * 16, name: `x${rd}`.padEnd(4), at: record + WORD.value, wide });
     writes.sort((a, b) => a.order - b.order);
     for (const write of writes) {
       if (this.#at > CAPACITY) this.flush();
       this.#characters(` ${write.name}0x`);
-      this.#at = putXlen(this.#out, this.#at, words, write.at, wide);
+      this.#at = putXlen(this.#out, this.#at, words, write.at, write.wide);
     }
     // On RV32 Spike tells of both halves of mstatus; the high one holds nothing that a return changes.
     if (!wide && words[record + WORD.insn] === MRET) this.#characters(" c784_mstatush 0x00000000");

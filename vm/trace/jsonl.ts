@@ -9,7 +9,7 @@ import { causeName } from "../isa/causes.ts";
 import { csrName } from "../isa/csr_names.ts";
 import { Decoder } from "../isa/decode.ts";
 import { Disassembler } from "../isa/disassemble.ts";
-import { registerNames } from "../isa/names.ts";
+import { floatRegisterNames, registerNames } from "../isa/names.ts";
 import {
   hasInstruction,
   privilegeName,
@@ -97,7 +97,9 @@ export class JsonWriter implements RecordWriter {
     const flags = head >>> SHIFT.flags;
     const rd = head >>> SHIFT.rd;
     let line = this.#begin("insn", words, record);
-    if ((flags & RecordFlag.Rd) !== 0 && rd !== 0) {
+    if ((flags & RecordFlag.Float) !== 0) {
+      line += `,"reg":{"${floatRegisterNames[rd]}":"${hex(wordPair(words, record + WORD.value))}"}`;
+    } else if ((flags & RecordFlag.Rd) !== 0 && rd !== 0) {
       line += `,"reg":{"${registerNames[rd]}":"${hex(this.#xlen(words, record + WORD.value))}"}`;
     }
     if (csrs < end) {

@@ -14,7 +14,7 @@ import { RecordFlag, RecordKind } from "../events.ts";
 import { causeName } from "../isa/causes.ts";
 import { csrName } from "../isa/csr_names.ts";
 import { Disassembler } from "../isa/disassemble.ts";
-import { registerNames } from "../isa/names.ts";
+import { floatRegisterNames, registerNames } from "../isa/names.ts";
 import type { Isa } from "../isa/table.ts";
 import { hex } from "../bits.ts";
 import type { RecordFilter } from "./filter.ts";
@@ -62,6 +62,7 @@ const encoder = new TextEncoder();
 const DIGITS = encoder.encode("0123456789abcdef");
 const MODES = encoder.encode(PRIVILEGE_LETTERS);
 const REGISTERS: readonly Uint8Array[] = registerNames.map((name) => encoder.encode(`${name}=0x`));
+const FLOAT_REGISTERS: readonly Uint8Array[] = floatRegisterNames.map((name) => encoder.encode(`${name}=0x`));
 const FROM = encoder.encode("<-[0x");
 const BRACKET = encoder.encode("[0x");
 const VALUE = encoder.encode("]=0x");
@@ -182,7 +183,10 @@ export class TextWriter implements RecordWriter {
     const head = words[r + WORD.head]!;
     const flags = head >>> SHIFT.flags;
     const rd = head >>> SHIFT.rd;
-    if ((flags & RecordFlag.Rd) !== 0 && rd !== 0) {
+    if ((flags & RecordFlag.Float) !== 0) {
+      this.#put(FLOAT_REGISTERS[rd]!);
+      this.#number(words, r + WORD.value, true);
+    } else if ((flags & RecordFlag.Rd) !== 0 && rd !== 0) {
       this.#put(REGISTERS[rd]!);
       this.#number(words, r + WORD.value);
     }
@@ -270,10 +274,10 @@ export class TextWriter implements RecordWriter {
     while (end > begin) out[--end] = SPACE;
   }
 
-  /** The XLEN-wide number at word `from` in as many digits as it needs. */
-  #number(words: Int32Array, from: number): void {
+  /** The number at word `from`, XLEN bits unless said otherwise, in as many digits as it needs. */
+  #number(words: Int32Array, from: number, wide = this.#wide): void {
     const low = words[from]!;
-    const high = this.#wide ? words[from + 1]! : 0;
+    const high = wide ? words[from + 1]! : 0;
     const digits = high !== 0 ? 16 - (Math.clz32(high) >> 2) : low !== 0 ? 8 - (Math.clz32(low) >> 2) : 1;
     this.#digits(low, high, digits);
   }
