@@ -127,7 +127,7 @@ Deno.test("a wrong command line is told in one sentence", () => {
     [["--trace-format", "text", "i"], "--trace-format text needs --trace"],
     [["--trace-format", "commit", "--trace-devices", "i"], "--trace-format commit needs --trace"],
     [["--trace-filter", "pc=main", "--trace-devices", "i"], "--trace-filter needs --trace"],
-    [["--trace", "--trace-format", "json", "i"], `expected text or commit or jsonl, got "json"; did you mean jsonl?`],
+    [["--trace", "--trace-format", "json", "i"], `expected text, commit or jsonl, got "json"; did you mean jsonl?`],
     [["--trace=x", "--trace-devices=x", "i"], "--trace and --trace-devices would both write x"],
     [["--timeout", "0", "i"], `--timeout: expected a time above 0 in s`],
     [["--timeout-insns", "many", "i"], `--timeout-insns: expected a whole number from 1 up`],
