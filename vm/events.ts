@@ -252,7 +252,7 @@ export const RECORD = {
   data: 32,
   /** u64: steps before this instruction */
   step: 40,
-  /** u8: 1, 2, 4 or 8 */
+  /** u8: 1, 2, 4 or 8; 64 for a cleared cache block, whose data is 0 */
   size: 48,
   /** u8 */
   hart: 49,

@@ -43,7 +43,7 @@ async function compare(isa: Isa, machines: readonly BareMachine[], random: Rando
 }
 
 /** Everything about integers. */
-const INTEGER = "imacb_zbc_zbkb_zbkc_zbkx_zcb_zcmop_zicond_zimop_zawrs_zicbop";
+const INTEGER = "imacb_zbc_zbkb_zbkc_zbkx_zcb_zcmop_zicond_zimop_zawrs_zicbop_zicboz";
 
 const FLOAT = ["rv64gc_zfh", "rv32gc_zfh", "rv32imafc"];
 

@@ -16,7 +16,7 @@ export interface RetiredSpec extends RecordCommon {
   /** A floating-point register. */
   readonly frd?: readonly [register: number, value: bigint];
   readonly load?: { readonly addr: bigint; readonly size: 1 | 2 | 4 | 8; readonly data?: bigint };
-  readonly store?: { readonly addr: bigint; readonly size: 1 | 2 | 4 | 8; readonly data: bigint };
+  readonly store?: { readonly addr: bigint; readonly size: 1 | 2 | 4 | 8 | 64; readonly data: bigint };
   /** CSR records that follow. */
   readonly csrs?: readonly (readonly [number: number, value: bigint])[];
 }

@@ -66,6 +66,16 @@ Deno.test("commit: without D a floating-point register has eight digits, with D 
   assertEquals(line(64), "core   0: 3 0x00000000 (0x00000003) f9  0xffffffff3f800000\n");
 });
 
+Deno.test("commit: a cleared cache block is a store of each byte", () => {
+  const builder = (addr: bigint) =>
+    new RecordBuilder().retired({ pc: 0x80001076n, insn: 0x0046200f, store: { addr, size: 64, data: 0n } });
+  for (const [xlen, addr] of [[64, 0x80009e80n], [32, 0xffffffc0n]] as const) {
+    const digits = (n: bigint) => `0x${n.toString(16).padStart(xlen / 4, "0")}`;
+    const bytes = Array.from({ length: 64 }, (_, i) => ` mem ${digits(addr + BigInt(i))} 0x00`).join("");
+    assertEquals(written(builder(addr), xlen), `core   0: 3 ${digits(0x80001076n)} (0x0046200f)${bytes}\n`);
+  }
+});
+
 Deno.test("commit: what did not retire has no line", () => {
   const builder = new RecordBuilder()
     .trapped({ pc: 0x80000000n, insn: 0x73, cause: 11, handler: 0x80000100n })

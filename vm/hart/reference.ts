@@ -6,6 +6,7 @@ import { Privilege, RECORD, RecordFlag, RecordKind } from "../events.ts";
 import type { Operands } from "../isa/format.ts";
 import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
 import { BitValues } from "./bit_values.ts";
+import { CACHE_BLOCK } from "../isa/rv_zicbo.ts";
 import { cacheBlock } from "./cache_block.ts";
 import { csrPrivilege, csrReadOnly, MSTATUS } from "./csr.ts";
 import { CSR, csrNamed } from "./csr_numbers.ts";
@@ -329,6 +330,9 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
         const fault = cacheBlock(hart, operation, this.rs1());
         if (fault === "illegal") this.#illegal();
         else if (fault !== undefined) this.#fault(fault);
+        else if (operation === "cbo.zero") {
+          this.#noteAccess(RecordFlag.Store, this.rs1() & ~BigInt(CACHE_BLOCK - 1), 0n, CACHE_BLOCK);
+        }
         return;
       }
       case "fence.i":
@@ -405,7 +409,7 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
     view.setUint8(at, view.getUint8(at) | flag);
   }
 
-  #noteAccess(flag: number, addr: bigint, data: bigint, size: MemorySize): void {
+  #noteAccess(flag: number, addr: bigint, data: bigint, size: MemorySize | typeof CACHE_BLOCK): void {
     if (this.#record < 0 || this.#trapped) return;
     const view = this.#hart.records.view;
     view.setBigUint64(this.#record + RECORD.addr, addr, true);

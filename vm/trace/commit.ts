@@ -14,7 +14,7 @@ import { csrName } from "../isa/csr_names.ts";
 import type { Xlen } from "../isa/row.ts";
 import type { RecordFilter } from "./filter.ts";
 import { HEX4 } from "./hex_table.ts";
-import { RECORD_WORDS, recordWords, refuseTornBatch, SHIFT, WORD } from "./record.ts";
+import { RECORD_WORDS, recordWords, refuseTornBatch, SHIFT, WORD, wordPair } from "./record.ts";
 import type { ByteSink, RecordWriter } from "./sink.ts";
 
 /** How to write a commit log. */
@@ -110,7 +110,11 @@ export class CommitWriter implements RecordWriter {
       }
       if ((flags & RecordFlag.Load) !== 0) at = putAddress(out, at, words, record, wide);
       if ((flags & RecordFlag.Store) !== 0) {
-        at = putData(out, putAddress(out, at, words, record, wide), words, record);
+        if ((words[record + WORD.tail]! & 0xff) > 8) {
+          this.#at = at;
+          this.#block(words, record);
+          at = this.#at;
+        } else at = putData(out, putAddress(out, at, words, record, wide), words, record);
       }
       out.setInt8(at++, NEWLINE);
     }
@@ -145,6 +149,16 @@ export class CommitWriter implements RecordWriter {
     }
     // On RV32 Spike tells of both halves of mstatus; the high one holds nothing that a return changes.
     if (!wide && words[record + WORD.insn] === MRET) this.#characters(" c784_mstatush 0x00000000");
+  }
+
+  /** A cleared cache block: to Spike, a store of each byte. */
+  #block(words: Int32Array, record: number): void {
+    const size = words[record + WORD.tail]! & 0xff;
+    const addr = wordPair(words, record + WORD.addr);
+    for (let i = 0n; i < size; i++) {
+      if (this.#at > CAPACITY) this.flush();
+      this.#characters(` mem 0x${(addr + i).toString(16).padStart(this.#xlen / 4, "0")} 0x00`);
+    }
   }
 
   #characters(text: string): void {

@@ -196,7 +196,8 @@ export class TextWriter implements RecordWriter {
       this.#put(BRACKET);
       this.#number(words, r + WORD.addr);
       this.#put(VALUE);
-      const digits = (words[r + WORD.tail]! & 0xff) * 2;
+      // Of a cleared cache block, the first doubleword.
+      const digits = Math.min(words[r + WORD.tail]! & 0xff, 8) * 2;
       this.#digits(words[r + WORD.data]!, words[r + WORD.data + 1]!, digits);
     } else if ((flags & RecordFlag.Load) !== 0) {
       this.#gap();
