@@ -37,6 +37,7 @@ const BELOW_MACHINE = [
   "vm/isa",
   "vm/hart",
   "vm/hart/layout.ts",
+  "vm/sbi",
   "vm/translate",
   "vm/trace",
   "vm/check",
@@ -77,6 +78,12 @@ export const ROOMS: readonly Room[] = [
   { name: "vm/trace", files: ["vm/trace/"], imports: READER_IMPORTS },
   { name: "vm/check", files: ["vm/check/"], imports: READER_IMPORTS },
   { name: "vm/debug", files: ["vm/debug/"], imports: READER_IMPORTS },
+  // The environment that a kernel calls where no firmware runs: a part of the machine, above its harts.
+  {
+    name: "vm/sbi",
+    files: ["vm/sbi/"],
+    imports: ["vm/hart", "vm/hart/layout.ts", "vm/isa", "vm/bus", "vm/events.ts", "vm/bits.ts"],
+  },
   {
     name: "vm/translate",
     files: ["vm/translate/"],

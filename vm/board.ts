@@ -47,6 +47,9 @@ export const TIMEBASE_HZ = 10_000_000;
 /** Input clock of the UART in Hz (`clock-frequency`): 16 cycles make a bit at divisor 1. */
 export const UART_CLOCK_HZ = 3_686_400;
 
+/** The clock's time at power-on where nobody says another: 2026-01-01T00:00:00Z in milliseconds since 1970. */
+export const RTC_EPOCH = 1_767_225_600_000;
+
 /** Banks of the flash, each half of it. */
 export const FLASH_BANKS = 2;
 

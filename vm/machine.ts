@@ -22,16 +22,15 @@ import { Uart } from "../devices/uart.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { EmptyVirtioSlot } from "../devices/virtio/empty_slot.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
-import { boardEntry, HARTS_MAX, PLIC_SOURCES, RAM_BASE, UART_CLOCK_HZ, virtBoard, VIRTIO_SLOTS } from "./board.ts";
+import { boardEntry, PLIC_SOURCES, RAM_BASE, UART_CLOCK_HZ, virtBoard } from "./board.ts";
+import { type Boot, fileDeviceTree, imageBoot } from "./boot/boot.ts";
 import { deviceTree } from "./boot/device_tree.ts";
 import { encodeFdt } from "./boot/fdt.ts";
-import { loadImage } from "./boot/image.ts";
 import type { Image } from "./boot/image.ts";
-import { placeFdt, resetVector } from "./boot/reset_vector.ts";
 import { Bus } from "./bus/bus.ts";
 import { Clock } from "./bus/clock.ts";
 import type { Device } from "./bus/device.ts";
-import { GuestMemory, PAGE_SIZE } from "./bus/memory.ts";
+import { GuestMemory } from "./bus/memory.ts";
 import { EventStream } from "./events.ts";
 import { Interrupt } from "./hart/csr.ts";
 import { type Engine, type EngineName, engineNames } from "./hart/engine.ts";
@@ -44,9 +43,13 @@ import { RecordRing } from "./hart/record_ring.ts";
 import { ReferenceEngine } from "./hart/reference_engine.ts";
 import { CACHE_BLOCK } from "./isa/rv_zicbo.ts";
 import type { Isa } from "./isa/table.ts";
+import { checkOptions } from "./machine/check_options.ts";
+import { makeEnvironment } from "./machine/environment.ts";
 import { EventLoopTurns } from "./machine/event_loop_turns.ts";
 import { attachFirmwareDevices } from "./machine/firmware_devices.ts";
 import { flashRegions } from "./machine/flash_banks.ts";
+import { loadBoot, loadFlash, offerKernel } from "./machine/load_boot.ts";
+import type { Sbi } from "./sbi/sbi.ts";
 import { DecodedPages } from "./translate/decoded_pages.ts";
 import { Interpreter } from "./translate/interpreter.ts";
 import { Handlers } from "./translate/handlers.ts";
@@ -169,10 +172,12 @@ export class Machine {
   readonly clint: Clint;
   readonly #options: MachineOptions;
   readonly #config: FwCfg;
+  readonly #uart: Uart;
   readonly #records: RecordRing;
   #active = 0;
   #stop: Stop | undefined = undefined;
-  #image: Image | undefined = undefined;
+  #boot: Boot | undefined = undefined;
+  #sbi: Sbi | undefined = undefined;
 
   /** Builds the board, at power-on. Throws a `RangeError` for options out of range. */
   constructor(options: MachineOptions) {
@@ -220,6 +225,13 @@ export class Machine {
       sources: PLIC_SOURCES,
     });
     this.slots = this.#makeSlots();
+    this.#uart = new Uart({
+      clock: this.clock,
+      clockHz: UART_CLOCK_HZ,
+      irq: this.plic.source(boardEntry("uart").irq!),
+      port: options.uart,
+      events: this.events,
+    });
     this.#attachAll();
     this.#config = attachFirmwareDevices({
       bus: this.bus,
@@ -262,38 +274,45 @@ export class Machine {
   }
 
   #attachAll(): void {
-    const uart = boardEntry("uart");
     const attach = (name: string, device: Device) => this.bus.attach(boardEntry(name), device);
-    attach(
-      "uart",
-      new Uart({
-        clock: this.clock,
-        clockHz: UART_CLOCK_HZ,
-        irq: this.plic.source(uart.irq!),
-        port: this.#options.uart,
-        events: this.events,
-      }),
-    );
+    attach("uart", this.#uart);
     attach("finisher", new Finisher({ events: this.events, onFinish: ({ step, code }) => this.#finish(step, code) }));
     this.slots.forEach((device) => attach(device.name, device));
     attach("clint", this.clint);
     attach("plic", this.plic);
   }
 
-  /** Puts an image, the device tree and the reset vector into memory. Throws an `ImageError` if they do not fit. */
-  load(image: Image): void {
-    const ranges = loadImage(this.memory, image);
-    const blob = this.deviceTree();
-    const ram = { base: RAM_BASE, size: this.#options.memorySize };
-    const fdt = placeFdt({ ram, fdtSize: blob.length, ranges });
-    this.memory.load(fdt, blob);
-    this.memory.load(boardEntry("rom").base, resetVector({ xlen: this.isa.xlen, entry: image.entry, fdt }));
-    this.#image = image;
+  /**
+   * Puts an image or a whole boot (see `planBoot`), the device tree and the reset vector into memory. Throws an
+   * `ImageError` if they do not fit.
+   */
+  load(what: Image | Boot): void {
+    const boot = "images" in what ? what : imageBoot(what);
+    const { memorySize } = this.#options;
+    const tree = fileDeviceTree(boot) ?? this.deviceTree(boot);
+    if (this.#boot !== boot) {
+      loadFlash(this.memory, boot);
+      offerKernel(this.#config, boot);
+    }
+    const fdt = loadBoot(this.memory, boot, { xlen: this.isa.xlen, memorySize, tree });
+    this.#boot = boot;
+    if (boot.mode === "machine") return;
+    this.#sbi ??= makeEnvironment({
+      harts: this.harts,
+      memory: this.memory,
+      events: this.events,
+      uart: this.#uart,
+      port: this.#options.uart,
+      finish: (how, code) => this.#finish(how, code),
+    });
+    this.#sbi.start(boot.entry, fdt);
   }
 
-  /** The device tree that the guest is handed, as a blob. */
-  deviceTree(): Uint8Array<ArrayBuffer> {
-    const { bootargs, memorySize } = this.#options;
+  /** The board's device tree, as a blob, with what a boot adds to it. */
+  deviceTree(boot?: Boot): Uint8Array<ArrayBuffer> {
+    const { memorySize } = this.#options;
+    const bootargs = boot?.append ?? this.#options.bootargs;
+    const initrd = boot?.initrd?.range;
     return encodeFdt(deviceTree({
       harts: this.harts.length,
       memory: memorySize,
@@ -301,6 +320,7 @@ export class Machine {
       cacheBlock: CACHE_BLOCK,
       mmu: this.isa.xlen === 64 ? "riscv,sv57" : "riscv,sv32",
       ...(bootargs !== undefined && { bootargs }),
+      ...(initrd !== undefined && { initrd }),
     }));
   }
 
@@ -312,7 +332,7 @@ export class Machine {
     this.plic.reset();
     for (const hart of this.harts) hart.reset();
     for (const engine of this.engines) engine.reset();
-    if (this.#image !== undefined) this.load(this.#image);
+    if (this.#boot !== undefined) this.load(this.#boot);
     this.#stop = undefined;
     if (this.events.wants("machine")) this.events.emit({ kind: "machine", step: "reset", code: 0 });
   }
@@ -415,18 +435,6 @@ export class Machine {
     const hart = this.harts[this.#active]!;
     const { steps, inSlice, now } = this.clock;
     return { hart: hart.index, pc: hart.pc, privilege: hart.privilege, steps: steps + inSlice, now };
-  }
-}
-
-function checkOptions({ memorySize, harts = 1, slots }: MachineOptions): void {
-  if (memorySize <= 0 || memorySize % PAGE_SIZE !== 0) {
-    throw new RangeError(`machine: memory must be a positive multiple of ${PAGE_SIZE} bytes, got ${memorySize}`);
-  }
-  if (!Number.isInteger(harts) || harts < 1 || harts > HARTS_MAX) {
-    throw new RangeError(`machine: harts must be 1 to ${HARTS_MAX}, got ${harts}`);
-  }
-  if (slots.length > VIRTIO_SLOTS) {
-    throw new RangeError(`machine: there are ${VIRTIO_SLOTS} virtio slots, got ${slots.length}`);
   }
 }
 

@@ -57,9 +57,11 @@ export type { EngineName, MachineOptions, Pacing, SlotOptions, Stop, StopReason 
 export { parseIsa } from "./isa/table.ts";
 export type { Isa } from "./isa/table.ts";
 export type { InstructionClass, Xlen } from "./isa/row.ts";
+export { planBoot } from "./boot/boot.ts";
+export type { Boot, BootFile, BootFiles, BootMachine } from "./boot/boot.ts";
 export { ImageError } from "./boot/error.ts";
 export { readImage } from "./boot/image.ts";
-export type { Image, ImageOptions, ImagePart } from "./boot/image.ts";
+export type { Image, ImageOptions, ImagePart, LoadedRange } from "./boot/image.ts";
 export { SymbolTable } from "./boot/symbols.ts";
 export type { SymbolPlace, SymbolSource } from "./boot/symbols.ts";
 

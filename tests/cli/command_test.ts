@@ -24,6 +24,9 @@ function badFiles(): CommandFolder {
   folder.write("nothing.elf", buildElf({ segments: [] }));
   folder.write("huge.bin", 0);
   Deno.truncateSync(folder.file("huge.bin"), 2 ** 31);
+  folder.write("pass.elf", elf);
+  folder.write("cut.gz", Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3));
+  folder.write("bank.bin", 2 ** 25 + 1);
   folder.write("disk.img", 1024);
   folder.write("odd.img", 1000);
   return folder;
@@ -62,7 +65,18 @@ const WRONG: readonly (readonly [args: string, status: number, says: string])[] 
   ["--memroy 1G pass.bin", 2, "unknown option --memroy; did you mean --memory?"],
   ["--device blok pass.bin", 2, "did you mean blk?"],
   ["--memory 5G pass.bin", 2, `--memory: expected a size from 64K to 3G`],
-  ["--kernel Image pass.bin", 2, "unknown option --kernel"],
+  ["--kernel pass.bin pass.bin", 2, "pass.bin and --kernel: an image is what runs first; give it as --bios pass.bin"],
+  ["--kernel none.bin", 66, "none.bin: cannot be read: no such file"],
+  ["--kernel empty.bin", 66, "empty.bin: image is empty"],
+  ["--kernel cut.gz", 66, "cut.gz: gzip data is damaged or cut off"],
+  ["--isa rv64imac --kernel rv32.elf", 66, "rv32.elf: ELF is for RV32: expected RV64, which the ISA asks for"],
+  ["--memory 2M --kernel pass.bin", 66, "pass.bin: image of 0x"],
+  ["--bios rv32.elf --kernel pass.elf", 66, "pass.elf: ELF is for RV64: expected RV32, which the ISA asks for"],
+  ["--kernel pass.elf --bios pass.bin", 66, "pass.elf: 0x80000000 to 0x"],
+  ["--memory 4M --kernel pass.bin --initrd large.bin", 66, "large.bin: 0x80400000 to 0x80411170 does not fit into RAM"],
+  ["--kernel pass.bin --dtb odd.img", 66, "odd.img: device tree: magic is 0x00000000"],
+  ["--flash huge.bin", 66, "huge.bin: too large: at most 1G are read"],
+  ["--flash bank.bin", 66, "bank.bin: 0x2000001 bytes, a flash bank has 0x2000000"],
   ["", 2, "no image: expected the name of a flat binary or ELF file"],
 ];
 

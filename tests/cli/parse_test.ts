@@ -38,8 +38,39 @@ Deno.test("every option sets what it says", () => {
     ["--timeout-insns 10M", { timeoutInsns: 10_000_000 }],
     ["--timeout 1.5", { timeout: 1.5e9 }],
     ["--no-reboot", { reboot: false }],
+    ["--rtc 1970-01-02", { rtc: 86_400_000 }],
+    ["--rtc 1970-01-01T00:01:30Z", { rtc: 90_000 }],
+    ["--rtc host", { rtc: "host" }],
   ];
   for (const [line, settings] of rows) assertEquals(changed(line), settings, line);
+});
+
+Deno.test("a system is booted by its parts, without an image", () => {
+  const { image, bios, kernel, initrd, append, dtb, flash } = parseCommandLine(
+    [
+      "--bios=b",
+      "--kernel",
+      "k",
+      "--initrd",
+      "r",
+      "--append",
+      "console=ttyS0 quiet",
+      "--dtb=t",
+      "--flash=f",
+      "--flash",
+      "g",
+    ],
+  );
+  assertEquals([image, bios, kernel, initrd, append, dtb, flash], [
+    undefined,
+    "b",
+    "k",
+    "r",
+    "console=ttyS0 quiet",
+    "t",
+    ["f", "g"],
+  ]);
+  assertEquals(parseCommandLine(["--kernel", "k"]).bios, undefined);
 });
 
 Deno.test("an optional value is taken only after =, so the image stays the image", () => {
@@ -134,8 +165,16 @@ Deno.test("a wrong command line is told in one sentence", () => {
     [["--seed", "-1", "i"], `--seed: expected a whole number from 0 to 4294967295, got "-1"`],
     [["--send", "\\q", "i"], "--send: expected text in which a backslash begins one of"],
     [["--drive", "a,slot=1", "--device", "rng,slot=1", "i"], "slot 1 is taken twice"],
+    [["--kernel", "k", "i"], "i and --kernel: an image is what runs first; give it as --bios i"],
+    [["--bios", "b", "i"], "i and --bios: an image is what runs first; give one of them"],
+    [["--bios", "none"], "--bios none has nothing to start: expected --kernel or --flash"],
+    [["--bios", "b", "--initrd", "r"], "--initrd needs --kernel"],
+    [["--kernel", "-"], "--kernel: expected the name of a file, as only IMAGE can be standard input"],
+    [["--flash=a", "--flash=b", "--flash=c"], "--flash is given 3 times: there are 2 banks"],
+    [["--rtc", "2026-13-01", "i"], `--rtc: expected host or a date from 1970 on, such as 2026-01-01`],
+    [["--rtc", "yesterday", "i"], `got "yesterday"`],
     // Options that other parts of the plan will bring are unknown until they do something.
-    ...["bios", "kernel", "initrd", "append", "dtb", "flash", "check", "chaos"].map((name): [string[], string] => [
+    ...["check", "chaos"].map((name): [string[], string] => [
       [`--${name}=x`, "i"],
       `unknown option --${name}`,
     ]),

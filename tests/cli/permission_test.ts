@@ -17,6 +17,9 @@ Deno.test("the files of a run are those it names, each once", () => {
     ],
   );
   assertEquals(filesOf(settings), { read: ["fw.elf", "disk.img", "cd.img"], write: ["t.log", "disk.img"] });
+  const system = parseCommandLine(["--bios=b", "--kernel=k", "--initrd=r", "--dtb=t", "--flash=f"]);
+  assertEquals(filesOf(system), { read: ["b", "k", "r", "t", "f"], write: [] });
+  assertEquals(filesOf(parseCommandLine(["--bios=builtin", "--kernel=k"])), { read: ["k"], write: [] });
   assertEquals(filesOf(parseCommandLine(["-"])), { read: [], write: [] });
 });
 

@@ -109,11 +109,13 @@ function chosen(options: DeviceTreeOptions, board: readonly BoardEntry[]): FdtNo
   const uart = board.find((e) => e.kind === "uart");
   if (uart !== undefined) properties.push(strings("stdout-path", `/soc/${unitName("serial", uart.base)}`));
   if (bootargs !== undefined) properties.push(strings("bootargs", bootargs));
-  if (initrd !== undefined) {
-    properties.push(cells("linux,initrd-start", ...cells64(initrd.start)));
-    properties.push(cells("linux,initrd-end", ...cells64(initrd.end)));
-  }
+  if (initrd !== undefined) properties.push(...initrdProperties(initrd));
   return { name: "chosen", properties, children: [] };
+}
+
+/** What /chosen says about an initial RAM disk; `end` is the byte after it. */
+export function initrdProperties({ start, end }: { readonly start: number; readonly end: number }): FdtProperty[] {
+  return [cells("linux,initrd-start", ...cells64(start)), cells("linux,initrd-end", ...cells64(end))];
 }
 
 function cpus(options: DeviceTreeOptions, phandles: Phandles): FdtNode {

@@ -41,8 +41,11 @@ export interface Image {
 
 /** A stretch of memory that something was loaded to; `end` is the byte after it. */
 export interface LoadedRange {
+  /** Of what is there. */
   readonly name: string;
+  /** Guest-physical address of the first byte. */
   readonly start: number;
+  /** And of the one after the last. */
   readonly end: number;
 }
 

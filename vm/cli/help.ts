@@ -10,7 +10,7 @@ const USAGE = "deno run -A vm/main.ts [OPTIONS] IMAGE";
 
 const IMAGE =
   "IMAGE is a flat binary, loaded at 0x80000000, or an ELF file for RV32 or RV64; - reads it from standard " +
-  "input (the guest's input is then empty).";
+  "input (the guest's input is then empty). In its place --kernel, --bios or --flash say what is booted.";
 
 const DEFAULTS =
   "Without options the machine has a console on standard input and output, a disk of 1 MiB in memory and " +

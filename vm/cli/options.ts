@@ -3,13 +3,13 @@
  * option's name, its value, and how it changes the {@linkcode Settings}.
  */
 import { hex } from "../bits.ts";
-import { HARTS_MAX, RAM_BASE, RAM_MAX } from "../board.ts";
+import { boardEntry, HARTS_MAX, RAM_BASE, RAM_MAX, RTC_EPOCH } from "../board.ts";
 import { type EngineName, engineNames } from "../hart/engine.ts";
 import { parseIsa } from "../isa/table.ts";
 import { type DeviceSpec, parseDevice, parseDrive } from "./device_spec.ts";
 import { UsageError } from "./errors.ts";
 import { parseKeys } from "./keys.ts";
-import { formatSize, parseCount, parseInteger, parseSize, parseTime } from "./units.ts";
+import { formatSize, parseCount, parseDate, parseInteger, parseSize, parseTime } from "./units.ts";
 
 /** Forms of an instruction trace. */
 export const traceFormats = ["text", "commit", "jsonl"] as const;
@@ -32,6 +32,18 @@ export interface Settings {
   harts: number;
   isa?: string;
   engine: EngineName;
+  /** Firmware: a file's name, "builtin" or "none". Absent: builtin, if there is something for it to start. */
+  bios?: string;
+  kernel?: string;
+  initrd?: string;
+  /** Kernel command line. */
+  append?: string;
+  /** Device tree that replaces the board's own. */
+  dtb?: string;
+  /** Contents of the flash banks, in order. */
+  readonly flash: string[];
+  /** Wall clock of the guest at power-on, in milliseconds since 1970; "host" is the host's own. */
+  rtc: number | "host";
   /** Write the device tree there instead of running. */
   dumpDtb?: string;
   readonly devices: DeviceSpec[];
@@ -63,6 +75,8 @@ export function defaultSettings(): Settings {
     memory: 128 * 2 ** 20,
     harts: 1,
     engine: "interpreter",
+    rtc: RTC_EPOCH,
+    flash: [],
     devices: [],
     virtioVersion: 2,
     defaultDevices: true,
@@ -74,7 +88,7 @@ export function defaultSettings(): Settings {
 }
 
 /** Headings of `--help`, in order. */
-export const sections = ["Machine", "Devices", "Trace", "Run", "Scripted session", "About"] as const;
+export const sections = ["Machine", "Boot", "Devices", "Trace", "Run", "Scripted session", "About"] as const;
 export type Section = typeof sections[number];
 
 /** One option. */
@@ -97,6 +111,7 @@ export interface OptionRow {
   readonly set: (settings: Settings, value: string) => void;
 }
 
+const FLASH_BASE = boardEntry("flash").base;
 const MEMORY_MIN = 64 * 2 ** 10;
 
 /** Every option. */
@@ -134,6 +149,63 @@ export const options: readonly OptionRow[] = [
     help: "how instructions are run: reference is slow and plain TypeScript, interpreter is WebAssembly, auto " +
       "also translates hot code",
     set: (s, text) => s.engine = text as EngineName,
+  },
+  {
+    name: "rtc",
+    section: "Machine",
+    value: "TIME",
+    default: "2026-01-01",
+    help:
+      "the guest's wall clock at power-on, in UTC, such as 2026-01-01T12:00:00; host is the host's, and differs from " +
+      "run to run",
+    set: (s, text) => s.rtc = text === "host" ? text : parseDate(text),
+  },
+  {
+    name: "bios",
+    section: "Boot",
+    value: "FILE|builtin|none",
+    default: "builtin, with --kernel or --flash",
+    help: "firmware, loaded at " + hex(RAM_BASE) +
+      " and entered in M-mode; builtin is an SBI inside the VM, which starts " +
+      "the kernel in S-mode; with none the kernel, or flash, is entered in M-mode",
+    set: (s, text) => s.bios = text,
+  },
+  {
+    name: "kernel",
+    section: "Boot",
+    value: "FILE",
+    help: "kernel to start: a Linux Image, gzip-compressed or not, an ELF file, or a flat binary",
+    set: (s, text) => s.kernel = fileName(text),
+  },
+  {
+    name: "initrd",
+    section: "Boot",
+    value: "FILE",
+    help: "initial RAM disk for the kernel",
+    set: (s, text) => s.initrd = fileName(text),
+  },
+  {
+    name: "append",
+    section: "Boot",
+    value: "TEXT",
+    help: "command line for the kernel",
+    set: (s, text) => s.append = text,
+  },
+  {
+    name: "dtb",
+    section: "Boot",
+    value: "FILE",
+    help: "device tree to hand over in place of the board's own",
+    set: (s, text) => s.dtb = fileName(text),
+  },
+  {
+    name: "flash",
+    section: "Boot",
+    value: "FILE",
+    series: "flash",
+    help: "contents of a flash bank; given twice, of both. Firmware in it is started at " + hex(FLASH_BASE) +
+      "; the file is not changed",
+    set: (s, text) => void s.flash.push(fileName(text)),
   },
   {
     name: "dump-dtb",
@@ -284,4 +356,10 @@ function isaName(text: string): string {
     if (!(error instanceof RangeError)) throw error;
     throw new UsageError(`--isa: ${error.message}`);
   }
+}
+
+/** A file to read; only IMAGE can be standard input. */
+function fileName(text: string): string {
+  if (text === "-") throw new RangeError("the name of a file, as only IMAGE can be standard input");
+  return text;
 }

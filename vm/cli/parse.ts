@@ -1,5 +1,7 @@
 /** Turns the command line into {@linkcode Settings} by the table of options. */
 import { parseArgs } from "@std/cli/parse-args";
+import { FLASH_BANKS } from "../board.ts";
+import { boots } from "./boot_names.ts";
 import { assignSlots } from "./device_spec.ts";
 import { UsageError } from "./errors.ts";
 import { didYouMean } from "./nearest.ts";
@@ -30,7 +32,9 @@ export function parseCommandLine(args: readonly string[]): Settings {
   }
   if (settings.show === undefined) {
     const images = given._.map(String);
-    if (images.length > 0 || settings.dumpDtb === undefined) settings.image = oneImage(images);
+    if (images.length > 0 || (settings.dumpDtb === undefined && settings.bios === undefined && !boots(settings))) {
+      settings.image = oneImage(images);
+    }
     check(settings);
   }
   return settings;
@@ -131,6 +135,7 @@ function check(settings: Settings): void {
   if (settings.stdin === "virtio" && !slots.some((spec) => spec?.kind === "console")) {
     throw new UsageError("--stdin virtio: the machine has no virtio console");
   }
+  checkBoot(settings);
   const { trace, traceDevices, traceFormat, traceFilters } = settings;
   if (trace === undefined && traceFilters.length > 0) throw new UsageError("--trace-filter needs --trace");
   if (trace === undefined && traceFormat !== undefined && (traceDevices === undefined || traceFormat === "commit")) {
@@ -144,4 +149,20 @@ function check(settings: Settings): void {
 /** `a, b or c`. */
 function alternatives(values: readonly string[]): string {
   return values.length < 2 ? values.join() : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
+}
+
+/** Refuses options of the boot that do not go together. */
+function checkBoot({ image, bios, kernel, initrd, flash }: Settings): void {
+  const other = bios !== undefined ? "--bios" : kernel !== undefined ? "--kernel" : flash.length > 0 ? "--flash" : "";
+  if (image !== undefined && other !== "") {
+    const instead = other === "--bios" ? "give one of them" : `give it as --bios ${image}`;
+    throw new UsageError(`${image} and ${other}: an image is what runs first; ${instead}`);
+  }
+  if ((bios === "builtin" || bios === "none") && kernel === undefined && flash.length === 0) {
+    throw new UsageError(`--bios ${bios} has nothing to start: expected --kernel or --flash`);
+  }
+  if (initrd !== undefined && kernel === undefined) throw new UsageError("--initrd needs --kernel");
+  if (flash.length > FLASH_BANKS) {
+    throw new UsageError(`--flash is given ${flash.length} times: there are ${FLASH_BANKS} banks`);
+  }
 }

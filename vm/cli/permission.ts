@@ -1,4 +1,5 @@
 /** The command that would have worked, for a run that Deno denied a permission. */
+import { bootFileNames } from "./boot_names.ts";
 import type { Settings } from "./options.ts";
 
 /** `word` as a POSIX shell needs it written. */
@@ -8,7 +9,7 @@ export function shellQuote(word: string): string {
 
 /** Files that a run with `settings` reads and writes. */
 export function filesOf(settings: Settings): { readonly read: readonly string[]; readonly write: readonly string[] } {
-  const read = [settings.image, settings.symbols, ...settings.devices.map((spec) => spec.file)];
+  const read = [...bootFileNames(settings), settings.symbols, ...settings.devices.map((spec) => spec.file)];
   const write = [
     settings.trace,
     settings.traceDevices,

@@ -1,10 +1,13 @@
 /** Runs an image: builds the machine that the settings describe, runs it to its end, and says how it ended. */
+import { type Boot, fileDeviceTree } from "../boot/boot.ts";
 import { ImageError } from "../boot/error.ts";
-import { type Image, readImage } from "../boot/image.ts";
+import { readImage } from "../boot/image.ts";
 import { SymbolTable } from "../boot/symbols.ts";
 import { parseIsa } from "../isa/table.ts";
 import { Machine, type MachineOptions, type Stop } from "../machine.ts";
 import type { Symbolizer } from "../trace/symbolizer.ts";
+import { imageError, readBoot } from "./boot_files.ts";
+import { boots } from "./boot_names.ts";
 import { assignSlots } from "./device_spec.ts";
 import { fileError, InputError, Status, writeStderr } from "./errors.ts";
 import { OutputFile, readInput } from "./files.ts";
@@ -28,8 +31,8 @@ const TRACE_FLUSH_MS = 100;
 /** Runs the image and returns the exit status. Errors of the user's are thrown before anything is written. */
 export async function runMachine(settings: Settings): Promise<number> {
   if (settings.dumpDtb !== undefined) return dumpDeviceTree(settings.dumpDtb, settings);
-  const image = imageOf(settings, settings.image!);
-  const symbols = settings.symbols === undefined ? image.symbols : symbolsOf(settings.symbols);
+  const { boot, xlen } = await readBoot(settings);
+  const symbols = settings.symbols === undefined ? bootSymbols(boot) : symbolsOf(settings.symbols);
   const run = new Run();
   const specs = assignSlots(settings.devices, settings.defaultDevices);
   const host = new HostConsole(settings, specs, run);
@@ -42,14 +45,15 @@ export async function runMachine(settings: Settings): Promise<number> {
   });
   try {
     const machine = new Machine({
-      ...machineBase(settings, image.xlen),
+      ...machineBase(settings, xlen),
       engine: settings.engine,
       uart: host.port("uart"),
       slots: slots.options,
       emptyVersion: settings.virtioVersion,
+      rtcEpoch: settings.rtc === "host" ? Date.now() : settings.rtc,
       pacing: host.pacing,
     });
-    machine.load(image);
+    machine.load(boot);
     const symbolize: Symbolizer | undefined = symbols.size === 0 ? undefined : (addr) => symbols.find(addr);
     const { flush, recent } = await traces(settings, machine, symbols, symbolize);
     run.context = { machine, symbolize, recent };
@@ -83,12 +87,12 @@ function machineBase(
   return { isa, memorySize: settings.memory, harts: settings.harts };
 }
 
-/** Writes the device tree of the machine that would run. */
-function dumpDeviceTree(file: string, settings: Settings): Status {
-  const { image } = settings;
-  const xlen = image === undefined ? undefined : imageOf(settings, image).xlen;
+/** Writes the device tree that the guest would be handed. */
+async function dumpDeviceTree(file: string, settings: Settings): Promise<Status> {
+  const { boot, xlen } = boots(settings) ? await readBoot(settings) : { boot: undefined, xlen: undefined };
   const uart = { write: () => {}, read: () => new Uint8Array(0), onReadable: () => {} };
-  const tree = new Machine({ ...machineBase(settings, xlen), engine: "reference", uart, slots: [] }).deviceTree();
+  const machine = new Machine({ ...machineBase(settings, xlen), engine: "reference", uart, slots: [] });
+  const tree = (boot && fileDeviceTree(boot)) ?? machine.deviceTree(boot);
   OutputFile.open(file, filesOf(settings).read, []).write(tree);
   return Status.Ok;
 }
@@ -161,14 +165,9 @@ function limitOf({ reason }: Stop, { timeout, timeoutInsns }: Settings): string 
   return reason === "stopped" && timeout !== undefined ? `--timeout ${timeout / 1e9}` : undefined;
 }
 
-/** Reads the image; its ISA's width is what the settings or the file say. */
-function imageOf(settings: Settings, file: string): Image {
-  const xlen = settings.isa === undefined ? {} : { xlen: parseIsa(settings.isa).xlen };
-  try {
-    return readImage(readInput(file), { name: file === "-" ? "standard input" : file, ...xlen });
-  } catch (error) {
-    throw error instanceof ImageError ? imageError(error, settings) : error;
-  }
+/** The symbols of the last thing that is started and has some: of a kernel rather than of its firmware. */
+function bootSymbols({ images }: Boot): SymbolTable {
+  return images.map((image) => image.symbols).findLast((symbols) => symbols.size > 0) ?? new SymbolTable([]);
 }
 
 /** The symbols of an ELF file. */
@@ -180,14 +179,6 @@ function symbolsOf(file: string): SymbolTable {
   } catch (error) {
     throw error instanceof ImageError ? new InputError(file, error.message.replace(`${file}: `, "")) : error;
   }
-}
-
-function imageError(error: ImageError, { image }: Settings): InputError {
-  const name = image === "-" ? "standard input" : image!;
-  return new InputError(
-    name,
-    error.message.startsWith(`${name}: `) ? error.message.slice(name.length + 2) : error.message,
-  );
 }
 
 /** What runs beside the machine for the traces. */

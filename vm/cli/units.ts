@@ -75,6 +75,15 @@ export function parseTime(text: string, unit: string, min = 0): number {
   return value;
 }
 
+/** `text` as a date with or without a time, in UTC, in milliseconds since 1970. */
+export function parseDate(text: string): number {
+  const match = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?Z?$/.exec(text);
+  const [day, time = "00:00"] = text.replace(/Z$/, "").split("T");
+  const value = match === null ? NaN : Date.parse(`${day}T${time}Z`);
+  if (!(value >= 0)) throw new RangeError("host or a date from 1970 on, such as 2026-01-01 or 2026-01-01T12:00:00");
+  return value;
+}
+
 function range({ min, max }: Bounds, format: (n: number) => string): string {
   return max === Number.MAX_SAFE_INTEGER ? `from ${format(min)} up` : `from ${format(min)} to ${format(max)}`;
 }

@@ -64,6 +64,12 @@ export interface Death {
 /** Marks an interrupt's cause in a record. */
 const INTERRUPT_MARK = 0x8000;
 
+/** What serves S-mode's environment calls where no firmware in M-mode does. */
+export interface Environment {
+  /** Does the call of a hart that executes ecall in S-mode; gives where it goes on, if not behind the call. */
+  call(hart: Hart): bigint | undefined;
+}
+
 /** One hart. */
 export class Hart {
   /** Hart id. */
@@ -126,6 +132,12 @@ export class Hart {
    * @internal
    */
   code: CodeWatch | undefined = undefined;
+  /**
+   * Set where S-mode runs without firmware in M-mode.
+   *
+   * @internal
+   */
+  environment: Environment | undefined = undefined;
   /** Something changed that may make an interrupt takeable; engines look before the next instruction. */
   attention = true;
   /** Waiting in wfi. */

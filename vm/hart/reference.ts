@@ -305,6 +305,10 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
     const below = hart.privilege < Privilege.M;
     switch (operation) {
       case "ecall":
+        if (hart.privilege === Privilege.S && hart.environment !== undefined) {
+          this.#next = hart.environment.call(hart) ?? this.#next;
+          return;
+        }
         return this.#trap(Cause.EcallFromU + hart.privilege, 0n);
       case "ebreak":
         return this.#trap(Cause.Breakpoint, this.#pc);

@@ -2,15 +2,12 @@
 import { FwCfg, FwCfgKey, fwCfgNumber } from "../../devices/fw_cfg.ts";
 import type { Plic } from "../../devices/plic.ts";
 import { Rtc } from "../../devices/rtc.ts";
-import { boardEntry } from "../board.ts";
+import { boardEntry, RTC_EPOCH } from "../board.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Clock } from "../bus/clock.ts";
 import type { GuestMemory } from "../bus/memory.ts";
 import type { EventStream } from "../events.ts";
 import { FlashBanks } from "./flash_banks.ts";
-
-/** 2026-01-01T00:00:00Z. */
-const RTC_EPOCH = 1_767_225_600_000;
 
 /** What they need of the machine. */
 export interface FirmwareDeviceOptions {

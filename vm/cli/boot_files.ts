@@ -1,0 +1,68 @@
+/** What the command line boots: an image, or firmware, kernel, flash and what goes with them. */
+import { type Boot, type BootFile, type BootFiles, imageBoot, planBoot } from "../boot/boot.ts";
+import { isElf } from "../boot/elf.ts";
+import { ImageError } from "../boot/error.ts";
+import { gunzip, isGzip } from "../boot/gzip.ts";
+import { readImage } from "../boot/image.ts";
+import { parseIsa } from "../isa/table.ts";
+import { bootFileNames, shownName } from "./boot_names.ts";
+import { InputError } from "./errors.ts";
+import { readInput } from "./files.ts";
+import type { Settings } from "./options.ts";
+
+/** A boot, and the width of the machine that it is for. */
+export interface PlannedBoot {
+  readonly boot: Boot;
+  readonly xlen: 32 | 64;
+}
+
+/** Reads what is booted and decides where it goes. InputError for what cannot be. */
+export async function readBoot(settings: Settings): Promise<PlannedBoot> {
+  try {
+    return settings.image === undefined ? await readSystem(settings) : readPlain(settings, settings.image);
+  } catch (error) {
+    throw error instanceof ImageError ? imageError(error, settings) : error;
+  }
+}
+
+/** An `ImageError` as the user's file to mend. */
+export function imageError(error: ImageError, settings: Settings): InputError {
+  const { message } = error;
+  const name = bootFileNames(settings).map(shownName).find((file) => message.startsWith(`${file}: `));
+  if (name !== undefined) return new InputError(name, message.slice(name.length + 2));
+  // What is wrong with all of it together is told of the file that leads.
+  return new InputError(shownName(settings.image ?? settings.kernel ?? bootFileNames(settings)[0]!), message);
+}
+
+function readPlain(settings: Settings, file: string): PlannedBoot {
+  const asked = settings.isa === undefined ? {} : { xlen: parseIsa(settings.isa).xlen };
+  const image = readImage(readInput(file), { name: shownName(file), ...asked });
+  return { boot: imageBoot(image), xlen: asked.xlen ?? image.xlen ?? 64 };
+}
+
+async function readSystem(settings: Settings): Promise<PlannedBoot> {
+  const { initrd, dtb, append } = settings;
+  const read = (name: string): BootFile => ({ name, bytes: readInput(name) });
+  const kernel = settings.kernel === undefined ? undefined : await unpacked(read(settings.kernel), settings.memory);
+  const bios = settings.bios ?? "builtin";
+  const files: BootFiles = {
+    bios: bios === "builtin" || bios === "none" ? bios : read(bios),
+    ...(kernel !== undefined && { kernel }),
+    ...(initrd !== undefined && { initrd: read(initrd) }),
+    ...(dtb !== undefined && { dtb: read(dtb) }),
+    ...(append !== undefined && { append }),
+    flash: settings.flash.map(read),
+  };
+  const elf = [files.bios, kernel].find((file) => typeof file === "object" && isElf(file.bytes));
+  const xlen = settings.isa !== undefined ? parseIsa(settings.isa).xlen : typeof elf === "object" ? widthOf(elf) : 64;
+  return { boot: planBoot(files, { xlen, memorySize: settings.memory }), xlen };
+}
+
+function widthOf({ name, bytes }: BootFile): 32 | 64 {
+  return readImage(bytes, { name }).xlen ?? 64;
+}
+
+/** A kernel out of a gzip file. */
+async function unpacked(file: BootFile, max: number): Promise<BootFile> {
+  return isGzip(file.bytes) ? { name: file.name, bytes: await gunzip(file.bytes, file.name, max) } : file;
+}
