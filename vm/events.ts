@@ -129,7 +129,14 @@ export type VirtqueueEvent =
       readonly position: number;
       readonly descriptors: readonly DescriptorFact[];
     }
-    | { readonly step: "used"; readonly head: number; readonly written: number; readonly position: number }
+    | {
+      readonly step: "used";
+      readonly head: number;
+      readonly written: number;
+      readonly position: number;
+      /** How many buffers this one stands for, itself the last, if several (VIRTIO_F_IN_ORDER). */
+      readonly buffers?: number;
+    }
     | { readonly step: "interrupt"; readonly sent: boolean; readonly reason: string }
     | {
       readonly step: "configured";

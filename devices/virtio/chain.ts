@@ -196,10 +196,14 @@ export class ChainWriter extends ChainCursor {
  * been checked to be memory, device-writable bytes to be writable memory. Queues keep and reuse these objects.
  */
 export class Chain {
-  /** Index of the first descriptor: the driver's name for the buffer. */
+  /** The driver's name for the buffer: index of the first descriptor, or Buffer ID in a packed queue. */
   head = 0;
   /** Which life of its queue it belongs to. */
   epoch: number = -1;
+  /** Entries of a packed queue's ring that it takes. */
+  slots = 1;
+  /** Bytes written to it, once its device is done with it and it waits for its turn to be used; -1 before. */
+  written: number = -1;
   /** The device-readable part. */
   readonly reader: ChainReader;
   /** The device-writable part. */
@@ -227,6 +231,7 @@ export class Chain {
   begin(head: number, epoch: number): void {
     this.head = head;
     this.epoch = epoch;
+    this.written = -1;
     this.#readable.clear();
     this.#writable.clear();
     this.reader.seek(0);

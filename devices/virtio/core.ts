@@ -3,9 +3,11 @@ import type { Clock, Deadline } from "../../vm/bus/clock.ts";
 import type { GuestMemory } from "../../vm/bus/memory.ts";
 import type { EventStream, VirtioDeviceEvent } from "../../vm/events.ts";
 import type { VirtioDevice, VirtioTransport } from "./device.ts";
-import { FEATURE_WORDS, featureBit, FeatureSet, featureSet } from "./feature_set.ts";
+import { FEATURE_WORDS, featureBit, FeatureSet } from "./feature_set.ts";
 import { featureName, findFeature } from "./features.ts";
-import type { ManagedVirtqueue, QueueHost, QueueLayout, Virtqueue } from "./queue.ts";
+import { type FeatureSwitches, offeredBy } from "./offered.ts";
+import { PackedQueue } from "./packed.ts";
+import { type ManagedVirtqueue, type QueueHost, type QueueLayout, splitSizeMax, type Virtqueue } from "./queue.ts";
 import { virtioInterrupt, virtioStatus } from "./registers.ts";
 import { type VirtioRule, virtioRules } from "./rules.ts";
 import { SplitQueue } from "./split.ts";
@@ -28,6 +30,8 @@ export interface VirtioOptions {
   readonly strict?: boolean;
   /** Virtual time from notification to completion of a request, in nanoseconds. */
   readonly latencyNs?: number;
+  /** Features of transport and rings to offer or not, where it is not the default. */
+  readonly switches?: FeatureSwitches;
 }
 
 /** The part of a virtio device that is the same behind every transport: status, features, queues, completions. */
@@ -41,12 +45,18 @@ export class VirtioCore implements VirtioTransport, QueueHost {
   /** What the device offers: its own features and the reserved ones of this implementation. */
   readonly offered: FeatureSet;
   readonly negotiated: FeatureSet = new FeatureSet();
-  readonly queues: readonly ManagedVirtqueue[];
+  /** By index; of the format that was negotiated when they were handed over. */
+  readonly queues: ManagedVirtqueue[];
   /** The device status field (virtio 1.2 §2.1). */
   status = 0;
   eventIdx = false;
   indirectDesc = false;
   notifyOnEmpty = false;
+  inOrder = false;
+  packed = false;
+  notificationData = false;
+  ringReset = false;
+  #epoch = 0;
   /** What the driver wrote, word by word; in force when FEATURES_OK is accepted. */
   readonly #accepted = new FeatureSet();
   /** The driver's last write to a word above all that are defined was not zero. */
@@ -69,7 +79,7 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     this.#clock = options.clock;
     this.#latencyNs = options.latencyNs ?? DEFAULT_LATENCY_NS;
     this.#signal = signal;
-    this.offered = offeredBy(options.device, legacy);
+    this.offered = offeredBy(options.device, legacy, options.switches);
     this.queues = options.device.queues.map((_, index) => new SplitQueue(index, this));
     this.#scheduled = this.queues.map(() => new Set());
     this.device.attach(this);
@@ -122,7 +132,22 @@ export class VirtioCore implements VirtioTransport, QueueHost {
 
   /** The driver hands queue `index` over; false if the rings cannot be used. */
   startQueue(index: number, layout: QueueLayout): boolean {
-    return this.queues[index]?.configure(layout) ?? false;
+    const queue = this.queues[index];
+    if (queue === undefined) return false;
+    if (queue instanceof PackedQueue === this.packed) return queue.configure(layout);
+    const other = this.packed ? new PackedQueue(index, this) : new SplitQueue(index, this);
+    this.queues[index] = other;
+    return other.configure(layout);
+  }
+
+  /** Most entries queue `index` can have, in the format that is negotiated; 0 if there is no such queue. */
+  queueSizeMax(index: number): number {
+    const sizeMax = this.device.queues[index]?.sizeMax ?? 0;
+    return this.packed || sizeMax === 0 ? sizeMax : splitSizeMax(sizeMax);
+  }
+
+  newEpoch(): number {
+    return ++this.#epoch;
   }
 
   /** The driver takes queue `index` back. */
@@ -137,7 +162,8 @@ export class VirtioCore implements VirtioTransport, QueueHost {
 
   /** An available buffer notification (virtio 1.2 §2.9): `value` is what the driver wrote. */
   notify(value: number): void {
-    const index = value;
+    // §4.2.3.3: with NOTIFICATION_DATA the index has 16 bits, and the rest is where the driver will go on.
+    const index = this.notificationData ? value & 0xffff : value;
     const queue = this.queues[index];
     if (queue === undefined) {
       return this.violation("notify-unknown-queue", `QueueNotify := ${hex(value)}, queues: ${this.queues.length}`);
@@ -149,6 +175,10 @@ export class VirtioCore implements VirtioTransport, QueueHost {
       return this.violation("notify-dead-device", `queue ${index}, Status is ${hex(this.status, 2)}`);
     }
     if (!queue.ready) return this.violation("notify-stopped-queue", `queue ${index} is not ready`);
+    if (this.notificationData && this.events.wants("violation")) {
+      const problem = queue.notificationProblem((value >>> 16) & 0x7fff, value >>> 31);
+      if (problem !== undefined) this.violation("notify-data", `QueueNotify := ${hex(value)}: ${problem}`);
+    }
     if (!this.live) {
       // §2.1.2: no buffer is taken before DRIVER_OK. Drivers that notify too early work elsewhere: it is kept for then.
       this.violation("notify-before-driver-ok", `queue ${index}, Status is ${hex(this.status, 2)}`);
@@ -285,6 +315,10 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     this.eventIdx = this.negotiated.has(EVENT_IDX);
     this.indirectDesc = this.negotiated.has(INDIRECT_DESC);
     this.notifyOnEmpty = this.negotiated.has(NOTIFY_ON_EMPTY);
+    this.inOrder = this.negotiated.has(IN_ORDER);
+    this.packed = this.negotiated.has(RING_PACKED);
+    this.notificationData = this.negotiated.has(NOTIFICATION_DATA);
+    this.ringReset = this.negotiated.has(RING_RESET);
   }
 
   #emitFeatures(ok: boolean): void {
@@ -322,36 +356,10 @@ const VERSION_1 = featureBit(0, "VIRTIO_F_VERSION_1");
 const EVENT_IDX = featureBit(0, "VIRTIO_F_EVENT_IDX");
 const INDIRECT_DESC = featureBit(0, "VIRTIO_F_INDIRECT_DESC");
 const NOTIFY_ON_EMPTY = featureBit(0, "VIRTIO_F_NOTIFY_ON_EMPTY");
-
-/** Reserved features this implementation has. §6.2: VERSION_1 must be offered; §6.3: ANY_LAYOUT by legacy devices. */
-const MODERN_FEATURES = ["VIRTIO_F_VERSION_1", "VIRTIO_F_INDIRECT_DESC", "VIRTIO_F_EVENT_IDX"];
-const LEGACY_FEATURES = [
-  "VIRTIO_F_NOTIFY_ON_EMPTY",
-  "VIRTIO_F_ANY_LAYOUT",
-  "VIRTIO_F_INDIRECT_DESC",
-  "VIRTIO_F_EVENT_IDX",
-];
-
-/**
- * What `device` offers behind one interface.
- *
- * @throws if it offers a feature without one it requires (§2.2.2), which would be our mistake
- */
-function offeredBy(device: VirtioDevice, legacy: boolean): FeatureSet {
-  const offered = featureSet(device.id, ...(legacy ? LEGACY_FEATURES : MODERN_FEATURES));
-  for (const bit of device.features.bits()) {
-    // The legacy interface has one word (§4.2.4), and the modern one none of the legacy bits.
-    if (legacy ? bit < 32 : findFeature(device.id, bit)?.legacyOnly !== true) offered.add(bit);
-  }
-  for (const bit of offered.bits()) {
-    for (const choice of findFeature(device.id, bit)?.requires ?? []) {
-      if (!choice.some((name) => offered.has(featureBit(device.id, name)))) {
-        throw new Error(`virtio ${device.name}: offers ${featureName(device.id, bit)} without ${choice.join(" or ")}`);
-      }
-    }
-  }
-  return offered;
-}
+const IN_ORDER = featureBit(0, "VIRTIO_F_IN_ORDER");
+const RING_PACKED = featureBit(0, "VIRTIO_F_RING_PACKED");
+const NOTIFICATION_DATA = featureBit(0, "VIRTIO_F_NOTIFICATION_DATA");
+const RING_RESET = featureBit(0, "VIRTIO_F_RING_RESET");
 
 /** What a life cycle event says beside whose it is. */
 type VirtioStep = VirtioDeviceEvent extends infer E ? E extends unknown ? Omit<E, "kind" | "device"> : never : never;

@@ -8,7 +8,7 @@ import type { VirtioRule } from "./rules.ts";
 export interface QueueDef {
   /** The specification's name for it, e.g. `requestq`. */
   readonly name: string;
-  /** Most entries it takes: a power of two up to 32768 (virtio 1.2 §2.7). */
+  /** Most entries it takes, 1 to 32768 (virtio 1.2 §2.7, §2.8); a split one has at most the power of two below. */
   readonly sizeMax: number;
 }
 

@@ -40,6 +40,10 @@ interface QueueRegisters {
   pfn: number;
 }
 
+function freshQueue(): QueueRegisters {
+  return { num: 0, desc: [0, 0], driver: [0, 0], device: [0, 0], ready: 0, align: 0, pfn: 0 };
+}
+
 /** Configuration fields as registers, for traces and checks; `config.capacity`. */
 function configRegisters(fields: readonly ConfigField[]): RegisterDef[] {
   return fields.map(({ name, offset, size, writable }) => ({
@@ -98,7 +102,7 @@ export class VirtioMmio implements Device {
       case "DeviceFeatures":
         return this.core.offeredWord(this.#deviceFeaturesSel);
       case "QueueNumMax":
-        return this.core.device.queues[this.#queueSel]?.sizeMax ?? 0;
+        return this.core.queueSizeMax(this.#queueSel);
       case "QueuePFN":
         return this.#queues[this.#queueSel]?.pfn ?? 0;
       case "QueueReady":
@@ -110,7 +114,7 @@ export class VirtioMmio implements Device {
       case "ConfigGeneration":
         return this.core.device.config.generation;
       default:
-        // QueueReset is 0, and no shared memory region exists: its length and base read all ones (§4.2.2).
+        // A queue's reset is done at once, so QueueReset reads 0; no shared memory region exists: its length and base read all ones (§4.2.2).
         return def?.reset ?? 0;
     }
   }
@@ -156,7 +160,7 @@ export class VirtioMmio implements Device {
         else this.core.writeStatus(value);
         break;
       case "QueueReset":
-        this.#violation("queue-reset-not-negotiated", `QueueReset := ${value}`);
+        this.#resetQueue(value);
         break;
       case "SHMSel":
       case undefined:
@@ -180,7 +184,7 @@ export class VirtioMmio implements Device {
     }
     switch (name) {
       case "QueueNum": {
-        const max = this.core.device.queues[this.#queueSel]!.sizeMax;
+        const max = this.core.queueSizeMax(this.#queueSel);
         if (value > max) return this.#violation("queue-num", `QueueNum := ${value}, QueueNumMax is ${max}`);
         queue.num = value;
         break;
@@ -232,6 +236,21 @@ export class VirtioMmio implements Device {
     });
   }
 
+  /**
+   * §2.6.1.1: stops one queue and takes its registers back to their defaults. It is done at once, so QueueReset and
+   * QueueReady read 0 from here on (§4.2.2.1).
+   */
+  #resetQueue(value: number): void {
+    const index = this.#queueSel;
+    if (!this.core.ringReset) return this.#violation("queue-reset-not-negotiated", `QueueReset := ${value}`);
+    if (index >= this.#queues.length) {
+      return this.#violation("queue-unknown", `QueueReset := ${value} for queue ${index}`);
+    }
+    if (value !== 1) return this.#violation("queue-reset-value", `QueueReset := ${hex(value)}`);
+    this.core.stopQueue(index);
+    this.#queues[index] = freshQueue();
+  }
+
   /** Legacy set-up (§4.2.4): one page number places all three parts (§2.7.2). */
   #writePfn(queue: QueueRegisters, value: number): void {
     const index = this.#queueSel;
@@ -258,7 +277,7 @@ export class VirtioMmio implements Device {
   /** Size to use for the selected queue: drivers that never write QueueNum mean the largest. */
   #size(queue: QueueRegisters): number {
     if (queue.num !== 0) return queue.num;
-    const max = this.core.device.queues[this.#queueSel]!.sizeMax;
+    const max = this.core.queueSizeMax(this.#queueSel);
     this.#violation("queue-num-unset", `queue ${this.#queueSel} is handed over without QueueNum; taken as ${max}`);
     return max;
   }
@@ -286,15 +305,7 @@ export class VirtioMmio implements Device {
   }
 
   #freshQueues(): QueueRegisters[] {
-    return this.core.device.queues.map(() => ({
-      num: 0,
-      desc: [0, 0],
-      driver: [0, 0],
-      device: [0, 0],
-      ready: 0,
-      align: 0,
-      pfn: 0,
-    }));
+    return this.core.device.queues.map(freshQueue);
   }
 
   /** The register an access means, or undefined (and a violation) for an access that has no effect (§4.2.2.2). */

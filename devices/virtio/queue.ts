@@ -33,11 +33,11 @@ export interface Virtqueue {
 /** Where the driver laid out a queue. Guest-physical addresses, `size` in entries. */
 export interface QueueLayout {
   readonly size: number;
-  /** Descriptor Area. */
+  /** Descriptor Area: the table of a split queue, the ring of a packed one. */
   readonly desc: number;
-  /** Driver Area: the available ring of a split queue. */
+  /** Driver Area: the available ring of a split queue, the driver's event suppression of a packed one. */
   readonly driver: number;
-  /** Device Area: the used ring of a split queue. */
+  /** Device Area: the used ring of a split queue, the device's event suppression of a packed one. */
   readonly device: number;
 }
 
@@ -47,6 +47,16 @@ export interface ManagedVirtqueue extends Virtqueue {
   configure(layout: QueueLayout): boolean;
   /** Forgets the rings and everything in flight. */
   stop(): void;
+  /**
+   * What is wrong with the `next_off` and `next_wrap` of an available buffer notification (virtio 1.2 §2.9), if
+   * anything is.
+   */
+  notificationProblem(offset: number, wrap: number): string | undefined;
+}
+
+/** The largest power of two up to `size`: the most entries of a split virtqueue (virtio 1.2 §2.7) in its place. */
+export function splitSizeMax(size: number): number {
+  return 2 ** Math.floor(Math.log2(size));
 }
 
 /** What a queue needs of the device it belongs to. */
@@ -59,10 +69,13 @@ export interface QueueHost {
   readonly strict: boolean;
   /** Whether buffers may be taken and given back now. */
   readonly live: boolean;
-  /** Negotiated: VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_NOTIFY_ON_EMPTY. */
+  /** Negotiated: VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_IN_ORDER. */
   readonly eventIdx: boolean;
   readonly indirectDesc: boolean;
   readonly notifyOnEmpty: boolean;
+  readonly inOrder: boolean;
+  /** A number that no queue of the device has had before, for a new life of one. */
+  newEpoch(): number;
   /** Sends a used buffer notification. */
   usedBuffer(): void;
   /** The guest broke `rule`; it goes on. */

@@ -8,6 +8,7 @@ import { Clock } from "../../vm/bus/clock.ts";
 import { GuestMemory } from "../../vm/bus/memory.ts";
 import { EventStream, type FactKind, type MachineFact } from "../../vm/events.ts";
 import type { VirtioDevice } from "../../devices/virtio/device.ts";
+import type { FeatureSwitches } from "../../devices/virtio/offered.ts";
 import { VirtioMmio } from "../../devices/virtio/mmio.ts";
 import { virtioMmioConfigOffset, virtioMmioOffset, virtioStatus } from "../../devices/virtio/registers.ts";
 
@@ -228,6 +229,7 @@ export interface TestDriverOptions {
   readonly version?: 1 | 2;
   readonly strict?: boolean;
   readonly latencyNs?: number;
+  readonly switches?: FeatureSwitches;
   readonly board?: TestBoard;
 }
 
@@ -241,10 +243,11 @@ export class TestDriver {
   constructor(device: VirtioDevice, options: TestDriverOptions = {}) {
     this.board = options.board ?? new TestBoard();
     const { memory, clock, events, irq } = this.board;
-    const { version = 2, strict = false } = options;
+    const { version = 2, strict = false, switches = {} } = options;
     this.legacy = version === 1;
     const latency = options.latencyNs === undefined ? {} : { latencyNs: options.latencyNs };
-    this.slot = new VirtioMmio({ name: "virtio0", device, memory, clock, events, irq, version, strict, ...latency });
+    const wiring = { name: "virtio0", device, memory, clock, events, irq };
+    this.slot = new VirtioMmio({ ...wiring, version, strict, switches, ...latency });
   }
 
   read(register: string): number {

@@ -163,8 +163,13 @@ export class DeviceTrace {
         say(`chain ${fact.head} at position ${fact.position}, ${chainTotals(fact.descriptors)}`);
         for (const line of chainLines(fact.descriptors)) this.#drawn(line);
         return;
-      case "used":
-        return say(`used ${fact.head} at position ${fact.position}, ${byteCount(fact.written)} written`, "good");
+      case "used": {
+        const batch = fact.buffers === undefined ? "" : `, the last of ${fact.buffers} buffers`;
+        return say(
+          `used ${fact.head} at position ${fact.position}, ${byteCount(fact.written)} written${batch}`,
+          "good",
+        );
+      }
       case "interrupt":
         return say(`interrupt ${fact.sent ? "sent" : "suppressed"} (${harmless(fact.reason)})`, "irq");
       case "configured":
