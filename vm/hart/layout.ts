@@ -112,8 +112,8 @@ export const ENTRY = {
 export const PAGE_ENTRIES: number = PAGE_SIZE / 2;
 export const PAGE_BYTES: number = alignUp((PAGE_ENTRIES + 2) * ENTRY.bytes, 64);
 
-/** How many decoded pages are kept at a time. */
-export const PAGES = 256;
+/** How many decoded pages are kept at a time: 8 MiB of code, as much as a kernel runs of its own. Memory is used as code is reached. */
+export const PAGES = 2048;
 
 /** One translated region; the table is indexed as the function table is. */
 export const REGION = {
