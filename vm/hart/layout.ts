@@ -108,9 +108,19 @@ export const ENTRY = {
   word: 12,
 } as const;
 
-/** A decoded page: an entry per halfword and two that end it. */
+/**
+ * What is kept of an instruction that lies half in the next page, in the entry behind the two that end its page; offsets
+ * from the instruction's own entry, which is the page's last.
+ */
+export const CROSSING = {
+  /** u16 each: the handler that does the instruction; its second half. */
+  handler: 48,
+  high: 50,
+} as const;
+
+/** A decoded page: an entry per halfword, two that end it, and one for `CROSSING`. */
 export const PAGE_ENTRIES: number = PAGE_SIZE / 2;
-export const PAGE_BYTES: number = alignUp((PAGE_ENTRIES + 2) * ENTRY.bytes, 64);
+export const PAGE_BYTES: number = alignUp((PAGE_ENTRIES + 3) * ENTRY.bytes, 64);
 
 /** How many decoded pages are kept at a time. */
 export const PAGES = 256;
