@@ -122,8 +122,8 @@ export const CROSSING = {
 export const PAGE_ENTRIES: number = PAGE_SIZE / 2;
 export const PAGE_BYTES: number = alignUp((PAGE_ENTRIES + 3) * ENTRY.bytes, 64);
 
-/** How many decoded pages are kept at a time. */
-export const PAGES = 256;
+/** How many decoded pages are kept at a time: the code that a kernel is busy with fits. Untouched ones cost nothing. */
+export const PAGES = 2048;
 
 /** One translated region; the table is indexed as the function table is. */
 export const REGION = {
