@@ -22,6 +22,7 @@ import { Uart } from "../devices/uart.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { EmptyVirtioSlot } from "../devices/virtio/empty_slot.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import type { FeatureSwitches } from "../devices/virtio/offered.ts";
 import { boardEntry, PLIC_SOURCES, RAM_BASE, UART_CLOCK_HZ, virtBoard } from "./board.ts";
 import { type Boot, fileDeviceTree, imageBoot } from "./boot/boot.ts";
 import { deviceTree } from "./boot/device_tree.ts";
@@ -66,6 +67,8 @@ export interface SlotOptions {
   readonly latencyNs?: number;
   /** Refuse what drivers must not do but devices usually tolerate; default: tolerate and report. */
   readonly strict?: boolean;
+  /** Features of transport and virtqueues to offer or not, such as `packed`, where it is not the default. */
+  readonly switches?: FeatureSwitches;
 }
 
 /** The host's clock, as far as a machine needs it: when to let the host do something, and how idle time passes. */

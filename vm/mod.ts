@@ -141,6 +141,8 @@ export { ConfigSpace } from "../devices/virtio/config.ts";
 export type { ConfigField, ConfigWriteListener } from "../devices/virtio/config.ts";
 export type { QueueDef, VirtioDevice, VirtioTransport } from "../devices/virtio/device.ts";
 export { FeatureSet } from "../devices/virtio/feature_set.ts";
+export { featureSwitches } from "../devices/virtio/offered.ts";
+export type { FeatureSwitch, FeatureSwitches, FeatureSwitchName } from "../devices/virtio/offered.ts";
 export type { Virtqueue } from "../devices/virtio/queue.ts";
 export { virtioRules } from "../devices/virtio/rules.ts";
 export type { VirtioRule } from "../devices/virtio/rules.ts";

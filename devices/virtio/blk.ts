@@ -4,6 +4,7 @@ import type { Chain } from "./chain.ts";
 import { ConfigSpace } from "./config.ts";
 import type { QueueDef, VirtioDevice, VirtioTransport } from "./device.ts";
 import { featureBit, type FeatureSet, featureSet } from "./feature_set.ts";
+import { splitSizeMax } from "./queue.ts";
 
 const ID = 2;
 
@@ -142,7 +143,7 @@ export class VirtioBlk implements VirtioDevice {
     const sectors = 63;
     this.config.set("capacity", capacity);
     // The header and the status byte take a descriptor each of the longest chain (§2.7.5.3.1).
-    this.config.set("seg_max", Math.max(1, queueSize - 2));
+    this.config.set("seg_max", Math.max(1, splitSizeMax(queueSize) - 2));
     this.config.set("geometry.cylinders", Math.min(0xffff, Math.floor(capacity / (heads * sectors))));
     this.config.set("geometry.heads", heads);
     this.config.set("geometry.sectors", sectors);

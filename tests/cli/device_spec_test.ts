@@ -23,6 +23,23 @@ Deno.test("a device has a kind and parameters", () => {
   });
 });
 
+Deno.test("features are switched on and off, queues have a size", () => {
+  const text = "blk,packed=on,event_idx=off,indirect=off,in_order=on,notification_data=on,ring_reset=on,queue-size=100";
+  const { switches, queueSize } = parseDevice(text);
+  assertEquals(switches, {
+    packed: true,
+    event_idx: false,
+    indirect: false,
+    in_order: true,
+    notification_data: true,
+    ring_reset: true,
+  });
+  assertEquals(queueSize, 100);
+  // In whatever order.
+  assertEquals(parseDrive("disk.img,queue-size=3,packed=on").queueSize, 3);
+  assertEquals(parseDevice("rng,queue-size=16").queueSize, 16);
+});
+
 Deno.test("a drive has a file and parameters; its name may have commas, doubled", () => {
   assertEquals(parseDrive("disk.img,ro,slot=0"), {
     kind: "blk",
@@ -51,7 +68,8 @@ Deno.test("what is wrong with a device is told with what there is", () => {
     [
       parseDevice,
       "rng,slott=1",
-      `unknown parameter "slott" of rng; expected slot, version, latency, strict; did you mean slot?`,
+      `unknown parameter "slott" of rng; expected slot, version, latency, strict, packed, event_idx, indirect, ` +
+      `in_order, notification_data, ring_reset, queue-size; did you mean slot?`,
     ],
     [parseDevice, "rng,ro", `unknown parameter "ro" of rng`],
     [parseDevice, "rng,", `unknown parameter "" of rng`],
@@ -59,13 +77,23 @@ Deno.test("what is wrong with a device is told with what there is", () => {
     [parseDevice, "rng,slot=1,slot=2", "--device: slot is given twice"],
     [parseDevice, "blk,size=1000", "a multiple of 512 bytes"],
     [parseDevice, "blk,latency=fast", `--device: latency: expected a time in ns`],
+    [parseDevice, "rng,packed=yes", `--device: packed: expected on or off, got "yes"`],
+    [parseDevice, "rng,packed", `--device: expected packed=on|off, got "packed"`],
+    [parseDevice, "rng,queue-size=0", `--device: queue-size: expected a whole number from 1 to 32768, got "0"`],
+    [parseDevice, "rng,queue-size=32769", "expected a whole number from 1 to 32768"],
+    [
+      parseDrive,
+      "disk.img,queue-size=100,packed=off",
+      "--drive: queue-size: 100 is not a power of two, which only packed=on allows",
+    ],
     [parseDrive, "", "--drive: expected FILE"],
     [parseDrive, ",ro", "--drive: expected FILE"],
     [parseDrive, "disk.img,size=1M", `unknown parameter "size" of a drive`],
     [
       parseDrive,
       "disk.img,rw",
-      `unknown parameter "rw" of a drive; expected slot, version, latency, strict, ro; did you mean ro?`,
+      `unknown parameter "rw" of a drive; expected slot, version, latency, strict, packed, event_idx, indirect, ` +
+      `in_order, notification_data, ring_reset, queue-size, ro; did you mean ro?`,
     ],
   ];
   for (const [parse, text, message] of wrong) assertThrows(() => parse(text), UsageError, message, text);

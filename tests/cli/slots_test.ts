@@ -3,6 +3,7 @@ import { type DeviceSpec, parseDevice, parseDrive } from "../../vm/cli/device_sp
 import { InputError, UsageError } from "../../vm/cli/errors.ts";
 import { makeSlots, type Slots } from "../../vm/cli/slots.ts";
 import { TestPort } from "../support/char_port.ts";
+import { TestDriver } from "../support/virtio_driver.ts";
 
 /** Makes devices, with disks in a folder of their own. */
 async function withSlots(
@@ -39,6 +40,29 @@ Deno.test("every kind of device can be made, with what the command line says of 
       close();
     },
   );
+});
+
+Deno.test("what is switched is what a device offers, and version 1 refuses what it has no bit for", async () => {
+  const kinds = ["console", "blk", "rng", "dummy"];
+  await withSlots(kinds.map((kind) => `${kind},packed=on,event_idx=off,queue-size=100`), async (make) => {
+    const { options } = await make();
+    for (const slot of options) {
+      const d = new TestDriver(slot!.device, { switches: slot!.switches! });
+      assertEquals(d.offered().filter((bit) => bit >= 28 && bit < 50), [28, 32, 34]);
+      d.negotiate([34]);
+      d.write("QueueSel", 0);
+      assertEquals(d.read("QueueNumMax"), 100, slot!.device.name);
+    }
+  });
+  await withSlots(["rng,version=1,in_order=on"], async (make) => {
+    const message =
+      "--device rng,version=1,in_order=on: in_order=on needs version 2: version 1 has no VIRTIO_F_IN_ORDER";
+    await assertRejects(make, UsageError, message);
+  });
+  await withSlots(["rng,version=1,indirect=off,packed=off"], async (make) => {
+    const d = new TestDriver((await make()).options[0]!.device, { version: 1, switches: { indirect: false } });
+    assertEquals(d.offered(), [24, 27, 29]);
+  });
 });
 
 Deno.test("a file can be two disks only if neither writes it", async () => {

@@ -18,7 +18,10 @@ for (const engine of engineNames) {
     }
     const chosen = tests.filter((t) => t.suite === suite);
     Deno.test(name, async (t) => {
-      assert(chosen.some((c) => c.xlen === 32) && chosen.some((c) => c.xlen === 64), `no ${suite} programs in ${dir}`);
+      // Zeroing a cache block is tested on RV64 only.
+      for (const xlen of suite === "mzicbo" ? [64] : [32, 64]) {
+        assert(chosen.some((c) => c.xlen === xlen), `no rv${xlen}${suite} programs in ${dir}`);
+      }
       for (const test of chosen) {
         await t.step(test.name, async () => {
           for (const isa of isasOf(test)) {

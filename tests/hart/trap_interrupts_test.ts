@@ -92,23 +92,25 @@ hartTest("interrupts are taken by their priority", WIDTHS, (load) => {
 });
 
 hartTest("an interrupt is taken where its mode, its enable bits and delegation allow it", WIDTHS, (load) => {
+  const program = load("done: j done");
+  const { hart } = program;
   for (const mode of [0, 1, 3] as const) {
     for (const [name, interrupt] of Object.entries(Interrupt)) {
-      for (const delegated of [false, true]) {
-        if (delegated && name.startsWith("M")) continue;
+      for (const delegated of name.startsWith("M") ? [false] : [false, true]) {
         for (const [mie, sie] of [[false, false], [false, true], [true, false], [true, true]] as const) {
           for (const enabled of [false, true]) {
-            const program = load("loop: j loop\ndone: j done");
-            const { hart } = program;
+            hart.reset();
+            program.traps.length = 0;
             hart.privilege = mode;
             hart.mstatus = (mie ? MSTATUS.MIE : 0n) | (sie ? MSTATUS.SIE : 0n);
             hart.modeChanged();
             hart.store(CSR.mideleg, delegated ? 0x222n : 0n);
             hart.store(CSR.mie, enabled ? 1n << BigInt(interrupt) : 0xaaan & ~(1n << BigInt(interrupt)));
-            hart.store(CSR.mtvec, 0x8000_0004n);
-            hart.store(CSR.stvec, 0x8000_0004n);
+            hart.store(CSR.mtvec, program.at("done"));
+            hart.store(CSR.stvec, program.at("done"));
             hart.line(interrupt).set(true);
             program.machine.run(3);
+            hart.line(interrupt).set(false);
             // priv §3.1.6.1: enabled in all lower modes, disabled in all higher ones.
             const allowed = delegated ? mode < 1 || (mode === 1 && sie) : mode < 3 || mie;
             const what = `${name} in mode ${mode}, delegated ${delegated}, MIE ${mie}, SIE ${sie}, enabled ${enabled}`;

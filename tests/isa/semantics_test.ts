@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Assembler } from "../../vm/isa/assemble.ts";
 import { csrNumber } from "../../vm/isa/csr_names.ts";
 import { Reference } from "../../vm/hart/reference.ts";
-import { registerNumber } from "../../vm/isa/names.ts";
+import { floatRegisterNumber, registerNumber } from "../../vm/isa/names.ts";
 import { type Isa, parseIsa } from "../../vm/isa/table.ts";
 import { BARE, BareMachine, engineNames } from "../support/engine.ts";
 
@@ -109,7 +109,9 @@ class Run {
     const { name, origin } = relative(column);
     const register = registerNumber(name);
     const csr = csrNumber(name);
+    const float = floatRegisterNumber(name);
     if (register !== undefined) this.#machine.hart.setX(register, value + origin);
+    else if (float !== undefined) this.#machine.hart.setF(float, value);
     else if (csr !== undefined) this.#machine.hart.csrRow(csr)!.write!(this.#machine.hart, value);
     else throw new Error(`unknown column ${column}`);
   }
@@ -119,6 +121,8 @@ class Run {
     if (column === "mem") return hexadecimal(this.#readMem(group.memory!.bytes));
     const { name, origin } = relative(column);
     if (name === "npc") return String(BigInt.asIntN(hart.xlen, hart.pc - CODE));
+    const float = floatRegisterNumber(name);
+    if (float !== undefined) return hexadecimal(hart.f(float));
     const register = registerNumber(name);
     const value = register === undefined ? hart.csr(csrNumber(name)!)! : hart.x(register);
     return origin === 0n ? hexadecimal(value & this.#mask) : String(BigInt.asIntN(hart.xlen, value - origin));
@@ -138,7 +142,12 @@ function hexadecimal(value: bigint): string {
   return `0x${value.toString(16)}`;
 }
 
-const recordings = new Map(["rv64", "rv64_b", "rv32", "rv32_b"].map((file) => [file, read(file)]));
+const FILES = ["rv64", "rv64_b", "rv64_f", "rv64_d", "rv64_zfh", "rv32", "rv32_b", "rv32_fd"];
+
+/** Rows that emitted code leaves to the reference executor: what rounds to binary16, and its minimum and maximum. */
+const LEFT = /^(f(add|sub|mul|div|sqrt|min|max|n?m(add|sub))\.h|fcvt\.h\.\w+)$/;
+
+const recordings = new Map(FILES.map((file) => [file, read(file)]));
 
 for (const [file, recording] of recordings) {
   const isa = parseIsa(recording.isa);
@@ -152,6 +161,8 @@ for (const [file, recording] of recordings) {
     const run = new Run(machine, isa);
     const check = (group: Group): void => {
       machine.load(new Uint8Array());
+      // Where mstatus.FS is Dirty already, emitted code need not leave.
+      if (isa.extensions.includes("f")) machine.hart.dirtyFloat();
       for (const cells of group.rows) {
         const state = group.inputs.map((column, i) => `${column} = ${cells[i]}`).join(", ");
         assertEquals(run.outputs(group, cells), cells.slice(group.inputs.length), `${group.asm} with ${state}`);
@@ -164,8 +175,9 @@ for (const [file, recording] of recordings) {
         const slow = referenceSteps(() => groups.forEach((group) => check(group)));
         // Otherwise it would be the reference executor that is tested twice. An access not seen before is its business.
         const rows = groups.reduce((sum, g) => sum + g.rows.length, 0);
-        if (engine !== "reference" && row.class !== "csr") {
-          assert(slow <= rows / 2, `${slow} of ${rows} were not emitted`);
+        if (engine !== "reference" && row.class !== "csr" && !LEFT.test(name)) {
+          // Half of the recorded arithmetic rounds otherwise than to nearest even, or has a result that is subnormal.
+          assert(slow <= rows * (row.class === "float" ? 0.85 : 0.5), `${slow} of ${rows} were not emitted`);
         }
       });
     }

@@ -8,8 +8,8 @@ import { type EngineName, Machine } from "../../vm/machine.ts";
 import { TestPort } from "./char_port.ts";
 
 /**
- * Suites: unprivileged ones by extension, `si` and `mi` are about the modes. `isas` are the letters after `rv32` or `rv64`
- * that a program is run with: with and without C where it does not need it, as jumps trap differently.
+ * Suites: unprivileged ones by extension, `si`, `mi` and `mzicbo` are about the modes. `isas` is what comes after `rv32`
+ * or `rv64` in the ISAs that a program is run with: with and without C where it does not need it, as jumps trap differently.
  */
 const SUITES = {
   ui: { isas: ["imac", "ima"] },
@@ -18,8 +18,15 @@ const SUITES = {
   uc: { isas: ["imac"] },
   uf: { isas: ["imafdc", "imaf"] },
   ud: { isas: ["imafdc", "imafd"] },
+  uzba: { isas: ["imac_zba", "ima_zba"] },
+  uzbb: { isas: ["imac_zbb", "ima_zbb"] },
+  uzbc: { isas: ["imac_zbc", "ima_zbc"] },
+  uzbkb: { isas: ["imac_zbkb", "ima_zbkb"] },
+  uzbkx: { isas: ["imac_zbkx", "ima_zbkx"] },
+  uzbs: { isas: ["imac_zbs", "ima_zbs"] },
   si: { isas: ["imac", "ima", "imafdc"] },
   mi: { isas: ["imac", "ima", "imafdc"] },
+  mzicbo: { isas: ["imac_zicboz", "ima_zicboz"] },
 } as const;
 export type Suite = keyof typeof SUITES;
 export const suites: readonly Suite[] = Object.keys(SUITES) as Suite[];

@@ -3,6 +3,9 @@
  * the parser, `--device help`, did-you-mean and the documentation read them.
  */
 import { SECTOR_SIZE } from "../../devices/block_backend.ts";
+import { featureSwitches, type FeatureSwitchName } from "../../devices/virtio/offered.ts";
+import { QUEUE_SIZE_MAX } from "../../devices/virtio/ring.ts";
+import { isPowerOfTwo } from "../bits.ts";
 import { VIRTIO_SLOTS } from "../board.ts";
 import { UsageError } from "./errors.ts";
 import { didYouMean } from "./nearest.ts";
@@ -42,6 +45,10 @@ export interface DeviceSpec {
   version?: 1 | 2;
   latencyNs?: number;
   strict?: boolean;
+  /** Most entries of each of its queues; absent: what the device type has. */
+  queueSize?: number;
+  /** Features switched on or off. */
+  switches?: Partial<Record<FeatureSwitchName, boolean>>;
   /** blk: the file behind it; absent: memory. */
   file?: string;
   readOnly?: boolean;
@@ -88,6 +95,19 @@ export const parameters: readonly ParameterRow[] = [
     help: "refuse what drivers should not do but devices usually tolerate",
     set: (spec) => spec.strict = true,
   },
+  ...featureSwitches.map((row): ParameterRow => ({
+    name: row.name,
+    value: "on|off",
+    help: `offers ${row.feature}: ${row.what} (default ${row.default ? "on" : "off"})`,
+    set: (spec, text) => spec.switches = { ...spec.switches, [row.name]: parseOnOff(text) },
+  })),
+  {
+    name: "queue-size",
+    value: "N",
+    help: "most entries of each of its queues: a power of two, with packed=on any number " +
+      `(default: the kind's; up to ${QUEUE_SIZE_MAX})`,
+    set: (spec, text) => spec.queueSize = parseInteger(text, { min: 1, max: QUEUE_SIZE_MAX }),
+  },
   {
     name: "ro",
     only: ["blk", "file"],
@@ -102,6 +122,11 @@ export const parameters: readonly ParameterRow[] = [
     set: (spec, text) => spec.size = parseSize(text, { min: SECTOR_SIZE, max: 2 ** 30 }, SECTOR_SIZE),
   },
 ];
+
+function parseOnOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new RangeError("on or off");
+  return text === "on";
+}
 
 /** Parses the value of `--device`. */
 export function parseDevice(text: string): DeviceSpec {
@@ -155,6 +180,10 @@ function setParameters(option: string, spec: DeviceSpec, where: DeviceKind | "fi
       if (!(error instanceof RangeError)) throw error;
       throw new UsageError(`${option}: ${name}: expected ${error.message}, got "${text.slice(equals + 1)}"`);
     }
+  }
+  const { queueSize, switches } = spec;
+  if (queueSize !== undefined && !isPowerOfTwo(queueSize) && switches?.packed !== true) {
+    throw new UsageError(`${option}: queue-size: ${queueSize} is not a power of two, which only packed=on allows`);
   }
 }
 

@@ -6,6 +6,7 @@ import { VirtioBlk } from "../../devices/virtio/blk.ts";
 import { VirtioConsole } from "../../devices/virtio/console.ts";
 import type { VirtioDevice } from "../../devices/virtio/device.ts";
 import { VirtioDummy } from "../../devices/virtio/dummy.ts";
+import { featureSwitches, legacyHas } from "../../devices/virtio/offered.ts";
 import { VirtioRng } from "../../devices/virtio/rng.ts";
 import type { SlotOptions } from "../machine.ts";
 import { type DeviceKind, type DeviceSpec, DISK_SIZE } from "./device_spec.ts";
@@ -31,18 +32,19 @@ export interface Slots {
 
 /** Makes the device of every slot; the files of disks are opened, nothing in them is changed. */
 export async function makeSlots(specs: readonly (DeviceSpec | undefined)[], context: SlotContext): Promise<Slots> {
+  for (const spec of specs) if (spec !== undefined) checkVersion(spec, spec.version ?? context.defaultVersion);
   const consoles: VirtioConsole[] = [];
   const files: OpenDisk[] = [];
   const disks = await openDisks(specs, files);
   const make: Readonly<Record<DeviceKind, (spec: DeviceSpec, slot: number) => VirtioDevice>> = {
-    console: (_spec, slot) => {
-      const device = new VirtioConsole({ port: context.port(slot), ...context.size });
+    console: (spec, slot) => {
+      const device = new VirtioConsole({ port: context.port(slot), ...context.size, ...queueSize(spec) });
       consoles.push(device);
       return device;
     },
-    blk: (spec) => new VirtioBlk({ backend: disks.get(spec)! }),
-    rng: (_spec, slot) => new VirtioRng({ seed: context.seed + slot }),
-    dummy: () => new VirtioDummy(),
+    blk: (spec) => new VirtioBlk({ backend: disks.get(spec)!, ...queueSize(spec) }),
+    rng: (spec, slot) => new VirtioRng({ seed: context.seed + slot, ...queueSize(spec) }),
+    dummy: (spec) => new VirtioDummy(queueSize(spec)),
   };
   const options = specs.map((spec, slot): SlotOptions | undefined =>
     spec && {
@@ -50,9 +52,23 @@ export async function makeSlots(specs: readonly (DeviceSpec | undefined)[], cont
       version: spec.version ?? context.defaultVersion,
       ...(spec.latencyNs !== undefined && { latencyNs: spec.latencyNs }),
       ...(spec.strict !== undefined && { strict: spec.strict }),
+      ...(spec.switches !== undefined && { switches: spec.switches }),
     }
   );
   return { options, consoles, close: () => files.forEach(closeDisk) };
+}
+
+/** What the legacy interface has no feature bit for cannot be switched on there. */
+function checkVersion(spec: DeviceSpec, version: 1 | 2): void {
+  if (version === 2) return;
+  for (const { name, feature } of featureSwitches) {
+    if (spec.switches?.[name] !== true || legacyHas(name)) continue;
+    throw new UsageError(`${spec.written}: ${name}=on needs version 2: version 1 has no ${feature}`);
+  }
+}
+
+function queueSize({ queueSize }: DeviceSpec): { queueSize?: number } {
+  return queueSize === undefined ? {} : { queueSize };
 }
 
 /** A disk's file that is open. */

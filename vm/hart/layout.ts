@@ -108,11 +108,21 @@ export const ENTRY = {
   word: 12,
 } as const;
 
-/** A decoded page: an entry per halfword and two that end it. */
-export const PAGE_ENTRIES: number = PAGE_SIZE / 2;
-export const PAGE_BYTES: number = alignUp((PAGE_ENTRIES + 2) * ENTRY.bytes, 64);
+/**
+ * What is kept of an instruction that lies half in the next page, in the entry behind the two that end its page; offsets
+ * from the instruction's own entry, which is the page's last.
+ */
+export const CROSSING = {
+  /** u16 each: the handler that does the instruction; its second half. */
+  handler: 48,
+  high: 50,
+} as const;
 
-/** How many decoded pages are kept at a time: 8 MiB of code, as much as a kernel runs of its own. Memory is used as code is reached. */
+/** A decoded page: an entry per halfword, two that end it, and one for `CROSSING`. */
+export const PAGE_ENTRIES: number = PAGE_SIZE / 2;
+export const PAGE_BYTES: number = alignUp((PAGE_ENTRIES + 3) * ENTRY.bytes, 64);
+
+/** How many decoded pages are kept at a time: the code that a kernel is busy with fits. Untouched ones cost nothing. */
 export const PAGES = 2048;
 
 /** One translated region; the table is indexed as the function table is. */

@@ -81,11 +81,14 @@ function copyable(hart: Hart, frame: number, access: 0 | 1): number {
 
 /**
  * Host address of the page of a virtual address, if all of it may be fetched from; else -1: the reference executor takes
- * the trap, or finds the instruction in the part that may be fetched.
+ * the trap, or finds the instruction in the part that may be fetched. With `looking`, no A bit is set.
  */
-export function fetchablePage(hart: Hart, low: number, high: number): number {
+export function fetchablePage(hart: Hart, low: number, high: number, looking = false): number {
   const { addressing, memory } = hart;
-  if (addressing.translate(low, high, Access.Fetch) !== TRANSLATED) return -1;
+  addressing.mmu.looking = looking;
+  const cause = addressing.translate(low, high, Access.Fetch);
+  addressing.mmu.looking = false;
+  if (cause !== TRANSLATED) return -1;
   const page = addressing.mmu.frame * PAGE_SIZE;
   return addressing.allows(page, PAGE_SIZE, Access.Fetch) ? memory.host(page, PAGE_SIZE) : -1;
 }

@@ -1,21 +1,11 @@
 /** Compressed instructions (unpriv §26): each does what a base instruction does with the same operands. */
+import { type CompressedMore, compressedRow } from "./compressed_rows.ts";
 import * as f from "./format.ts";
-import type { Extension, InstructionClass, Row } from "./row.ts";
+import type { Extension, Row } from "./row.ts";
 
-type More = Partial<Pick<Row, "xlen" | "needs" | "except" | "spec">>;
-
-function row(name: string, bits: string, format: f.Format, asm: string, as: string, more: More = {}): Row {
-  const found = classes.find(([, names]) => names.includes(as));
-  return { name, bits, format, asm, as, class: found?.[0] ?? "alu", spec: "unpriv §26.5", ...more };
+function row(name: string, bits: string, format: f.Format, asm: string, as: string, more: CompressedMore = {}): Row {
+  return compressedRow(name, bits, format, asm, as, "unpriv §26.5", more);
 }
-
-const classes: readonly (readonly [InstructionClass, readonly string[]])[] = [
-  ["load", ["lw", "ld", "flw", "fld"]],
-  ["store", ["sw", "sd", "fsw", "fsd"]],
-  ["branch", ["beq", "bne"]],
-  ["jump", ["jal", "jalr"]],
-  ["system", ["ebreak"]],
-];
 
 const LOAD = "unpriv §26.3";
 const JUMP = "unpriv §26.4";

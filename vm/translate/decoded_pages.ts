@@ -4,7 +4,7 @@
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { CodeWatch } from "../hart/hart.ts";
-import { ENTRY, HART, PAGE_BYTES, PAGE_ENTRIES, PAGES } from "../hart/layout.ts";
+import { CROSSING, ENTRY, HART, PAGE_BYTES, PAGE_ENTRIES, PAGES } from "../hart/layout.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { isFloat } from "../isa/format.ts";
@@ -18,7 +18,9 @@ export const Handler = {
   Slow: 1,
   /** The page ends here. */
   End: 2,
-  First: 3,
+  /** Half of it lies in the next page: do it by the entry at `CROSSING`, if that page still has the half that was decoded. */
+  Crossing: 3,
+  First: 4,
 } as const;
 
 /** Most instructions decoded at a time. */
@@ -121,8 +123,11 @@ export class DecodedPages implements CodeWatch {
     for (const l of this.#listeners) l.extent?.(this.#low, this.#high);
   }
 
-  /** Decodes from `entry` on, as far as the code runs straight. */
-  decode(entry: number): void {
+  /**
+   * Decodes from `entry` on, as far as the code runs straight. `following` gives the host address of the page that follows
+   * this one for the hart, or -1.
+   */
+  decode(entry: number, following: () => number = () => -1): void {
     let at = entry;
     let host = this.codeAt(entry);
     const end = host - (host % PAGE_SIZE) + PAGE_SIZE;
@@ -130,8 +135,8 @@ export class DecodedPages implements CodeWatch {
       const low = this.#u16[host >>> 1]!;
       const length = Decoder.length(low);
       if (host + length > end) {
-        // Half of it lies in the next page, which may be elsewhere: the reference executor fetches it anew each time.
-        this.#u16[at >>> 1] = Handler.Slow;
+        this.#decodeCrossing(at, low, following());
+        this.codeRead(host, 2);
         return;
       }
       const word = length === 2 ? low : (low | (this.#u16[(host >>> 1) + 1]! << 16)) >>> 0;
@@ -142,6 +147,28 @@ export class DecodedPages implements CodeWatch {
       at += length * (ENTRY.bytes / 2);
       host += length;
     }
+  }
+
+  /** An instruction whose second half begins another page, which may be anywhere, and elsewhere the next time. */
+  #decodeCrossing(at: number, low: number, next: number): void {
+    if (next < 0) {
+      this.#u16[at >>> 1] = Handler.Slow;
+      return;
+    }
+    const high = this.#u16[next >>> 1]!;
+    const word = (low | (high << 16)) >>> 0;
+    this.#write(at, word, this.#decoder.decode(word));
+    this.#u16[(at + CROSSING.handler) >>> 1] = this.#u16[(at + ENTRY.op) >>> 1]!;
+    this.#u16[(at + CROSSING.high) >>> 1] = high;
+    this.#u16[(at + ENTRY.op) >>> 1] = Handler.Crossing;
+  }
+
+  /** Decodes the last entry of a page again, if it was not decoded with what the page at `next` begins with. */
+  refreshCrossing(page: number, next: number): void {
+    const at = page + (PAGE_ENTRIES - 1) * ENTRY.bytes;
+    const op = this.#u16[(at + ENTRY.op) >>> 1]!;
+    const stale = op === Handler.Crossing && this.#u16[(at + CROSSING.high) >>> 1] !== this.#u16[next >>> 1];
+    if (op === Handler.Slow || stale) this.#u16[(at + ENTRY.op) >>> 1] = Handler.Undecoded;
   }
 
   #write(at: number, word: number, decoded: Decoded | undefined): void {

@@ -129,7 +129,7 @@ export class Interpreter implements Engine {
       if (sampled && exit === Exit.Budget) this.regions.sample((count) => this.#recentBranches(count));
       // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.
       if (clock.now >= clock.sliceEnd) return;
-      if (exit === Exit.Slow) this.#step();
+      if (exit === Exit.Slow) this.#slow();
       else if (exit === Exit.Undecoded) this.#decode();
       else if (exit === Exit.Page) this.#enterPage();
       else if (exit === Exit.LoadMiss) this.#miss(Access.Load);
@@ -166,6 +166,35 @@ export class Interpreter implements Engine {
     this.#hart.clock.inSlice++;
   }
 
+  /** Emitted code cannot do the instruction at pc. If it lies in two pages, it may be able to the next time. */
+  #slow(): void {
+    const { base, addressing } = this.#hart;
+    const at = (base + HART.pc) >>> 2;
+    const low = this.#u32[at]!;
+    if ((low & (PAGE_SIZE - 1)) === PAGE_SIZE - 2) {
+      const high = this.#u32[at + 1]!;
+      const next = this.#following(low, high);
+      // Entering the next page may drop this one from the pool, and then from the TLB.
+      const entries = next < 0 ? -1 : this.#pages.enter(next);
+      const { tlb, context } = addressing;
+      const own = tlb.decodedPage(context, low, high);
+      if (entries >= 0 && own >= 0) {
+        this.#pages.refreshCrossing(own, next);
+        this.#fillFetch(...this.#followingAddress(low, high), next, entries);
+      }
+    }
+    this.#step();
+  }
+
+  /** The page after the one of a virtual address: both halves of its address, and its host address or -1. */
+  #followingAddress(low: number, high: number): readonly [low: number, high: number] {
+    const next = ((low & -PAGE_SIZE) + PAGE_SIZE) >>> 0;
+    return [next, next === 0 && this.#hart.xlen === 64 ? (high + 1) >>> 0 : high];
+  }
+  #following(low: number, high: number): number {
+    return fetchablePage(this.#hart, ...this.#followingAddress(low, high), true);
+  }
+
   /** The page of a load or store is not known to the TLB: makes it so, or lets the reference executor do the access. */
   #miss(access: 0 | 1): void {
     const at = (this.#hart.base + HART.miss) >>> 2;
@@ -180,8 +209,13 @@ export class Interpreter implements Engine {
     const high = this.#u32[at + 1]!;
     const page = fetchablePage(hart, low, high);
     if (page < 0) return this.#step();
-    const { tlb, mmu, context } = hart.addressing;
-    tlb.fillFetch(context, low, high, page, this.#pages.enter(page));
+    this.#fillFetch(low, high, page, this.#pages.enter(page));
+  }
+
+  /** Lets emitted code fetch from the page that was translated last. */
+  #fillFetch(low: number, high: number, page: number, entries: number): void {
+    const { tlb, mmu, context } = this.#hart.addressing;
+    tlb.fillFetch(context, low, high, page, entries);
     if (mmu.pages > 1) tlb.noteLarge(context, low, high, mmu.pages);
   }
 
@@ -193,7 +227,8 @@ export class Interpreter implements Engine {
     const { tlb, context } = hart.addressing;
     const entries = tlb.decodedPage(context, low, this.#u32[at + 1]!);
     if (entries < 0) throw new Error(`interpreter: page of 0x${hart.pc.toString(16)} is decoded but not in the TLB`);
-    this.#pages.decode(entries + ((low & (PAGE_SIZE - 1)) / 2) * ENTRY.bytes);
+    const high = this.#u32[at + 1]!;
+    this.#pages.decode(entries + ((low & (PAGE_SIZE - 1)) / 2) * ENTRY.bytes, () => this.#following(low, high));
   }
 
   /** Where a region left at pc: puts the straight code it did last into the ring of taken branches. */

@@ -4,7 +4,7 @@
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import { RECORD, RecordFlag, RecordKind } from "../events.ts";
-import { EDGES, ENTRY, FETCH, HART, PAGE_ENTRIES, REGION } from "../hart/layout.ts";
+import { CROSSING, EDGES, ENTRY, FETCH, HART, PAGE_ENTRIES, REGION } from "../hart/layout.ts";
 import { RM_BITS } from "../isa/rounding.ts";
 import type { MemorySize, Row, Xlen } from "../isa/row.ts";
 import { Emitter } from "./emit.ts";
@@ -43,6 +43,8 @@ class InterpreterEmitter extends Emitter {
   readonly #edge: number;
   readonly #record: number;
   readonly #left: number;
+  /** Entry of the next page in the fetch TLB. */
+  readonly #crossingEntry: number;
   readonly #handlerLocal: number;
   readonly #tlbLocal: number;
   #length: 2 | 4 = 4;
@@ -70,6 +72,7 @@ class InterpreterEmitter extends Emitter {
     this.#page = f.local(this.type);
     this.#next = f.local(this.type);
     this.#handlerLocal = f.local(I32);
+    this.#crossingEntry = f.local(I32);
     this.#tlbLocal = tlb;
   }
 
@@ -284,15 +287,17 @@ class InterpreterEmitter extends Emitter {
     f.get(this.#ip).memory(Op.I32Load16U, ENTRY.op).set(this.#handlerLocal);
     f.loop("dispatch").block("region").block("end").block("storeMiss").block("loadMiss").block("undecoded").block(
       "slow",
-    );
+    ).block("crossing");
     for (let i = handlers.list.length - 1; i >= 0; i--) f.block(`handler${i}`);
     f.get(this.#handlerLocal);
-    const labels = ["undecoded", "slow", "end", ...handlers.list.map((_, i) => `handler${i}`)];
+    const labels = ["undecoded", "slow", "end", "crossing", ...handlers.list.map((_, i) => `handler${i}`)];
     f.brTable(labels, this.#code.regions === undefined ? "slow" : "region");
     handlers.list.forEach(({ row, length }) => {
       f.end();
       this.#handler(row, length);
     });
+    f.end(); // crossing
+    this.#crossing();
     f.end(); // slow
     this.#leave(Exit.Slow);
     f.end(); // undecoded
@@ -303,15 +308,36 @@ class InterpreterEmitter extends Emitter {
     this.#leaveForMiss(Exit.StoreMiss);
     f.end(); // end
     this.#undoStep();
-    f.get(this.#page);
-    this.constant(PAGE_SIZE);
-    this.plain("Add");
+    // The next page's first halfword, or its second after an instruction that lies in both pages.
+    this.pc();
     f.set(this.#next);
     this.#noteFrom(EdgeMark.NotDone);
     f.br("page").end(); // region
     this.#region();
     f.end().end().end();
     f.op(Op.Unreachable);
+  }
+
+  /** Goes on with the handler of an instruction over the page's end, if the next page is known and has its second half. */
+  #crossing(): void {
+    const f = this.f;
+    const wide = this.xlen === 64;
+    const entry = this.#crossingEntry;
+    f.get(this.#page);
+    this.constant(PAGE_SIZE);
+    this.plain("Add");
+    f.tee(this.#next);
+    if (wide) f.op(Op.I32WrapI64);
+    f.i32(8).op(Op.I32ShrU).i32((FETCH.entries - 1) * FETCH.bytes).op(Op.I32And);
+    f.get(this.#tlbLocal).op(Op.I32Add).tee(entry).memory(wide ? Op.I64Load : Op.I32Load, FETCH.at + FETCH.tag);
+    f.get(this.#next);
+    this.plain("Ne");
+    f.brIf("slow");
+    f.get(this.#next);
+    if (wide) f.op(Op.I32WrapI64);
+    f.get(entry).memory(Op.I32Load, FETCH.at + FETCH.addend).op(Op.I32Add).memory(Op.I32Load16U, 0);
+    f.get(this.#ip).memory(Op.I32Load16U, CROSSING.high).op(Op.I32Ne).brIf("slow");
+    f.get(this.#ip).memory(Op.I32Load16U, CROSSING.handler).set(this.#handlerLocal).br("dispatch");
   }
 
   #handler(row: Row, length: 2 | 4): void {

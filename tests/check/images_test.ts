@@ -1,0 +1,51 @@
+/** The checker on the firmware of `images/`: correct drivers are told nothing, and every engine tells the same. */
+import { assert, assertEquals } from "@std/assert";
+import { guestPrograms } from "../../tools/guest_images.ts";
+import { Checker } from "../../vm/check/checker.ts";
+import { checkReport } from "../../vm/check/text.ts";
+import { bootImage, type BootOptions, bootOptions } from "../support/boot_image.ts";
+
+/** Boots an image with a checker listening. */
+async function checked(name: string, options: Partial<BootOptions> = {}): Promise<Checker> {
+  const program = guestPrograms.find((p) => p.name === name);
+  assert(program !== undefined, name);
+  const checker = new Checker();
+  const { reason } = await bootImage(`${name}.bin`, {
+    ...bootOptions(program, 64),
+    engine: "interpreter",
+    ...options,
+    started: (machine) => void checker.attach(machine.events),
+  });
+  assertEquals(reason, "pass", name);
+  return checker;
+}
+
+const CORRECT: readonly (readonly [name: string, versions: readonly (1 | 2)[], rules: number])[] = [
+  ["demo", [1, 2], 60],
+  ["block", [1, 2], 60],
+  ["console_echo", [1, 2], 45],
+  ["late_callback", [1, 2], 45],
+  ["dummy", [1, 2], 45],
+  ["legacy", [1], 60],
+];
+
+for (const [name, versions, rules] of CORRECT) {
+  for (const version of versions) {
+    Deno.test(`${name}, version ${version}: no finding, and at least ${rules} rules exercised`, async () => {
+      const checker = await checked(name, { version });
+      assertEquals(checker.findings.list.map(({ rule, what }) => `${rule.id}: ${what}`), []);
+      assertEquals([...checker.unruled], []);
+      assert(checker.coverage().passed.length >= rules, `${checker.coverage().passed.length}`);
+    });
+  }
+}
+
+Deno.test("block_errors: its deliberate mistakes and no other, told alike on every engine", async () => {
+  const found = (checker: Checker) =>
+    checker.findings.list.map(({ rule, device, count }) => [rule.name, device, count]);
+  const first = await checked("block_errors");
+  assertEquals(found(first), [["blk-range", "virtio1", 4], ["blk-type", "virtio1", 1]]);
+  for (const engine of ["reference", "auto"] as const) {
+    assertEquals(checkReport(await checked("block_errors", { engine })), checkReport(first), engine);
+  }
+});

@@ -1,0 +1,195 @@
+/**
+ * The driver checker: reads the facts of a run, compares what the guest's drivers do with the rules of the VIRTIO
+ * specification, and keeps what it finds. It never stops the guest and never looks into a device.
+ *
+ * @example
+ * ```ts
+ * import { EventStream } from "../events.ts";
+ * import { Checker } from "./checker.ts";
+ * const events = new EventStream();
+ * const checker = new Checker();
+ * checker.attach(events);
+ * events.emit({ kind: "violation", device: "virtio0", spec: "virtio 1.2 §2.1.1", id: "status-cleared", what: "bits 0x1" });
+ * if (checker.findings.list[0]?.rule.statement !== "basic002") throw new Error("rule changed");
+ * ```
+ */
+import { findRegister, type RegisterDef } from "../bus/register.ts";
+import type {
+  EventDevice,
+  EventStream,
+  IrqEvent,
+  MmioEvent,
+  ViolationEvent,
+  VirtqueueEvent,
+  Where,
+} from "../events.ts";
+import { type Finding, Findings } from "./finding.ts";
+import { type Access, History } from "./history.ts";
+import { QueueWatch } from "./queues.ts";
+import { RegisterWatch } from "./registers.ts";
+import { type Profile, reports, type Rule } from "./rule.ts";
+import { findRule, rules } from "./rules.ts";
+
+/** How the rules fared in a run. */
+export interface Coverage {
+  /** What they are about happened, and none was broken. */
+  readonly passed: readonly Rule[];
+  readonly broken: readonly Rule[];
+  /** What they are about did not happen. */
+  readonly notReached: readonly Rule[];
+}
+
+/** One device as the checker sees it. */
+interface Watched {
+  readonly name: string;
+  readonly registers: RegisterWatch;
+  readonly history: History;
+  /** Registers by offset, as they are met. */
+  readonly defs: Map<number, RegisterDef | undefined>;
+}
+
+/** A reader of the event stream that keeps findings. */
+export class Checker {
+  readonly findings: Findings = new Findings();
+  /** How often devices have told of something that no rule here is about, by its id. */
+  readonly unruled: Map<string, number> = new Map();
+  readonly #profile: Profile;
+  /** By the device told in accesses; null for what is not virtio-mmio. */
+  readonly #devices = new Map<EventDevice, Watched | null>();
+  readonly #byName = new Map<string, Watched>();
+  readonly #queues = new QueueWatch();
+  #where: Where | undefined;
+  /** Findings of an access that is told only after it: a read. */
+  #open: { readonly finding: Finding; readonly watched: Watched }[] = [];
+
+  /** Reports what `profile` asks for. */
+  constructor(profile: Profile = "spec") {
+    this.#profile = profile;
+  }
+
+  /** Listens to everything it needs; the returned function ends that. */
+  attach(events: EventStream): () => void {
+    const ends = [
+      events.on("mmio", (fact, where) => this.#mmio(fact, where)),
+      events.on("violation", (fact, where) => this.#violation(fact, where)),
+      events.on("virtqueue", (fact, where) => this.#virtqueue(fact, where)),
+      events.on("irq", (fact, where) => this.#irq(fact, where)),
+      events.on("virtio", (fact, where) => {
+        this.#where = where;
+        const watched = this.#byName.get(fact.device)?.registers;
+        if (fact.step === "features") watched?.features(fact.ok);
+        else if (fact.step === "request") watched?.occasions.add("request");
+      }),
+      events.on("machine", (fact) => {
+        if (fact.step === "reset") this.#powerOn();
+      }),
+    ];
+    return () => ends.forEach((end) => end());
+  }
+
+  /** Which rules were kept, broken, or not reached. */
+  coverage(): Coverage {
+    const passed: Rule[] = [];
+    const broken: Rule[] = [];
+    const notReached: Rule[] = [];
+    for (const rule of rules) {
+      const list = this.findings.has(rule) ? broken : this.#exercised(rule) ? passed : notReached;
+      list.push(rule);
+    }
+    return { passed, broken, notReached };
+  }
+
+  #exercised(rule: Rule): boolean {
+    return [...this.#byName.values()].some(({ registers }) =>
+      registers.occasions.has(rule.occasion) &&
+      (rule.only === undefined || registers.legacy === (rule.only === "legacy")) &&
+      (rule.device === undefined || registers.deviceId === rule.device)
+    );
+  }
+
+  #mmio(fact: MmioEvent, where: Where): void {
+    const watched = fact.device && this.#watch(fact.device);
+    if (!watched || fact.value < 0) return;
+    this.#where = where;
+    const { defs, history, registers } = watched;
+    let def = defs.get(fact.offset);
+    if (def === undefined && !defs.has(fact.offset)) {
+      def = findRegister(fact.device!.registers, fact.offset, registers.legacy)?.def;
+      defs.set(fact.offset, def);
+    }
+    const access = { fact, where };
+    if (fact.write && fact.value === 0 && def?.name === "Status") history.clear();
+    history.push(access);
+    if (this.#open.length > 0) this.#close(access, watched);
+    registers.access(fact, def, where);
+  }
+
+  /** A read is told after the device has found fault with it: the access belongs to those findings. */
+  #close(access: Access, watched: Watched): void {
+    for (const open of this.#open) {
+      if (open.watched !== watched || open.finding.where.steps !== access.where.steps) continue;
+      open.finding.history = watched.history.view();
+    }
+    this.#open = [];
+  }
+
+  #violation(fact: ViolationEvent, where: Where): void {
+    this.#where = where;
+    const watched = this.#byName.get(fact.device);
+    const combined = fact.id === "status-order" && watched?.registers.combinedSteps === true;
+    this.#report(fact.device, combined ? "status-combined" : fact.id, fact.what, where);
+  }
+
+  #virtqueue(fact: VirtqueueEvent, where: Where): void {
+    this.#where = where;
+    const registers = this.#byName.get(fact.device)?.registers;
+    const report = (rule: string, what: string) => this.#report(fact.device, rule, what, where);
+    this.#queues.step(fact, registers?.stopping ?? false, registers?.occasions ?? new Set(), report);
+  }
+
+  #irq(fact: IrqEvent, where: Where): void {
+    if (fact.device === undefined) return;
+    const registers = this.#byName.get(fact.device)?.registers;
+    if (registers === undefined) return;
+    this.#where = where;
+    if (fact.step === "claimed") registers.claimed();
+    else if (fact.step === "completed") registers.completed();
+  }
+
+  #powerOn(): void {
+    for (const { registers, history } of this.#byName.values()) {
+      registers.powerOn();
+      history.clear();
+    }
+    this.#queues.powerOn();
+  }
+
+  /** What is known of a device; null for what is not virtio-mmio. */
+  #watch(device: EventDevice): Watched | null {
+    const known = this.#devices.get(device);
+    if (known !== undefined) return known;
+    let watched: Watched | null = null;
+    if (device.registers.some((def) => def.name === "MagicValue")) {
+      const { name, legacy = false } = device;
+      const report = (rule: string, what: string, where = this.#where!) => this.#report(name, rule, what, where);
+      watched = { name, registers: new RegisterWatch(legacy, report), history: new History(), defs: new Map() };
+      this.#byName.set(name, watched);
+    }
+    this.#devices.set(device, watched);
+    return watched;
+  }
+
+  #report(device: string, name: string, what: string, where: Where): void {
+    const rule = findRule(name);
+    if (rule === undefined) {
+      this.unruled.set(name, (this.unruled.get(name) ?? 0) + 1);
+      return;
+    }
+    if (!reports(this.#profile, rule)) return;
+    const watched = this.#byName.get(device);
+    const view = () => watched?.history.view() ?? { first: [], left: 0, last: [] };
+    const finding = this.findings.add(rule, device, what, where, view);
+    if (finding === undefined || watched === undefined) return;
+    if (watched.history.latest?.where.steps !== where.steps) this.#open.push({ finding, watched });
+  }
+}

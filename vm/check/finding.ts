@@ -1,0 +1,59 @@
+/** What the checker found: which rule was broken, where, and how often. */
+import type { Where } from "../events.ts";
+import type { HistoryView } from "./history.ts";
+import type { Rule } from "./rule.ts";
+
+/** One rule, broken at one place of the program. */
+export interface Finding {
+  readonly rule: Rule;
+  /** Name of the device. */
+  readonly device: string;
+  /** What was seen the first time. */
+  readonly what: string;
+  /** Where that was. */
+  readonly where: Where;
+  /** How often it was seen, the first time included. */
+  count: number;
+  /** The driver's accesses to the device from its last reset up to the first time. */
+  history: HistoryView;
+}
+
+/** How many findings are kept. */
+export const FINDINGS_MAX = 1000;
+
+/** Findings, once per rule and place, in the order in which they were first seen. */
+export class Findings {
+  readonly #list: Finding[] = [];
+  readonly #places = new Map<string, Map<bigint, Finding>>();
+  /** Findings that are not in the list, because it is full. */
+  lost = 0;
+
+  /** In order of first sight. */
+  get list(): readonly Finding[] {
+    return this.#list;
+  }
+
+  /** Adds what was seen, or counts it; `history` is asked for only the first time. The finding, if it is new. */
+  add(rule: Rule, device: string, what: string, where: Where, history: () => HistoryView): Finding | undefined {
+    let places = this.#places.get(rule.name);
+    if (places === undefined) this.#places.set(rule.name, places = new Map());
+    const known = places.get(where.pc);
+    if (known !== undefined) {
+      known.count++;
+      return undefined;
+    }
+    if (this.#list.length >= FINDINGS_MAX) {
+      this.lost++;
+      return undefined;
+    }
+    const finding: Finding = { rule, device, what, where, count: 1, history: history() };
+    places.set(where.pc, finding);
+    this.#list.push(finding);
+    return finding;
+  }
+
+  /** Whether a rule was broken anywhere. */
+  has(rule: Rule): boolean {
+    return this.#places.has(rule.name);
+  }
+}
