@@ -23,6 +23,9 @@ export const Handler = {
   First: 4,
 } as const;
 
+/** Writes after which a page is taken for data, the first time. */
+const DATA_WRITES = 32;
+
 /** Most instructions decoded at a time. */
 const RUN = 64;
 
@@ -55,6 +58,8 @@ export class DecodedPages implements CodeWatch {
   readonly #pages: number[] = new Array<number>(PAGES).fill(-1);
   readonly #listeners: PageListener[] = [];
   #victim = 0;
+  /** How often pages in the pool were written since they were decoded last, and how often makes them data. */
+  readonly #writes = new Map<number, { readonly writes: number; readonly limit: number }>();
   /** Extent of all code ever decoded. */
   #low = Infinity;
   #high = 0;
@@ -83,10 +88,7 @@ export class DecodedPages implements CodeWatch {
       slot = this.#victim;
       this.#victim = (slot + 1) % PAGES;
       const old = this.#pages[slot]!;
-      if (old >= 0) {
-        this.#slots.delete(old);
-        for (const l of this.#listeners) l.dropped(old);
-      }
+      if (old >= 0) this.#drop(old, slot);
       this.#slots.set(page, slot);
       this.#pages[slot] = page;
       this.#clear(this.#base + slot * PAGE_BYTES);
@@ -192,6 +194,10 @@ export class DecodedPages implements CodeWatch {
     for (let page = host - (host % PAGE_SIZE); page <= last; page += PAGE_SIZE) {
       const slot = this.#slots.get(page);
       if (slot === undefined) continue;
+      if (this.#isData(page)) {
+        this.#drop(page, slot);
+        continue;
+      }
       // An instruction that begins one halfword earlier may reach into the bytes.
       const from = Math.max(0, (host - page - 2) >> 1);
       const to = Math.min(PAGE_ENTRIES - 1, (last - page) >> 1);
@@ -200,11 +206,29 @@ export class DecodedPages implements CodeWatch {
     }
   }
 
+  /**
+   * Whether a page that is written yet again is data by now: memory is used anew. Stores to a page in the pool are
+   * slow, so that it is worth decoding the page again if it is not; each time it takes twice as many writes.
+   */
+  #isData(page: number): boolean {
+    const { writes, limit } = this.#writes.get(page) ?? { writes: 0, limit: DATA_WRITES };
+    const data = writes + 1 >= limit;
+    this.#writes.set(page, data ? { writes: 0, limit: limit * 2 } : { writes: writes + 1, limit });
+    return data;
+  }
+
+  #drop(page: number, slot: number): void {
+    this.#slots.delete(page);
+    this.#pages[slot] = -1;
+    for (const l of this.#listeners) l.dropped(page);
+  }
+
   /** Forgets everything. */
   reset(): void {
     for (const page of this.#slots.keys()) for (const l of this.#listeners) l.dropped(page);
     this.#slots.clear();
     this.#pages.fill(-1);
+    this.#writes.clear();
     this.#low = Infinity;
     this.#high = 0;
     for (const l of this.#listeners) l.extent?.(0, 0);
