@@ -34,4 +34,18 @@ export interface BlockBackend {
    * @throws {HostError} if the host cannot promise that
    */
   flush(): void;
+  /**
+   * Makes the range read as zeroes, without taking up room for them where that can be; inside `sizeBytes`, and the
+   * backend not read-only. Absent: zeroes are written.
+   *
+   * @throws {HostError} if the host cannot
+   */
+  zero?(offset: number, length: number): void;
+  /**
+   * Nobody needs what is in the range any more: its room is given back as far as that can be. Same range as for `zero`.
+   * Absent: there is nothing to give back.
+   *
+   * @throws {HostError} if the host cannot
+   */
+  discard?(offset: number, length: number): void;
 }

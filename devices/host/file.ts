@@ -5,6 +5,9 @@ export class DiskFileError extends Error {
   override name = "DiskFileError";
 }
 
+/** Bytes looked at together: what host file systems allocate by, or less. */
+const BLOCK = 4096;
+
 /** A disk in a host file, or on a host block device: the raw bytes, from the first on. */
 export class FileDisk implements BlockBackend {
   readonly sizeBytes: number;
@@ -62,6 +65,19 @@ export class FileDisk implements BlockBackend {
     this.#host("write", offset, () => {
       for (let done = 0; done < source.length;) done += this.#file.writeSync(source.subarray(done));
     });
+  }
+
+  /** Only what is not zero already is written, so that holes of a sparse file stay holes. */
+  zero(offset: number, length: number): void {
+    const found = new Uint8Array(Math.min(length, BLOCK));
+    for (let done = 0; done < length;) {
+      // Blocks of the file, so that one that is a hole is not touched by what is beside it.
+      const count = Math.min(BLOCK - (offset + done) % BLOCK, length - done);
+      const block = found.subarray(0, count);
+      this.read(offset + done, block);
+      if (block.some((byte) => byte !== 0)) this.write(offset + done, block.fill(0));
+      done += count;
+    }
   }
 
   flush(): void {

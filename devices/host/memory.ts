@@ -43,6 +43,30 @@ export class MemoryDisk implements BlockBackend {
 
   flush(): void {}
 
+  /** Room of which nothing is left but zeroes is given back. */
+  zero(offset: number, length: number): void {
+    if (this.readOnly) throw new Error("memory disk: write to a read-only disk");
+    this.#check(offset, length);
+    for (let done = 0; done < length;) {
+      const index = Math.floor((offset + done) / CHUNK);
+      const start = (offset + done) % CHUNK;
+      const count = Math.min(CHUNK - start, length - done);
+      if (count === CHUNK) this.#chunks.delete(index);
+      else this.#chunks.get(index)?.fill(0, start, start + count);
+      done += count;
+    }
+  }
+
+  /** What is discarded reads as zeroes. */
+  discard(offset: number, length: number): void {
+    this.zero(offset, length);
+  }
+
+  /** Bytes of host memory it takes up. */
+  get allocatedBytes(): number {
+    return this.#chunks.size * CHUNK;
+  }
+
   #store(offset: number, source: Uint8Array): void {
     this.#check(offset, source.length);
     for (let done = 0; done < source.length;) {

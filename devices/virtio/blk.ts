@@ -1,7 +1,8 @@
 import { hex, join64 } from "../../vm/bits.ts";
 import { type BlockBackend, HostError, SECTOR_SIZE } from "../block_backend.ts";
 import type { Chain } from "./chain.ts";
-import { ConfigSpace } from "./config.ts";
+import { BlkRanges, RANGE_SECTORS_MAX, RANGES_MAX } from "./blk_ranges.ts";
+import { type ConfigField, ConfigSpace } from "./config.ts";
 import type { QueueDef, VirtioDevice, VirtioTransport } from "./device.ts";
 import { featureBit, type FeatureSet, featureSet } from "./feature_set.ts";
 import { splitSizeMax } from "./queue.ts";
@@ -9,7 +10,7 @@ import { splitSizeMax } from "./queue.ts";
 const ID = 2;
 
 /** Request types (virtio 1.2 §5.2.6; FLUSH_OUT §5.2.6.3). */
-export const VirtioBlkT = { IN: 0, OUT: 1, FLUSH: 4, FLUSH_OUT: 5, GET_ID: 8 } as const;
+export const VirtioBlkT = { IN: 0, OUT: 1, FLUSH: 4, FLUSH_OUT: 5, GET_ID: 8, DISCARD: 11, WRITE_ZEROES: 13 } as const;
 
 /** Values of the status byte (virtio 1.2 §5.2.6). */
 export const VirtioBlkS = { OK: 0, IOERR: 1, UNSUPP: 2 } as const;
@@ -31,6 +32,8 @@ const BLK_F = {
   TOPOLOGY: featureBit(ID, "VIRTIO_BLK_F_TOPOLOGY"),
   CONFIG_WCE: featureBit(ID, "VIRTIO_BLK_F_CONFIG_WCE"),
   SIZE_MAX: featureBit(ID, "VIRTIO_BLK_F_SIZE_MAX"),
+  DISCARD: featureBit(ID, "VIRTIO_BLK_F_DISCARD"),
+  WRITE_ZEROES: featureBit(ID, "VIRTIO_BLK_F_WRITE_ZEROES"),
 } as const;
 
 /** How a block device is built. */
@@ -41,6 +44,8 @@ export interface BlkOptions {
   readonly serial?: string;
   /** QueueNumMax of its queue; default 256. */
   readonly queueSize?: number;
+  /** Offer DISCARD and WRITE_ZEROES, unless the backend is read-only; default: do not. */
+  readonly discard?: boolean;
 }
 
 /** One request, from notification to completion. */
@@ -53,6 +58,8 @@ interface Request {
   readonly dataLength: number;
   /** Bytes of data moved so far. */
   moved: number;
+  /** What is left of a DISCARD or WRITE_ZEROES that has begun. */
+  ranges?: BlkRanges;
 }
 
 /** Block device (virtio 1.2 §5.2) over a {@linkcode BlockBackend}. */
@@ -98,6 +105,8 @@ export class VirtioBlk implements VirtioDevice {
       "VIRTIO_BLK_F_CONFIG_WCE",
     );
     if (backend.readOnly) this.features.add(featureBit(ID, "VIRTIO_BLK_F_RO"));
+    const discard = options.discard === true && !backend.readOnly;
+    if (discard) { for (const bit of [BLK_F.DISCARD, BLK_F.WRITE_ZEROES]) this.features.add(bit); }
     this.config = new ConfigSpace([
       { name: "capacity", offset: 0, size: 8 },
       { name: "size_max", offset: 8, size: 4, feature: BLK_F.SIZE_MAX },
@@ -113,7 +122,17 @@ export class VirtioBlk implements VirtioDevice {
       { name: "writeback", offset: 32, size: 1, feature: BLK_F.CONFIG_WCE, writable: true },
       // §5.2.5.2: padding reads 0.
       { name: "unused0", offset: 33, size: 1 },
+      ...(discard ? RANGE_FIELDS : []),
     ], () => this.#writebackWritten());
+    if (discard) {
+      for (const what of ["discard", "write_zeroes"]) {
+        this.config.set(`max_${what}_sectors`, RANGE_SECTORS_MAX);
+        this.config.set(`max_${what}_seg`, RANGES_MAX);
+      }
+      this.config.set("discard_sector_alignment", 1);
+      // §5.2.6.2: set if and only if WRITE_ZEROES can deallocate.
+      this.config.set("write_zeroes_may_unmap", backend.discard === undefined ? 0 : 1);
+    }
     this.#fillConfig(sizeMax);
   }
 
@@ -183,7 +202,7 @@ export class VirtioBlk implements VirtioDevice {
     const type = got < 16 ? -1 : view.getUint32(0, true);
     const readable = chain.reader.remaining;
     const writable = chain.writableLength - 1;
-    const dataLength = type === VirtioBlkT.OUT ? readable : writable;
+    const dataLength = type === VirtioBlkT.OUT || isRanges(type) ? readable : writable;
     if (type < 0) {
       transport.violation("blk-header", `head ${chain.head}: ${got} device-readable bytes, the header has 16`);
     } else this.#checkDirections(chain.head, type, readable, writable);
@@ -198,7 +217,7 @@ export class VirtioBlk implements VirtioDevice {
     if ((type === IN || type === GET_ID) && readable > 0) {
       this.#transport.violation("blk-direction", what(readable, "device-readable data"));
     }
-    if (type === OUT && writable > 0) {
+    if ((type === OUT || isRanges(type)) && writable > 0) {
       this.#transport.violation("blk-direction", what(writable, "device-writable data"));
     }
     if (type === FLUSH && readable + writable > 0) {
@@ -215,6 +234,7 @@ export class VirtioBlk implements VirtioDevice {
       else if (type === VirtioBlkT.FLUSH || (type === VirtioBlkT.FLUSH_OUT && this.#transport.legacy)) {
         this.#flush(request);
       } else if (type === VirtioBlkT.GET_ID) this.#getId(request);
+      else if (isRanges(type) && this.features.has(BLK_F.DISCARD)) status = this.#ranges(request);
       else if (type < 0) status = VirtioBlkS.IOERR;
       else {
         // §5.2.6: a request the device does not know is UNSUPP, not an error.
@@ -284,6 +304,28 @@ export class VirtioBlk implements VirtioDevice {
     return view.length;
   }
 
+  /** Does the next part of a DISCARD or WRITE_ZEROES; undefined while there is more. */
+  #ranges(request: Request): number | undefined {
+    const { chain, type, dataLength } = request;
+    const discard = type === VirtioBlkT.DISCARD;
+    if (request.ranges === undefined) {
+      if (!this.#transport.negotiated.has(discard ? BLK_F.DISCARD : BLK_F.WRITE_ZEROES)) {
+        const what = `head ${chain.head}: ${typeName(type)} without VIRTIO_BLK_F_${typeName(type)}`;
+        this.#transport.violation("blk-type-feature", what);
+      }
+      const ranges = BlkRanges.read(chain, dataLength, discard, this.#backend.sizeBytes / SECTOR_SIZE);
+      if (!(ranges instanceof BlkRanges)) {
+        this.#transport.violation(ranges.rule, `head ${chain.head}: ${typeName(type)}: ${ranges.what}`);
+        return ranges.unsupported ? VirtioBlkS.UNSUPP : VirtioBlkS.IOERR;
+      }
+      request.ranges = ranges;
+    }
+    if (!request.ranges.step(this.#backend, MOVE_MAX)) return undefined;
+    // §5.2.6.2: unless the driver was told of a cache, what it wrote is stable.
+    if (!discard && !this.#writeback) this.#backend.flush();
+    return VirtioBlkS.OK;
+  }
+
   #flush(request: Request): void {
     const { head } = request.chain;
     if (!this.#transport.negotiated.has(BLK_F.FLUSH)) {
@@ -322,6 +364,21 @@ export class VirtioBlk implements VirtioDevice {
     }
     return true;
   }
+}
+
+/** Fields of a device that offers DISCARD and WRITE_ZEROES (virtio 1.2 §5.2.4). */
+const RANGE_FIELDS: readonly ConfigField[] = [
+  { name: "max_discard_sectors", offset: 36, size: 4, feature: BLK_F.DISCARD },
+  { name: "max_discard_seg", offset: 40, size: 4, feature: BLK_F.DISCARD },
+  { name: "discard_sector_alignment", offset: 44, size: 4, feature: BLK_F.DISCARD },
+  { name: "max_write_zeroes_sectors", offset: 48, size: 4, feature: BLK_F.WRITE_ZEROES },
+  { name: "max_write_zeroes_seg", offset: 52, size: 4, feature: BLK_F.WRITE_ZEROES },
+  { name: "write_zeroes_may_unmap", offset: 56, size: 1, feature: BLK_F.WRITE_ZEROES },
+];
+
+/** Whether the data of a request are segments that name ranges of sectors. */
+function isRanges(type: number): boolean {
+  return type === VirtioBlkT.DISCARD || type === VirtioBlkT.WRITE_ZEROES;
 }
 
 /** Name of a request type, or its number. */

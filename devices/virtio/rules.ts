@@ -78,6 +78,8 @@ export const virtioRules = {
   "blk-data-length": "virtio 1.2 §5.2.6.1",
   "blk-range": "virtio 1.2 §5.2.6.1",
   "blk-read-only": "virtio 1.2 §5.2.6.1",
+  "blk-segments": "virtio 1.2 §5.2.6.1",
+  "blk-segment-flags": "virtio 1.2 §5.2.6.1",
   "blk-flush-sector": "virtio 1.2 §5.2.6.1",
   "blk-flush-data": "virtio 1.2 §5.2.6.1",
   "blk-writeback-value": "virtio 1.2 §5.2.6.1",

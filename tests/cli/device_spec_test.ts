@@ -93,7 +93,7 @@ Deno.test("what is wrong with a device is told with what there is", () => {
       parseDrive,
       "disk.img,rw",
       `unknown parameter "rw" of a drive; expected slot, version, latency, strict, packed, event_idx, indirect, ` +
-      `in_order, notification_data, ring_reset, queue-size, ro; did you mean ro?`,
+      `in_order, notification_data, ring_reset, queue-size, ro, discard; did you mean ro?`,
     ],
   ];
   for (const [parse, text, message] of wrong) assertThrows(() => parse(text), UsageError, message, text);

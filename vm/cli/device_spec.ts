@@ -52,6 +52,8 @@ export interface DeviceSpec {
   /** blk: the file behind it; absent: memory. */
   file?: string;
   readOnly?: boolean;
+  /** blk: offer DISCARD and WRITE_ZEROES. */
+  discard?: boolean;
   /** blk in memory: bytes. */
   size?: number;
 }
@@ -113,6 +115,13 @@ export const parameters: readonly ParameterRow[] = [
     only: ["blk", "file"],
     help: "the disk cannot be written; its file is opened for reading only",
     set: (spec) => spec.readOnly = true,
+  },
+  {
+    name: "discard",
+    value: "on|off",
+    only: ["blk", "file"],
+    help: "offers VIRTIO_BLK_F_DISCARD and VIRTIO_BLK_F_WRITE_ZEROES (default off)",
+    set: (spec, text) => spec.discard = parseOnOff(text),
   },
   {
     name: "size",

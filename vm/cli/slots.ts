@@ -42,7 +42,7 @@ export async function makeSlots(specs: readonly (DeviceSpec | undefined)[], cont
       consoles.push(device);
       return device;
     },
-    blk: (spec) => new VirtioBlk({ backend: disks.get(spec)!, ...queueSize(spec) }),
+    blk: (spec) => new VirtioBlk({ backend: disks.get(spec)!, discard: spec.discard ?? false, ...queueSize(spec) }),
     rng: (spec, slot) => new VirtioRng({ seed: context.seed + slot, ...queueSize(spec) }),
     dummy: (spec) => new VirtioDummy(queueSize(spec)),
   };
