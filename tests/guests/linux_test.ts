@@ -63,8 +63,8 @@ for (const version of VIRTIO_VERSIONS) {
 }
 
 Deno.test(withGuest("Linux: four harts on the built-in SBI", FILES, async () => {
-  const run = await runGuest(["--harts=4", ...linux("info")]);
-  assertConsole(run, [/smp: Brought up 1 node, 4 CPUs/, /processor\s*: 3/, "reboot: Power down"]);
+  const run = await runGuest(["--harts=4", ...linux("off")]);
+  assertConsole(run, [/smp: Brought up 1 node, 4 CPUs/, "GUEST-READY", "reboot: Power down"]);
   assertEquals(run.status, 0, run.stderr);
 }));
 
