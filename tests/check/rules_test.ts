@@ -13,8 +13,11 @@ Deno.test("every rule has a case, and every case is a rule's", () => {
   assertEquals(Object.keys(cases).sort(), rules.map((rule) => rule.name).sort());
 });
 
-/** What devices tell of packed rings, IN_ORDER, NOTIFICATION_DATA and RING_RESET: these rules are still to be written. */
-const LATER = /^(packed|in-order|notify-data|queue-reset-value)/;
+/**
+ * Rules still to be written: packed rings, IN_ORDER, NOTIFICATION_DATA, RING_RESET, discard and its kin. Until then the
+ * report says them by their ids.
+ */
+const LATER = /^(packed|in-order|notify-data|queue-reset-value|blk-segment)/;
 
 Deno.test("every violation a virtio device tells has a rule", () => {
   assertEquals(Object.keys(virtioRules).filter((id) => findRule(id) === undefined && !LATER.test(id)), []);

@@ -27,7 +27,7 @@ import { type Finding, Findings } from "./finding.ts";
 import { type Access, History } from "./history.ts";
 import { QueueWatch } from "./queues.ts";
 import { RegisterWatch } from "./registers.ts";
-import { type Profile, reports, type Rule } from "./rule.ts";
+import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
 import { findRule, rules } from "./rules.ts";
 
 /** How the rules fared in a run. */
@@ -39,11 +39,16 @@ export interface Coverage {
   readonly notReached: readonly Rule[];
 }
 
+/** What a driver has done by the time it notifies the device. */
+const REQUESTED: ReadonlySet<Occasion> = new Set<Occasion>(["available", "chain", "indirect", "request"]);
+
 /** One device as the checker sees it. */
 interface Watched {
   readonly name: string;
   readonly registers: RegisterWatch;
   readonly history: History;
+  /** Where the driver last notified the device. */
+  notified: Where | undefined;
   /** Registers by offset, as they are met. */
   readonly defs: Map<number, RegisterDef | undefined>;
 }
@@ -117,6 +122,7 @@ export class Checker {
       def = findRegister(fact.device!.registers, fact.offset, registers.legacy)?.def;
       defs.set(fact.offset, def);
     }
+    if (fact.write && def?.name === "QueueNotify") watched.notified = where;
     const access = { fact, where };
     if (fact.write && fact.value === 0 && def?.name === "Status") history.clear();
     history.push(access);
@@ -157,9 +163,10 @@ export class Checker {
   }
 
   #powerOn(): void {
-    for (const { registers, history } of this.#byName.values()) {
-      registers.powerOn();
-      history.clear();
+    for (const watched of this.#byName.values()) {
+      watched.registers.powerOn();
+      watched.history.clear();
+      watched.notified = undefined;
     }
     this.#queues.powerOn();
   }
@@ -172,7 +179,13 @@ export class Checker {
     if (device.registers.some((def) => def.name === "MagicValue")) {
       const { name, legacy = false } = device;
       const report = (rule: string, what: string, where = this.#where!) => this.#report(name, rule, what, where);
-      watched = { name, registers: new RegisterWatch(legacy, report), history: new History(), defs: new Map() };
+      watched = {
+        name,
+        registers: new RegisterWatch(legacy, report),
+        history: new History(),
+        notified: undefined,
+        defs: new Map(),
+      };
       this.#byName.set(name, watched);
     }
     this.#devices.set(device, watched);
@@ -187,6 +200,8 @@ export class Checker {
     }
     if (!reports(this.#profile, rule)) return;
     const watched = this.#byName.get(device);
+    // The device comes to a request some time after the notification: the driver's mistake was there.
+    if (REQUESTED.has(rule.occasion)) where = watched?.notified ?? where;
     const view = () => watched?.history.view() ?? { first: [], left: 0, last: [] };
     const finding = this.findings.add(rule, device, what, where, view);
     if (finding === undefined || watched === undefined) return;

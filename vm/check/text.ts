@@ -22,8 +22,8 @@ export interface ReportOptions {
 
 const WIDTH = 100;
 const LEFT = 9;
-const REGISTER_WIDTH = 20;
-const VALUE_WIDTH = 40;
+const REGISTER_WIDTH = 24;
+const VALUE_WIDTH = 42;
 
 const PAINTS: Readonly<Record<Severity, Paint>> = { error: "bad", warning: "irq", advice: "read" };
 const MONITORS: Readonly<Record<Monitor, string>> = { qemu: "QEMU", firecracker: "Firecracker" };
@@ -94,11 +94,11 @@ export function coverageLine(checker: Checker): string {
 function historyLines({ device, history }: Finding, options: ReportOptions): string[] {
   const { first, left, last } = history;
   if (first.length === 0) return [];
-  const line = (access: Access) => `           ${accessText(access.fact)}  ${placeText(access.where.pc, options)}`;
+  const line = (access: Access) => `    ${accessText(access.fact)}  ${placeText(access.where.pc, options)}`;
   return [
     `  what the driver did with ${harmless(device)} since its reset:`,
     ...first.map(line),
-    ...(left > 0 ? [`           … ${left} more …`] : []),
+    ...(left > 0 ? [`    … ${left} more …`] : []),
     ...last.map(line),
   ];
 }
@@ -117,13 +117,18 @@ function placeText(pc: bigint, { symbolize }: ReportOptions): string {
 
 /** A name and a text beside it, wrapped. */
 function field(name: string, text: string): string[] {
+  return wrap(text, WIDTH - LEFT).map((part, i) => `${(i === 0 ? `  ${name}` : "").padEnd(LEFT)}${part}`);
+}
+
+/** `text` in lines of at most `width` characters. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > WIDTH - LEFT) {
+    if (line !== "" && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;
     } else line = line === "" ? word : `${line} ${word}`;
   }
-  return [...lines, line].map((part, i) => `${(i === 0 ? `  ${name}` : "").padEnd(LEFT)}${part}`);
+  return [...lines, line];
 }

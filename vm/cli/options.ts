@@ -4,6 +4,7 @@
  */
 import { hex } from "../bits.ts";
 import { boardEntry, HARTS_MAX, RAM_BASE, RAM_MAX, RTC_EPOCH } from "../board.ts";
+import { type Profile, profiles } from "../check/rule.ts";
 import { type EngineName, engineNames } from "../hart/engine.ts";
 import { parseIsa } from "../isa/table.ts";
 import { type DeviceSpec, parseDevice, parseDrive } from "./device_spec.ts";
@@ -57,6 +58,8 @@ export interface Settings {
   readonly traceFilters: string[];
   /** Where the device trace goes, likewise. */
   traceDevices?: string;
+  /** Check drivers, and report what this profile asks for. */
+  check?: Profile;
   seed: number;
   /** Steps after which the run ends. */
   timeoutInsns?: number;
@@ -299,6 +302,17 @@ export const options: readonly OptionRow[] = [
     optional: true,
     help: "write every device access, virtqueue step and interrupt to FILE, or to standard error",
     set: (s, text) => s.traceDevices = text,
+  },
+  {
+    name: "check",
+    section: "Trace",
+    value: "PROFILE",
+    optional: true,
+    values: profiles,
+    default: "spec, if no PROFILE is given",
+    help: "compare what the guest's virtio drivers do with the VIRTIO specification, and tell at the end of the run " +
+      "what they break, where, why it matters and how to mend it; qemu and firecracker leave out what works there",
+    set: (s, text) => s.check = text === "" ? "spec" : text as Profile,
   },
   {
     name: "seed",

@@ -106,7 +106,8 @@ function recognise(arg: string): OptionRow {
 }
 
 function apply(row: OptionRow, settings: Settings, text: string): void {
-  if (row.values !== undefined && !row.values.includes(text)) {
+  const bare = row.optional === true && text === "";
+  if (row.values !== undefined && !bare && !row.values.includes(text)) {
     const hint = didYouMean(text, row.values);
     throw new UsageError(`--${row.name}: expected ${alternatives(row.values)}, got "${text}"${hint}`);
   }

@@ -56,6 +56,7 @@ export async function runMachine(settings: Settings): Promise<number> {
     machine.load(boot);
     const symbolize: Symbolizer | undefined = symbols.size === 0 ? undefined : (addr) => symbols.find(addr);
     const { flush, recent } = await traces(settings, machine, symbols, symbolize);
+    const findings = await driverCheck(settings, machine, symbolize);
     run.context = { machine, symbolize, recent };
     host.start(machine.clock, (cols, rows) => slots.consoles.forEach((device) => device.resize(cols, rows)));
     try {
@@ -63,6 +64,7 @@ export async function runMachine(settings: Settings): Promise<number> {
       flush();
       host.close();
       if (host.failure !== undefined) fileError("standard output", "written", host.failure);
+      writeStderr(findings());
       return await ended(stop, run.cause, settings, run.context, host.session);
     } finally {
       try {
@@ -179,6 +181,20 @@ function symbolsOf(file: string): SymbolTable {
   } catch (error) {
     throw error instanceof ImageError ? new InputError(file, error.message.replace(`${file}: `, "")) : error;
   }
+}
+
+/** Starts the driver checker, if it is asked for; the returned function gives its report. */
+async function driverCheck(
+  { check }: Settings,
+  machine: Machine,
+  symbolize: Symbolizer | undefined,
+): Promise<() => string> {
+  if (check === undefined) return () => "";
+  const { Checker } = await import("../check/checker.ts");
+  const { checkReport } = await import("../check/text.ts");
+  const checker = new Checker(check);
+  checker.attach(machine.events);
+  return () => checkReport(checker, { symbolize, colour: Deno.stderr.isTerminal() });
 }
 
 /** What runs beside the machine for the traces. */

@@ -1,0 +1,119 @@
+/** What the checker keeps of what it sees: once per rule and place, bounded, with where it was and what led there. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { rulesDocument } from "../../vm/check/document.ts";
+import { FINDINGS_MAX } from "../../vm/check/finding.ts";
+import { checkReport } from "../../vm/check/text.ts";
+import { Privilege } from "../../vm/events.ts";
+import { AGREED, BEGUN, CheckRig, LIVE, PROBE, PROGRAM, QUEUE, RESET, START } from "../support/check_rig.ts";
+
+const symbolize = (addr: bigint) => ({ name: "probe", offset: addr - PROGRAM });
+
+/** Has the program be at `pc` for good. */
+function at(rig: CheckRig, pc: bigint): void {
+  rig.d.board.events.where = () => ({ hart: 0, pc, privilege: Privilege.M, steps: 1000, now: 1000 });
+}
+
+Deno.test("a finding tells what, where, why, how to mend it, and what the driver had done", () => {
+  const { checker } = new CheckRig().play(`${PROBE} ${RESET} W070=2`);
+  assertEquals(
+    checkReport(checker, { symbolize }),
+    `error: virtio0: A status bit was set before the one that the initialisation has before it.
+  seen   Status := 0x02: DRIVER before ACKNOWLEDGE; once
+  where  probe+0x18 (0x80000018), M mode, hart 0, after 6 instructions
+  why    The steps tell the device what it may rely on: ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK.
+         A strict device ignores a step out of turn, and the driver waits for a device that was
+         never started.
+  mend   Set the bits one by one in that order, each time adding to what was written before (1, 3,
+         0xb, 0xf).
+  rule   virtio-1.2/3.1.1-status-order; virtio 1.2 §3.1.1, MUST (1.0 to 1.4), statement basic001
+  hosts  QEMU tolerates it; Firecracker refuses it
+  what the driver did with virtio0 since its reset:
+    W Status                   = 0x00                                        probe+0x10 (0x80000010)
+    R Status                   = 0x00                                        probe+0x14 (0x80000014)
+    W Status                   = 0x02 DRIVER                                 probe+0x18 (0x80000018)
+
+driver check: 1 error; of 87 rules 13 exercised: 12 passed, 1 broken; 74 not reached
+`,
+  );
+});
+
+Deno.test("a finding in a read has the read in its history, too", () => {
+  const rig = new CheckRig().play(`${PROBE} R0c4`);
+  const [finding] = rig.checker.findings.list;
+  assertEquals(finding?.rule.name, "register-undefined");
+  assertEquals(finding?.history.first.map(({ fact }) => fact.offset), [0, 4, 8, 0xc4]);
+});
+
+Deno.test("what a device finds in a request is told where it was notified, however much later it looks", () => {
+  const rig = new CheckRig().play(LIVE);
+  rig.queue.publish(9);
+  rig.queue.notify();
+  const [finding] = rig.checker.findings.list;
+  const notify = finding?.history.first.at(-1);
+  assertEquals([finding?.rule.name, notify?.fact.offset], ["avail-head-range", 0x50]);
+  assertEquals(finding?.where, notify?.where);
+});
+
+Deno.test("the same mistake at one place is one finding with a count; elsewhere it is another", () => {
+  const rig = new CheckRig().play(`${BEGUN} W070=1`);
+  at(rig, 0x9000n);
+  for (let i = 0; i < 200_000; i++) rig.d.board.events.emit(violation);
+  assertEquals(rig.checker.findings.list.map(({ where, count }) => [where.pc === 0x9000n, count]), [
+    [false, 1],
+    [true, 200_000],
+  ]);
+});
+
+Deno.test("a guest that does wrong everywhere fills no memory: findings and histories have an end", () => {
+  const rig = new CheckRig().play(BEGUN);
+  for (let i = 0; i < FINDINGS_MAX + 500; i++) {
+    at(rig, BigInt(i));
+    rig.d.board.events.emit(violation);
+  }
+  const { list, lost } = rig.checker.findings;
+  assertEquals([list.length, lost], [FINDINGS_MAX, 500]);
+  assertStringIncludes(checkReport(rig.checker), "500 more times a rule was broken");
+  const busy = new CheckRig().play(LIVE);
+  for (let i = 0; i < 1000; i++) busy.play("W050=0");
+  const { history } = busy.play("R0c4").checker.findings.list[0]!;
+  assertEquals(history.first.length + history.last.length, 64);
+  assert(history.left > 900);
+  assertEquals(history.last.at(-1)?.fact.offset, 0xc4);
+});
+
+Deno.test("selecting queue after queue is bounded, and each is still judged", () => {
+  const rig = new CheckRig().play(AGREED);
+  for (let i = 2; i < 300; i++) rig.play(`W030=${i.toString(16)} R044 R034`);
+  assertEquals(rig.found, []);
+});
+
+Deno.test("a machine reset is a new beginning: the next driver has to probe again", () => {
+  const rig = new CheckRig().play(LIVE);
+  rig.d.board.events.emit({ kind: "machine", step: "reset", code: 0 });
+  rig.d.slot.reset();
+  rig.play(`${PROBE} ${RESET} ${START}`);
+  assertEquals(rig.found, []);
+  rig.d.board.events.emit({ kind: "machine", step: "reset", code: 0 });
+  rig.d.slot.reset();
+  rig.play(START);
+  assertEquals(rig.found, ["device-id-unread", "status-not-reset"]);
+});
+
+Deno.test("what no rule is about is counted and said", () => {
+  const rig = new CheckRig().play(LIVE);
+  rig.d.board.events.emit({ ...violation, device: "plic", id: "completion-ignored" });
+  assertEquals(rig.found, []);
+  assertStringIncludes(checkReport(rig.checker), "also told by a device, once: completion-ignored");
+});
+
+Deno.test("control characters of the guest do not reach the terminal", () => {
+  const { checker } = new CheckRig().play(`${AGREED} ${QUEUE} W050=0`);
+  const text = checkReport(checker, { symbolize: () => ({ name: "a\x1b[2Jb", offset: 0 }) });
+  assertStringIncludes(text, "a?[2Jb");
+});
+
+Deno.test("docs/RULES.md is what the tables say (deno run -A tools/gen_rules_doc.ts)", () => {
+  assertEquals(Deno.readTextFileSync(new URL("../../docs/RULES.md", import.meta.url)), rulesDocument());
+});
+
+const violation = { kind: "violation", device: "virtio0", spec: "", id: "status-cleared", what: "again" } as const;

@@ -1,0 +1,48 @@
+/** What docs/RULES.md says, out of the tables of rules. */
+import type { Rule } from "./rule.ts";
+import { ruleGroups, rules } from "./rules.ts";
+import { monitorsText, sourceText, wrap } from "./text.ts";
+
+/** Width of the page's lines, and of those of a list. */
+const WIDTH = 120;
+
+const HEAD = [
+  "# Rules of the driver checker",
+  "`--check` compares what the guest's virtio drivers do with these rules while the guest runs, and tells at the end of " +
+  "the run which were broken: once for each rule and place of the program, with how often. The guest is never stopped. " +
+  "`--check=qemu` and `--check=firecracker` leave out what works on that monitor all the same.",
+  "A rule is an **error** where the specification says MUST or the device cannot go on, a **warning** where it says " +
+  "SHOULD or some devices refuse, and **advice** where most devices work and a careful driver does better.",
+  "Others have checked drivers before: Akaros's monitor (2016) knew about 65 of these mistakes and stopped the machine " +
+  "at the first one, QEMU logs about a dozen with `-d guest_errors`, Firecracker warns of status changes out of order, " +
+  "and the COQOS hypervisor has told a driver library of a feature that it did not accept.",
+  "This page is written by `deno run -A tools/gen_rules_doc.ts`.",
+];
+
+/** The page on all rules, as Markdown. */
+export function rulesDocument(): string {
+  const head = [...HEAD, `There are ${rules.length} rules.`].map((text) => paragraph(text));
+  const groups = ruleGroups.flatMap(({ title, rules }) => [`## ${title}`, ...rules.map(ruleSection)]);
+  return `${[...head, ...groups].join("\n\n")}\n`;
+}
+
+function ruleSection(rule: Rule): string {
+  const { id, severity, wrong, why, mend, only } = rule;
+  const interfaces = only === undefined ? "" : `; ${only} devices only`;
+  const elsewhere = monitorsText(rule);
+  const items = [
+    `Why: ${why}`,
+    `Mend: ${mend}`,
+    `Source: ${sourceText(rule)}${interfaces}`,
+    ...(elsewhere === "" ? [] : [`Elsewhere: ${elsewhere}`]),
+  ];
+  return [`### ${id}`, paragraph(`**${severity}**: ${wrong}`), items.map(item).join("\n")].join("\n\n");
+}
+
+function paragraph(text: string): string {
+  return wrap(text, WIDTH).join("\n");
+}
+
+function item(text: string): string {
+  return `- ${wrap(text, WIDTH - 2).join("\n  ")}`;
+}
