@@ -7,7 +7,8 @@ import { floatBytes } from "../isa/float_sem.ts";
 import type { FloatFormat, FloatSem, FmaSigns, IntegerKind, SignInjection } from "../isa/float_sem.ts";
 import { Rounding } from "../isa/rounding.ts";
 import type { Xlen } from "../isa/row.ts";
-import { DECLINED, type FloatFunctions } from "./float_functions.ts";
+import { DECLINED } from "./float_code.ts";
+import type { FloatFunctions } from "./float_functions.ts";
 import { I32, I64, Op } from "./wasm.ts";
 import type { FunctionBody, ValueType } from "./wasm.ts";
 
