@@ -56,7 +56,8 @@ export class Regions {
   readonly #byPage = new Map<number, Set<Region>>();
   readonly #free: number[] = [];
   #count = 0;
-  #heat = new Map<number, number>();
+  /** How often control was seen to come to code at a host address. */
+  readonly #heat = new Map<number, number>();
   /** Whether an instruction word is a jump; and where jumps went, by host address, with how often. */
   readonly #jumps = new Map<number, boolean>();
   readonly #targets = new Map<number, Map<number, number>>();
@@ -85,9 +86,10 @@ export class Regions {
       const left = from & ~EdgeMark.all;
       const enters = jump || to < left || ((from & EdgeMark.Translated) !== 0 && to !== left);
       if (!enters) continue;
-      const heat = (this.#heat.get(to) ?? 0) + 1;
-      this.#heat.set(to, heat);
-      if (heat === (this.#o.hot ?? HOT)) this.#translate(to);
+      const host = this.#o.pages.codeAt(to);
+      const heat = (this.#heat.get(host) ?? 0) + 1;
+      this.#heat.set(host, heat);
+      if (heat === (this.#o.hot ?? HOT)) this.#translate(host);
     }
     if (this.#heat.size > 10_000) this.#heat.clear();
   }
@@ -122,10 +124,9 @@ export class Regions {
     return targets.slice(0, TARGETS).map(([target]) => target);
   }
 
-  /** Makes a region that begins at a decoded entry. */
-  #translate(entry: number): void {
+  /** Makes a region that begins with the code at a host address. */
+  #translate(host: number): void {
     const { hart, pages, handlers, table } = this.#o;
-    const host = pages.codeAt(entry);
     const region = hart.memory.regions.find((r) => host >= r.host && host < r.host + r.size);
     if (host < 0 || region === undefined || this.#byEntry.has(host)) return;
     const flat = this.#u32[(hart.base + HART.flat) >>> 2] === 1;
@@ -205,6 +206,7 @@ export class Regions {
 
   #drop(region: Region): void {
     this.#byEntry.delete(region.entry);
+    this.#heat.delete(region.entry);
     for (const page of pagesOf(region)) this.#byPage.get(page)?.delete(region);
     this.functions.set(region.index, null);
     this.#free.push(region.index);
