@@ -42,6 +42,8 @@ Deno.test("a finding in a read has the read in its history, too", () => {
   const [finding] = rig.checker.findings.list;
   assertEquals(finding?.rule.name, "register-undefined");
   assertEquals(finding?.history.first.map(({ fact }) => fact.offset), [0, 4, 8, 0xc4]);
+  const first = new CheckRig().play("R0c4 R000").checker.findings.list[0];
+  assertEquals(first?.history.first.map(({ fact }) => fact.offset), [0xc4], "the first access of all");
 });
 
 Deno.test("what a device finds in a request is told where it was notified, however much later it looks", () => {
@@ -85,6 +87,15 @@ Deno.test("selecting queue after queue is bounded, and each is still judged", ()
   const rig = new CheckRig().play(AGREED);
   for (let i = 2; i < 300; i++) rig.play(`W030=${i.toString(16)} R044 R034`);
   assertEquals(rig.found, []);
+});
+
+Deno.test("a monitor's profile neither tells nor counts what works there", () => {
+  const trace = `${PROBE} ${RESET} W070=2 W070=83 W070=83`;
+  const { checker, found } = new CheckRig({ profile: "qemu" }).play(trace);
+  assertEquals(found, ["status-after-failed"]);
+  const { passed, broken, notReached } = checker.coverage();
+  assertEquals(broken.map(({ name }) => name), found);
+  assert([...passed, ...broken, ...notReached].every(({ tolerated }) => !tolerated.includes("qemu")));
 });
 
 Deno.test("a machine reset is a new beginning: the next driver has to probe again", () => {

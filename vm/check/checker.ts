@@ -65,7 +65,7 @@ export class Checker {
   readonly #queues = new QueueWatch();
   #where: Where | undefined;
   /** Findings of an access that is told only after it: a read. */
-  #open: { readonly finding: Finding; readonly watched: Watched }[] = [];
+  #open: Finding[] = [];
 
   /** Reports what `profile` asks for. */
   constructor(profile: Profile = "spec") {
@@ -92,12 +92,13 @@ export class Checker {
     return () => ends.forEach((end) => end());
   }
 
-  /** Which rules were kept, broken, or not reached. */
+  /** Which of the profile's rules were kept, broken, or not reached. */
   coverage(): Coverage {
     const passed: Rule[] = [];
     const broken: Rule[] = [];
     const notReached: Rule[] = [];
     for (const rule of rules) {
+      if (!reports(this.#profile, rule)) continue;
       const list = this.findings.has(rule) ? broken : this.#exercised(rule) ? passed : notReached;
       list.push(rule);
     }
@@ -132,9 +133,9 @@ export class Checker {
 
   /** A read is told after the device has found fault with it: the access belongs to those findings. */
   #close(access: Access, watched: Watched): void {
-    for (const open of this.#open) {
-      if (open.watched !== watched || open.finding.where.steps !== access.where.steps) continue;
-      open.finding.history = watched.history.view();
+    for (const finding of this.#open) {
+      if (finding.device !== watched.name || finding.where.steps !== access.where.steps) continue;
+      finding.history = watched.history.view();
     }
     this.#open = [];
   }
@@ -204,7 +205,6 @@ export class Checker {
     if (REQUESTED.has(rule.occasion)) where = watched?.notified ?? where;
     const view = () => watched?.history.view() ?? { first: [], left: 0, last: [] };
     const finding = this.findings.add(rule, device, what, where, view);
-    if (finding === undefined || watched === undefined) return;
-    if (watched.history.latest?.where.steps !== where.steps) this.#open.push({ finding, watched });
+    if (finding !== undefined && watched?.history.latest?.where.steps !== where.steps) this.#open.push(finding);
   }
 }

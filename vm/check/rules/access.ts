@@ -168,6 +168,5 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     wrong: "An interrupt of the device was completed at the PLIC, and its cause not written to InterruptACK.",
     why: "The line stays up until the cause is acknowledged: the same interrupt comes again at once, for ever.",
     mend: "Write the bits read from InterruptStatus to InterruptACK before the PLIC's complete.",
-    refused: ["qemu", "firecracker"],
   },
 };

@@ -159,7 +159,6 @@ export const queueRules: Readonly<Record<string, RuleRow>> = {
     wrong: "A queue was stopped while the device still had buffers of it.",
     why: "Nobody says what becomes of them: they never come back, and the device may write to them later.",
     mend: "Wait until every buffer has come back, or reset the device before the memory is used again.",
-    tolerated: ["qemu", "firecracker"],
   },
   "queue-reset-not-negotiated": {
     statement: "implied:queue-reset-feature",
