@@ -109,6 +109,15 @@ Deno.test("canonical text is the row's own name and operands", () => {
     [0x0001, "c.nop"],
     [0x0000, ".short 0x0000"],
     [0xffffffff, ".word 0xffffffff"],
+    [0x02c58553, "fadd.d fa0, fa1, fa2, rne"],
+    [0x00c5f553, "fadd.s fa0, fa1, fa2"],
+    [0x6ac5f543, "fmadd.d fa0, fa1, fa2, fa3"],
+    [0xd2050553, "fcvt.d.w fa0, a0"],
+    [0xc2051553, "fcvt.w.d a0, fa0, rtz"],
+    [0x22a50553, "fsgnj.d fa0, fa0, fa0"],
+    [0x00853507, "fld fa0, 8(a0)"],
+    // Rounding modes 5 and 6 are reserved.
+    [0x02c5d553, ".word 0x02c5d553"],
     // The upper half does not belong to a compressed instruction.
     [0xabcd852e | 0, "c.mv a0, a1"],
   ];
@@ -141,6 +150,11 @@ Deno.test("aliases are the usual names, compressed or not", () => {
     [0xc0102573, "rdtime a0"],
     [0xc0202573, "rdinstret a0"],
     [0xc0001073, "unimp"],
+    [0x22b58553, "fmv.d fa0, fa1"],
+    [0x20b59553, "fneg.s fa0, fa1"],
+    [0x22b5a553, "fabs.d fa0, fa1"],
+    [0x00302573, "frcsr a0"],
+    [0x00251073, "fsrm a0"],
     [0x0ff0000f, "fence"],
     [0x12000073, "sfence.vma"],
     [0x717d, "addi sp, sp, -16"],
