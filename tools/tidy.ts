@@ -43,6 +43,9 @@ const RECORDED = /^(images|tests\/golden)\/|\/__snapshots__\/|^deno\.lock$/;
 
 /** Tests that are about no single source file, and what they are about. */
 const CROSS_CUTTING: Readonly<Record<string, string>> = {
+  "tests/check/images_test.ts": "the driver checker on every image, on every engine",
+  "tests/check/real_drivers_test.ts": "what the driver checker tells existing drivers",
+  "tests/cli/check_test.ts": "the driver checker from the command line",
   "tests/devices/virtio/hostile_test.ts": "every virtio device type against guests that mean harm",
   "tests/devices/virtio/real_drivers_test.ts": "the access order of existing drivers",
   "tests/bench/report_test.ts": "how tests/bench/ prints figures",
