@@ -50,6 +50,21 @@ onEngines("sbi: hart 0 begins in S-mode with its id and the device tree, everyth
   }
 });
 
+onEngines("sbi: programs in U-mode read time, cycle and instret, and their calls are the kernel's", async (engine) => {
+  for (const xlen of XLENS) {
+    const { stop, s } = await boot(
+      engine,
+      `
+      la t0, kernel; csrw stvec, t0; la t0, user; csrw sepc, t0; li t0, 0x100; csrc sstatus, t0; sret
+      user: rdtime s0; rdcycle s1; rdinstret s2; li s3, 1; ecall
+      .align 2
+      kernel: csrr s4, scause; ${OFF}`,
+      { xlen, isa: parseIsa(`rv${xlen}imac_zicntr_sstc`) },
+    );
+    assertEquals([stop, s(3), s(4), s(1) > 0, s(2) > 0], ["pass 0", 1, 8, true, true], `rv${xlen}`);
+  }
+});
+
 onEngines("sbi: base says what there is", async (engine) => {
   const { s } = await boot(
     engine,

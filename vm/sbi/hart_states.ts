@@ -17,6 +17,9 @@ const FS = 3n << 13n;
 /** menvcfg: cache-block instructions, page-based memory types and the timer; not ADUE, which S-mode would have to ask for. */
 const ENVIRONMENT = MENVCFG.CBIE | MENVCFG.CBCFE | MENVCFG.CBZE | MENVCFG.PBMTE | MENVCFG.STCE;
 
+/** scounteren: cycle, time and instret, as OpenSBI allows U-mode. */
+const USER_COUNTERS = 7n;
+
 const REG = { a0: 10, a1: 11 } as const;
 
 /** Writes a CSR as M-mode would: fields that the hart does not have stay as they are. */
@@ -91,6 +94,8 @@ function delegate(hart: Hart): void {
   write(hart, "medeleg", S_EXCEPTIONS);
   write(hart, "mideleg", S_INTERRUPTS);
   write(hart, "mcounteren", ALL);
+  // Kernels leave it as firmware does, and their programs read the time.
+  write(hart, "scounteren", USER_COUNTERS);
   write(hart, "menvcfg", ENVIRONMENT);
   if (hart.xlen === 32) write(hart, "menvcfgh", ENVIRONMENT >> 32n);
   write(hart, "pmpaddr0", ALL);
