@@ -36,7 +36,7 @@ import { EventStream } from "./events.ts";
 import { Interrupt } from "./hart/csr.ts";
 import { type Engine, type EngineName, engineNames } from "./hart/engine.ts";
 import { Hart } from "./hart/hart.ts";
-import type { Death } from "./hart/hart.ts";
+import type { Death } from "./hart/death.ts";
 import { layoutOf } from "./hart/layout.ts";
 import type { Layout } from "./hart/layout.ts";
 import type { PmpEntries } from "./hart/pmp.ts";

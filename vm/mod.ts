@@ -115,7 +115,7 @@ export { GuestMemory } from "./bus/memory.ts";
 export type { MemoryRegion, WriteListener } from "./bus/memory.ts";
 export type { RegisterBits, RegisterDef } from "./bus/register.ts";
 export { Hart } from "./hart/hart.ts";
-export type { Death } from "./hart/hart.ts";
+export type { Death } from "./hart/death.ts";
 export type { PmpEntries } from "./hart/pmp.ts";
 export { Plic } from "../devices/plic.ts";
 export type { PlicOptions } from "../devices/plic.ts";

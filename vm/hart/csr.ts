@@ -134,12 +134,13 @@ const LOW = 0xffff_ffffn;
 function machineCounter(name: "cycle" | "instret"): CsrRow[] {
   return [
     row(`m${name}`, "priv §3.1.10", {
-      read: (hart) => hart.counter(name) & hart.mask,
-      write: (hart, value) => hart.setCounter(name, hart.xlen === 32 ? (hart.counter(name) & ~LOW) | value : value),
+      read: (hart) => hart.counters.value(name) & hart.mask,
+      write: (hart, value) =>
+        hart.counters.set(name, hart.xlen === 32 ? (hart.counters.value(name) & ~LOW) | value : value),
     }),
     row(`m${name}h`, "priv §3.1.10", {
-      read: (hart) => hart.counter(name) >> 32n,
-      write: (hart, value) => hart.setCounter(name, (hart.counter(name) & LOW) | (value << 32n)),
+      read: (hart) => hart.counters.value(name) >> 32n,
+      write: (hart, value) => hart.counters.set(name, (hart.counters.value(name) & LOW) | (value << 32n)),
     }),
   ];
 }
@@ -197,9 +198,9 @@ export const csrRows: readonly CsrRow[] = [
     hart.fflags = value & 31;
     hart.frm = value >> 5;
   }),
-  ...userCounter("cycle", 0, (hart) => hart.counter("cycle")),
+  ...userCounter("cycle", 0, (hart) => hart.counters.value("cycle")),
   ...userCounter("time", 1, (hart) => hart.time()),
-  ...userCounter("instret", 2, (hart) => hart.counter("instret")),
+  ...userCounter("instret", 2, (hart) => hart.counters.value("instret")),
   row("sstatus", "priv §10.1.1", {
     partOf: CSR.mstatus,
     read: (hart) => hart.statusFor(SSTATUS | MSTATUS.FS | MSTATUS.UXL),
@@ -248,7 +249,7 @@ export const csrRows: readonly CsrRow[] = [
   stored("mcounteren", "priv §3.1.11", () => LOW),
   row("mcountinhibit", "priv §3.1.12", {
     read: (hart) => hart.stored(CSR.mcountinhibit),
-    write: (hart, value) => hart.inhibitCounters(value & 5n),
+    write: (hart, value) => hart.counters.inhibit(value & 5n),
   }),
   stored("mscratch", "priv §3.1.13", all),
   stored("mepc", "priv §3.1.14", epc),

@@ -16,6 +16,8 @@ import { Addressing } from "./addressing.ts";
 import { csrTable, Interrupt, MSTATUS } from "./csr.ts";
 import type { CsrRow } from "./csr.ts";
 import { CSR } from "./csr_numbers.ts";
+import { Counters } from "./counters.ts";
+import { type Death, TrapWatch } from "./death.ts";
 import { HART, NO_RESERVATION, NO_ROUNDING } from "./layout.ts";
 import type { PmpEntries } from "./pmp.ts";
 import { RecordRing } from "./record_ring.ts";
@@ -48,17 +50,6 @@ export interface CodeWatch {
   /** Whether the page at this host address holds decoded code, so that stores there must be seen. */
   holds(page: number): boolean;
   written(host: number, length: number): void;
-}
-
-/** Why a guest cannot go on: a trap that can only repeat for ever. */
-export interface Death {
-  /**
-   * `no-handler`: nothing can be fetched where the handler should be; `trap-loop`: its first instruction traps again
-   * and again.
-   */
-  readonly what: "no-handler" | "trap-loop";
-  /** The trap that began it. */
-  readonly trap: Omit<TrapEvent, "kind">;
 }
 
 /** Marks an interrupt's cause in a record. */
@@ -124,6 +115,12 @@ export class Hart {
    * @internal
    */
   readonly timer: SupervisorTimer;
+  /**
+   * cycle and instret.
+   *
+   * @internal
+   */
+  readonly counters: Counters = new Counters(this);
   /** `mtime`, what the time CSR reads. */
   readonly time: () => bigint;
   /**
@@ -158,8 +155,7 @@ export class Hart {
   /** External interrupt levels, as bits of mip. */
   #lines = 0;
   /** Added to the counters: what the guest wrote, and what was not counted while inhibited. */
-  readonly #counterOffset = { cycle: 0n, instret: 0n };
-  #lastTrap: Omit<TrapEvent, "kind"> | undefined = undefined;
+  readonly #trapWatch = new TrapWatch();
 
   /**
    * A hart at power-on.
@@ -204,9 +200,8 @@ export class Hart {
     this.waiting = false;
     this.death = undefined;
     this.steps = this.trapped = 0;
-    this.#counterOffset.cycle = this.#counterOffset.instret = 0n;
-    this.#lastTrap = this.#entry = undefined;
-    this.#repeats = 0;
+    this.counters.reset();
+    this.#trapWatch.reset();
     this.clearReservation();
     this.modeChanged();
     this.#floatChanged();
@@ -341,32 +336,6 @@ export class Hart {
     return ((this.xlen === 64 ? 2n : 1n) << BigInt(this.xlen - 2)) | bits;
   }
 
-  /** A 64-bit counter (priv §3.1.10): cycle counts steps, instret retired instructions. */
-  counter(name: "cycle" | "instret"): bigint {
-    const frozen = this.stored(CSR.mcountinhibit) & (name === "cycle" ? 1n : 4n);
-    return BigInt.asUintN(64, this.#counterOffset[name] + (frozen ? 0n : this.#running(name)));
-  }
-
-  /** Sets a counter; the instruction that does it does not count (priv §3.1.10). */
-  setCounter(name: "cycle" | "instret", value: bigint): void {
-    const frozen = this.stored(CSR.mcountinhibit) & (name === "cycle" ? 1n : 4n);
-    this.#counterOffset[name] = frozen ? value : value - this.#running(name) - 1n;
-  }
-
-  /** mcountinhibit: freezes or thaws the counters without a jump in their values (priv §3.1.12). */
-  inhibitCounters(mask: bigint): void {
-    const values = { cycle: this.counter("cycle"), instret: this.counter("instret") };
-    this.store(CSR.mcountinhibit, mask);
-    for (const name of ["cycle", "instret"] as const) {
-      const frozen = mask & (name === "cycle" ? 1n : 4n);
-      this.#counterOffset[name] = frozen ? values[name] : values[name] - this.#running(name);
-    }
-  }
-
-  #running(name: "cycle" | "instret"): bigint {
-    return BigInt(name === "cycle" ? this.steps : this.steps - this.trapped);
-  }
-
   // --- modes, interrupts, traps -----------------------------------------------------------------------------------
 
   /** Must follow every change of privilege or of the fields of mstatus that decide about addresses. */
@@ -446,26 +415,13 @@ export class Hart {
   /** Called for every trap taken: tells listeners, and sees when the guest can only trap for ever. */
   noteTrap(trap: Omit<TrapEvent, "kind">): void {
     if (this.events.wants("trap")) this.events.emit({ kind: "trap", ...trap });
-    this.#lastTrap = trap;
-    if (trap.interrupt || trap.epc !== trap.handler || trap.from !== trap.to) {
-      this.#entry = trap;
-      this.#repeats = 0;
-      return;
-    }
-    // M-mode may still be interrupted, and put right what S-mode cannot leave.
-    if (trap.to !== Privilege.M && (this.stored(CSR.mie) & ~this.stored(CSR.mideleg)) !== 0n) return;
-    // The handler's first instruction trapped into the same handler: what follows can only be the same again.
-    const fetch = trap.cause === 0 || trap.cause === 1 || trap.cause === 12;
-    if (!fetch && ++this.#repeats < 3) return;
-    this.death = { what: fetch ? "no-handler" : "trap-loop", trap: this.#entry ?? trap };
+    const mayBeSaved = (this.stored(CSR.mie) & ~this.stored(CSR.mideleg)) !== 0n;
+    this.death ??= this.#trapWatch.note(trap, mayBeSaved);
   }
-  /** The trap that entered the handler from elsewhere, and how often its first instruction has trapped since. */
-  #entry: Omit<TrapEvent, "kind"> | undefined = undefined;
-  #repeats = 0;
 
   /** The last trap taken. */
   get lastTrap(): Omit<TrapEvent, "kind"> | undefined {
-    return this.#lastTrap;
+    return this.#trapWatch.last;
   }
 
   // --- reservation, decoded code ------------------------------------------------------------------------------------
