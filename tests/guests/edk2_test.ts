@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { assertConsole, guestFile, runGuest, VIRTIO_VERSIONS, withGuest } from "./guest.ts";
+import { assertConsole, guestFile, runGuest, typed, VIRTIO_VERSIONS, withGuest } from "./guest.ts";
 
 const CODE = "edk2/RISCV_VIRT_CODE.fd";
 const VARS = "edk2/RISCV_VIRT_VARS.fd";
@@ -12,6 +12,8 @@ for (const version of VIRTIO_VERSIONS) {
         "--memory=512M",
         `--flash=${guestFile(CODE)}`,
         `--flash=${guestFile(VARS)}`,
+        // Without a key it waits twice for five seconds, and never sleeps.
+        ...typed(["for boot options", ""], ["any other key to continue", ""]),
         "--expect=Shell>",
       ]);
       assertConsole(run, ["EDK2 firmware version", "UEFI Interactive Shell", "BLK0:"]);

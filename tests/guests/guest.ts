@@ -72,5 +72,5 @@ export function assertConsole({ console, stderr }: GuestRun, texts: readonly (st
 
 /** A script: each pair waits for a text and then types a line. */
 export function typed(...steps: readonly (readonly [expect: string, send: string])[]): string[] {
-  return steps.flatMap(([expect, send]) => ["--expect", expect, "--send", `${send}\\n`]);
+  return steps.flatMap(([expect, send]) => ["--expect", expect, "--send", `${send}\\r`]);
 }
