@@ -89,7 +89,7 @@ export interface MachineOptions {
   readonly memorySize: number;
   /** 1 to 8; default 1. */
   readonly harts?: number;
-  /** Default `interpreter`. */
+  /** Default `auto`. */
   readonly engine?: EngineName;
   /** What is at the other end of the UART. */
   readonly uart: CharPort;
@@ -187,7 +187,7 @@ export class Machine {
     checkOptions(options);
     this.#options = options;
     this.isa = options.isa;
-    this.engine = options.engine ?? "interpreter";
+    this.engine = options.engine ?? "auto";
     this.clock = new Clock(options.stepsPerTick);
     const count = options.harts ?? 1;
     const rom = boardEntry("rom");

@@ -77,7 +77,7 @@ export function defaultSettings(): Settings {
   return {
     memory: 128 * 2 ** 20,
     harts: 1,
-    engine: "interpreter",
+    engine: "auto",
     rtc: RTC_EPOCH,
     flash: [],
     devices: [],
@@ -139,7 +139,7 @@ export const options: readonly OptionRow[] = [
     name: "isa",
     section: "Machine",
     value: "ISA",
-    default: "rv64imac, or rv32imac for a 32-bit ELF",
+    default: "rv64gc, or rv32gc for a 32-bit ELF, with the extensions that QEMU's virt has",
     help: "instruction set, such as rv32imac or rv64ima_zicsr",
     set: (s, text) => s.isa = isaName(text),
   },
@@ -148,7 +148,7 @@ export const options: readonly OptionRow[] = [
     section: "Machine",
     value: "NAME",
     values: engineNames,
-    default: "interpreter",
+    default: "auto",
     help: "how instructions are run: reference is slow and plain TypeScript, interpreter is WebAssembly, auto " +
       "also translates hot code",
     set: (s, text) => s.engine = text as EngineName,

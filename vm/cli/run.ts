@@ -19,8 +19,11 @@ import type { ReportContext } from "./report.ts";
 import type { Session } from "./session.ts";
 import { makeSlots } from "./slots.ts";
 
-/** ISA of a machine that is told none. */
-const DEFAULT_ISA = { 32: "rv32imac", 64: "rv64imac" } as const;
+/** ISA of a machine that is told none: what QEMU's `virt` has by default, as far as it is built. */
+const DEFAULT_ISA = {
+  32: "rv32gc_zba_zbb_zbc_zbs_zicbom_zicboz_zihpm_sstc_svadu_svinval",
+  64: "rv64gc_zba_zbb_zbc_zbs_zicbom_zicboz_zihpm_sstc_svadu_svinval_svnapot_svpbmt",
+} as const;
 
 /** The longest that one `setTimeout` can wait, in milliseconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
