@@ -8,43 +8,59 @@ const fetch = (addr: bigint) => addr >= 0x2000n ? undefined : addr % 16n === 8n 
 const pcs = (list: readonly { pc: bigint }[]) => list.map(({ pc }) => Number(pc));
 
 Deno.test("recent: straight runs are read back from memory, compressed instructions too", () => {
-  const list = recentFromRuns([
-    { from: 0x1004n, to: 0x100an, done: true },
-    { from: 0x1000n, to: 0x1000n, done: true },
-  ], fetch);
+  const list = recentFromRuns(
+    [
+      { from: 0x1004n, to: 0x100an, done: true },
+      { from: 0x1000n, to: 0x1000n, done: true },
+    ],
+    fetch,
+    0x1004n,
+  );
   assertEquals(pcs(list), [0x1004, 0x1008, 0x100a, 0x1000]);
   assertEquals(list.map((i) => i.insn), [0x00150513, 0x0505, 0x00150513, 0x00150513]);
   assertEquals(list.map((i) => i.note), [undefined, undefined, undefined, undefined]);
 });
 
-Deno.test("recent: what a run did not complete is told, unless the next run begins anew with it", () => {
-  const list = recentFromRuns([
+Deno.test("recent: what did not retire is told; what others did for emitted code, or will do next, is not", () => {
+  const mret = () => 0x3020_0073;
+  const noted = (runs: Parameters<typeof recentFromRuns>[0], pc: bigint, read: typeof mret | typeof fetch = fetch) =>
+    recentFromRuns(runs, read, pc).map(({ pc, note }) => [Number(pc), note]);
+  // Control went on behind it: a device did it. It went on there: the next run tells. Elsewhere: it did not retire.
+  const runs = [
     { from: 0x1000n, to: 0x1004n, done: false },
-    { from: 0x1004n, to: 0x1004n, done: true },
-    { from: 0x1010n, to: 0x1010n, done: false },
+    { from: 0x1008n, to: 0x1008n, done: false },
+    { from: 0x100an, to: 0x100an, done: false },
+    { from: 0x100an, to: 0x100en, done: false },
     { from: 0x1020n, to: 0x1024n, done: false },
-  ], fetch);
-  assertEquals(list.map(({ pc, note }) => [Number(pc), note]), [
+  ];
+  const before = [
     [0x1000, undefined],
     [0x1004, undefined],
-    [0x1010, "trapped or interrupted"],
+    [0x1008, undefined],
+    [0x100a, undefined],
+    [0x100e, "trapped or interrupted"],
     [0x1020, undefined],
-    [0x1024, "next"],
-  ]);
+  ];
+  // The last run goes by the hart's pc, of which translation leaves the offset in a page.
+  assertEquals(noted(runs, 0xffff_ffc0_0000_0024n), before);
+  assertEquals(noted(runs, 0x1028n), [...before, [0x1024, undefined]]);
+  assertEquals(noted(runs, 0x1080n), [...before, [0x1024, "trapped or interrupted"]]);
+  // mret goes elsewhere without a trap.
+  assertEquals(noted([{ from: 0x1000n, to: 0x1000n, done: false }], 0x1080n, mret), [[0x1000, undefined]]);
 });
 
 Deno.test("recent: only the last ones, whole memory or not, wild runs bounded", () => {
   const loop = Array.from({ length: 100 }, () => ({ from: 0x1000n, to: 0x1004n, done: true }));
-  assertEquals(recentFromRuns(loop, fetch).length, 32);
-  assertEquals(pcs(recentFromRuns(loop, fetch, 3)), [0x1004, 0x1000, 0x1004]);
-  const nothing = recentFromRuns([{ from: 0x3000n, to: 0x3004n, done: true }], fetch);
+  assertEquals(recentFromRuns(loop, fetch, 0x1000n).length, 32);
+  assertEquals(pcs(recentFromRuns(loop, fetch, 0x1000n, 3)), [0x1004, 0x1000, 0x1004]);
+  const nothing = recentFromRuns([{ from: 0x3000n, to: 0x3004n, done: true }], fetch, 0n);
   assertEquals(nothing, [{ pc: 0x3000n, insn: undefined }, { pc: 0x3004n, insn: undefined }]);
-  const wild = recentFromRuns([{ from: 0n, to: 0xffff_ffff_ffff_fff0n, done: true }], fetch);
+  const wild = recentFromRuns([{ from: 0n, to: 0xffff_ffff_ffff_fff0n, done: true }], fetch, 0n);
   assertEquals(wild.length, 32);
   assertEquals(wild.at(-1)!.pc, 0xffff_ffff_ffff_fff0n);
   // Overwritten code does not line up with the run's end.
-  assertEquals(pcs(recentFromRuns([{ from: 0x1000n, to: 0x1006n, done: true }], fetch)), [0x1000, 0x1006]);
-  assertEquals(recentFromRuns([], fetch), []);
+  assertEquals(pcs(recentFromRuns([{ from: 0x1000n, to: 0x1006n, done: true }], fetch, 0n)), [0x1000, 0x1006]);
+  assertEquals(recentFromRuns([], fetch, 0n), []);
 });
 
 Deno.test("recent: the last records of each hart, over batches of any size", () => {

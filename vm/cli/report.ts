@@ -78,7 +78,7 @@ function recentOf(machine: Machine, hart: Hart): RecentInstruction[] {
     if (low < 0 || (low & 3) !== 3) return low < 0 ? undefined : low;
     const high = memory.read(Number(addr) + 2, 2);
     return high < 0 ? undefined : low | (high << 16);
-  });
+  }, hart.pc);
 }
 
 /** What the board has at a guest-physical address: a device, memory, or nothing between two of them. */

@@ -41,8 +41,8 @@ export interface StraightRun {
   /** Address of the last one. */
   readonly to: bigint;
   /**
-   * Whether the last one was done. If not, an interrupt or trap came instead, the run is still going on, or the engine
-   * had to begin anew with it: then the next run starts there.
+   * Whether emitted code did the last one. If not, an interrupt or trap came instead, the run is still going on, or
+   * something else had to do it, such as a device, or to make it ready: then the next run starts behind it or there.
    */
   readonly done: boolean;
   /** Translated code ran from `to` on, whose instructions are not remembered. */
@@ -55,23 +55,34 @@ export type FetchWord = (addr: bigint) => number | undefined;
 /** Longer runs are read from near their end: an engine's run does not leave a page. */
 const RUN_MAX = 0x1_0000n;
 
-/** The last `count` instructions of `runs`, which come oldest first. */
+/** Addresses of runs are physical and the hart's pc need not be, but this part of them is the same. */
+const PAGE_OFFSET = 0xfffn;
+
+/** The last `count` instructions of `runs`, which come oldest first; `pc` is where the hart is now, virtual or not. */
 export function recentFromRuns(
   runs: readonly StraightRun[],
   fetch: FetchWord,
+  pc: bigint,
   count: number = RECENT,
 ): RecentInstruction[] {
   let list: RecentInstruction[] = [];
   for (let i = runs.length - 1; i >= 0 && list.length < count; i--) {
-    list = [...readRun(runs[i]!, runs[i + 1]?.from, fetch), ...list].slice(-count);
+    const after = runs[i + 1]?.from;
+    const follows = after === undefined
+      ? (addr: bigint) => ((addr ^ pc) & PAGE_OFFSET) === 0n
+      : (addr: bigint) => addr === after;
+    list = [...readRun(runs[i]!, follows, fetch), ...list].slice(-count);
   }
   return list;
 }
 
-/** The instructions of a run; `after` is where the next one starts. */
+/** Jumps that are never done by emitted code: sret and mret. */
+const isTrapReturn = (insn: number): boolean => insn === 0x1020_0073 || insn === 0x3020_0073;
+
+/** The instructions of a run; `follows` says whether the hart went on at an address. */
 function readRun(
   { from, to, done, translated }: StraightRun,
-  after: bigint | undefined,
+  follows: (addr: bigint) => boolean,
   fetch: FetchWord,
 ): RecentInstruction[] {
   const list: RecentInstruction[] = [];
@@ -84,10 +95,12 @@ function readRun(
   // Code that was overwritten since may not line up: what is known for certain is the last address.
   if (pc > to) list.pop();
   if (translated) return [...list, { pc: to, insn: fetch(to), note: "translated code from here, not remembered" }];
-  // The next run tells of it.
-  if (!done && after === to) return list;
-  const note = done ? {} : { note: after === undefined ? "next" : "trapped or interrupted" };
-  list.push({ pc: to, insn: fetch(to), ...note });
+  // Not done yet: a later run tells of it, if there is one.
+  if (!done && follows(to)) return list;
+  const insn = fetch(to);
+  // What emitted code left to others, such as an access to a device, was done if control went on behind it.
+  const retired = done || (insn !== undefined && (isTrapReturn(insn) || follows(to + ((insn & 3) === 3 ? 4n : 2n))));
+  list.push({ pc: to, insn, ...(retired ? {} : { note: "trapped or interrupted" }) });
   return list;
 }
 
