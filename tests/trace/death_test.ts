@@ -3,6 +3,7 @@ import { Privilege } from "../../vm/events.ts";
 import { csrNumber } from "../../vm/isa/csr_names.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
 import { deathReport, type Ending, type HartView, type ReportInput } from "../../vm/trace/death.ts";
+import { TRANSLATED } from "../../vm/trace/recent.ts";
 
 /** A hart whose registers count up and whose CSRs are given by name. */
 function hart(csrs: Readonly<Record<string, bigint>> = {}, more: Partial<HartView> = {}): HartView {
@@ -98,6 +99,17 @@ Deno.test("death: the other ways to end", () => {
     "The guest died: its trap handler traps before it has done anything. stvec leads to 0x0.",
     "It began with: illegal instruction in M mode at 0x8000002a, tval 0xff.",
   ]);
+});
+
+Deno.test("death: gaps that translated code leaves are told, with the way to have none", () => {
+  const one = { pc: 0x80000028n, insn: 0xe406 };
+  const title = (...recent: ReportInput["recent"]) =>
+    report({ reason: "timeout", limit: "--timeout 1" }, [hart()], { recent }).find((line) => line.startsWith("last "));
+  assertEquals(title(one, one), "last 2 instructions");
+  assertEquals(
+    title({ ...one, note: TRANSLATED }, one),
+    "last instructions, as far as they are remembered (--engine interpreter remembers all 32)",
+  );
 });
 
 Deno.test("death: S-mode CSRs where the guest uses S mode, and those that the hart has", () => {

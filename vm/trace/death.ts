@@ -11,7 +11,7 @@ import { registerNames } from "../isa/names.ts";
 import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
 import type { HartView } from "./hart_view.ts";
-import { recentLines } from "./recent.ts";
+import { RECENT, recentLines, TRANSLATED } from "./recent.ts";
 import type { RecentInstruction } from "./recent.ts";
 import { privilegeName } from "./record.ts";
 import { symbolText } from "./symbolizer.ts";
@@ -66,7 +66,7 @@ export function deathReport(input: ReportInput): string {
     [...whyLines(input), whereLine(input, hart)],
     input.recent.length === 0
       ? []
-      : [`last ${input.recent.length} instructions`, ...indent(recentLines(noted(input), input.isa, input.symbolize))],
+      : [recentTitle(input.recent), ...indent(recentLines(noted(input), input.isa, input.symbolize))],
     [`registers of hart ${hart.index}`, ...indent(registerLines(hart)), ...indent(namedRegisters(input, hart))],
     [`CSRs of hart ${hart.index}`, ...indent(csrLines(input, hart))],
     ["harts", ...indent(input.harts.map((h) => hartLine(input, h)))],
@@ -112,6 +112,14 @@ function detail(input: ReportInput, trap: Omit<TrapEvent, "kind">): string {
     return `, address ${place(input, trap.tval)}${there === undefined ? "" : ` (${there})`}`;
   }
   return trap.tval === 0n ? "" : `, tval ${hex(trap.tval)}`;
+}
+
+/** What the list of instructions is, and how to have one without gaps: the same run, not translated, goes the same way. */
+function recentTitle(recent: readonly RecentInstruction[]): string {
+  const gaps = recent.some(({ note }) => note === TRANSLATED);
+  return gaps
+    ? `last instructions, as far as they are remembered (--engine interpreter remembers all ${RECENT})`
+    : `last ${recent.length} instructions`;
 }
 
 /** The last instructions, with the trap that began the end beside the one that caused it. */

@@ -52,6 +52,9 @@ export interface StraightRun {
 /** Reads one instruction (only the low half counts for a compressed one); undefined where nothing can be fetched. */
 export type FetchWord = (addr: bigint) => number | undefined;
 
+/** The note beside an instruction after which translated code ran. */
+export const TRANSLATED = "translated code from here, not remembered";
+
 /** Longer runs are read from near their end: an engine's run does not leave a page. */
 const RUN_MAX = 0x1_0000n;
 
@@ -94,7 +97,7 @@ function readRun(
   }
   // Code that was overwritten since may not line up: what is known for certain is the last address.
   if (pc > to) list.pop();
-  if (translated) return [...list, { pc: to, insn: fetch(to), note: "translated code from here, not remembered" }];
+  if (translated) return [...list, { pc: to, insn: fetch(to), note: TRANSLATED }];
   // Not done yet: a later run tells of it, if there is one.
   if (!done && follows(to)) return list;
   const insn = fetch(to);
