@@ -258,9 +258,12 @@ export class Machine {
     if (this.engine === "reference") return this.harts.map((hart) => new ReferenceEngine(hart));
     const decoder = this.harts[0]!.decoder;
     const handlers = new Handlers(decoder, this.isa.ialign);
-    const pages = new DecodedPages(buffer, layout.pages, decoder, (decoded) => handlers.of(decoded));
+    const codeLines = { at: layout.codeLines, ramHost: layout.ram, ramSize: this.#options.memorySize };
+    const pages = new DecodedPages(buffer, layout.pages, codeLines, decoder, (decoded) => handlers.of(decoded));
     // Regions are one hart's: their code has its state's address in it, and the pool's entries name one set of them.
-    const regions = this.engine === "auto" && this.harts.length === 1 ? { table: layout.regions } : undefined;
+    const regions = this.engine === "auto" && this.harts.length === 1
+      ? { table: layout.regions, lines: layout.codeLines }
+      : undefined;
     return this.harts.map((hart) => new Interpreter(hart, pages, handlers, wasm, regions));
   }
 

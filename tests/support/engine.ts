@@ -105,9 +105,10 @@ export class BareMachine {
       this.engine = new ReferenceEngine(this.hart);
     } else if (name === "interpreter" || name === "auto") {
       const handlers = new Handlers(this.hart.decoder, isa.ialign);
-      const pages = new DecodedPages(buffer, layout.pages, new Decoder(isa), (d) => handlers.of(d));
+      const lines = { at: layout.codeLines, ramHost: layout.ram, ramSize: BARE.ramSize };
+      const pages = new DecodedPages(buffer, layout.pages, lines, new Decoder(isa), (d) => handlers.of(d));
       // Everything that is seen twice is translated, so that short programs reach translated code.
-      const eager = name === "auto" ? { table: layout.regions, hot: 1, quantum: 37 } : undefined;
+      const eager = name === "auto" ? { table: layout.regions, lines: lines.at, hot: 1, quantum: 37 } : undefined;
       this.engine = new Interpreter(this.hart, pages, handlers, wasm, eager);
     } else {
       throw new Error(`bare machine: nothing builds engine ${name satisfies never}`);

@@ -29,9 +29,12 @@ export const HART = {
   step: 0x128,
   /** u64: virtual address of the load or store that the TLB did not know, when emitted code left for it. */
   miss: 0x130,
-  /** u32 each: the bytes that code was decoded from, as an offset into RAM and a length; 0 and 0 if there are none. */
-  codeLow: 0x138,
-  codeLength: 0x13c,
+  /**
+   * u64 each: a stretch of RAM without code, where emitted code may store at once: its offset, and its length less 8 (the
+   * widest store), at least 0.
+   */
+  windowLow: 0x150,
+  windowLength: 0x158,
   /** u32: 1 where RAM may be accessed without the TLB: addresses are physical and nothing forbids any. */
   flat: 0x140,
   /** u32: where a region left at an instruction: the bytes from its block's start to there, times 2, plus 1; else 0. */
@@ -137,6 +140,9 @@ export const REGION = {
   pc: 8,
 } as const;
 
+/** Bytes of RAM that are told apart as code and data: code and what it writes seldom share them. */
+export const CODE_LINE = 64;
+
 /** Records per ring. */
 export const RECORDS = 16384;
 
@@ -146,6 +152,8 @@ export interface Layout {
   readonly records: number;
   readonly pages: number;
   readonly regions: number;
+  /** A byte for each `CODE_LINE` bytes of RAM: not 0 where code was decoded from. */
+  readonly codeLines: number;
   readonly rom: number;
   readonly ram: number;
   /** Size of the whole Memory in 64 KiB pages. */
@@ -158,11 +166,21 @@ export function layoutOf(harts: number, romSize: number, ramSize: number): Layou
   const records = first + harts * HART.size;
   const pages = alignUp(records + RECORDS * RECORD.bytes, PAGE_SIZE);
   const regions = alignUp(pages + PAGES * PAGE_BYTES, PAGE_SIZE);
-  const rom = alignUp(regions + REGION.max * REGION.bytes, PAGE_SIZE);
+  const codeLines = alignUp(regions + REGION.max * REGION.bytes, PAGE_SIZE);
+  const rom = alignUp(codeLines + Math.ceil(ramSize / CODE_LINE), PAGE_SIZE);
   const ram = alignUp(rom + romSize, 0x1_0000);
   const end = alignUp(ram + ramSize, 0x1_0000);
   if (end > 0x1_0000_0000) {
     throw new RangeError(`memory: ${ramSize} bytes of RAM do not fit beside the machine's state`);
   }
-  return { hart: (index) => first + index * HART.size, records, pages, regions, rom, ram, wasmPages: end / 0x1_0000 };
+  return {
+    hart: (index) => first + index * HART.size,
+    records,
+    pages,
+    regions,
+    codeLines,
+    rom,
+    ram,
+    wasmPages: end / 0x1_0000,
+  };
 }

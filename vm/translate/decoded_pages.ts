@@ -4,7 +4,7 @@
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { CodeWatch } from "../hart/hart.ts";
-import { CROSSING, ENTRY, HART, PAGE_BYTES, PAGE_ENTRIES, PAGES } from "../hart/layout.ts";
+import { CODE_LINE, CROSSING, ENTRY, HART, PAGE_BYTES, PAGE_ENTRIES, PAGES } from "../hart/layout.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { isFloat } from "../isa/format.ts";
@@ -26,6 +26,9 @@ export const Handler = {
 /** Writes after which a page is taken for data, the first time. */
 const DATA_WRITES = 32;
 
+/** How far beyond its first byte a store reaches at most. */
+const STORE_REACH = 7;
+
 /** Most instructions decoded at a time. */
 const RUN = 64;
 
@@ -40,10 +43,17 @@ export interface PageListener {
   held(page: number): void;
   /** The page's entries are gone: fetches must look it up again. */
   dropped(page: number): void;
+  /** RAM has no code in this stretch, by offset. */
+  window?(low: number, high: number): void;
   /** Bytes in pages that hold decoded code were written. */
   written?(host: number, length: number): void;
-  /** The bytes that code was decoded from, or read from otherwise, lie between these host addresses now. */
-  extent?(low: number, high: number): void;
+}
+
+/** Which lines of RAM hold code that is relied on: a byte each at host address `at`. Emitted code asks before it stores. */
+export interface CodeLines {
+  readonly at: number;
+  readonly ramHost: number;
+  readonly ramSize: number;
 }
 
 /** The pool. */
@@ -51,6 +61,8 @@ export class DecodedPages implements CodeWatch {
   readonly #base: number;
   readonly #decoder: Decoder;
   readonly #handlerOf: (decoded: Decoded) => number;
+  readonly #lines: CodeLines;
+  readonly #u8: Uint8Array;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #slots = new Map<number, number>();
@@ -58,15 +70,24 @@ export class DecodedPages implements CodeWatch {
   readonly #pages: number[] = new Array<number>(PAGES).fill(-1);
   readonly #listeners: PageListener[] = [];
   #victim = 0;
+  /** A stretch of RAM that never held code, by offset. */
+  #windowLow = 0;
+  #windowHigh: number;
   /** How often pages in the pool were written since they were decoded last, and how often makes them data. */
   readonly #writes = new Map<number, { readonly writes: number; readonly limit: number }>();
-  /** Extent of all code ever decoded. */
-  #low = Infinity;
-  #high = 0;
 
   /** `base` is where the pool lies; `handlerOf` numbers the handlers. */
-  constructor(buffer: ArrayBuffer, base: number, decoder: Decoder, handlerOf: (decoded: Decoded) => number) {
+  constructor(
+    buffer: ArrayBuffer,
+    base: number,
+    lines: CodeLines,
+    decoder: Decoder,
+    handlerOf: (decoded: Decoded) => number,
+  ) {
     this.#base = base;
+    this.#lines = lines;
+    this.#windowHigh = lines.ramSize;
+    this.#u8 = new Uint8Array(buffer);
     this.#decoder = decoder;
     this.#handlerOf = handlerOf;
     this.#u16 = new Uint16Array(buffer);
@@ -117,12 +138,36 @@ export class DecodedPages implements CodeWatch {
     return slot === undefined ? -1 : this.#base + slot * PAGE_BYTES + ((host - page) / 2) * ENTRY.bytes;
   }
 
-  /** Says that `length` bytes at `host` are relied on as code. */
+  /**
+   * Says that `length` bytes at `host` are relied on as code: stores there must leave emitted code. It looks at the line
+   * that a store begins in, so that lines count from which one can reach the code.
+   */
   codeRead(host: number, length: number): void {
-    if (host >= this.#low && host + length <= this.#high) return;
-    this.#low = Math.min(this.#low, host);
-    this.#high = Math.max(this.#high, host + length);
-    for (const l of this.#listeners) l.extent?.(this.#low, this.#high);
+    const { at, ramHost, ramSize } = this.#lines;
+    const from = host - ramHost;
+    if (from < 0 || from >= ramSize) return;
+    const first = Math.max(0, from - STORE_REACH);
+    this.#shrinkWindow(first, from + length);
+    this.#u8.fill(1, at + Math.floor(first / CODE_LINE), at + Math.ceil((from + length) / CODE_LINE));
+  }
+
+  /** Takes code out of the stretch without code: the larger side of it stays. */
+  #shrinkWindow(from: number, to: number): void {
+    if (from >= this.#windowHigh || to <= this.#windowLow) return;
+    if (from - this.#windowLow > this.#windowHigh - to) this.#windowHigh = from;
+    else this.#windowLow = Math.min(to, this.#windowHigh);
+    for (const l of this.#listeners) l.window?.(this.#windowLow, this.#windowHigh);
+  }
+
+  /** Nothing in a page is relied on as code any more. */
+  #forgetCode(page: number): void {
+    const { at, ramHost, ramSize } = this.#lines;
+    const from = page - ramHost;
+    if (from < 0 || from >= ramSize) return;
+    const end = at + (from + PAGE_SIZE) / CODE_LINE;
+    this.#u8.fill(0, at + from / CODE_LINE, end);
+    // A store in the last line may reach code at the start of the next page.
+    if (from + PAGE_SIZE < ramSize) this.#u8[end - 1] = this.#u8[end]!;
   }
 
   /**
@@ -220,17 +265,16 @@ export class DecodedPages implements CodeWatch {
   #drop(page: number, slot: number): void {
     this.#slots.delete(page);
     this.#pages[slot] = -1;
+    this.#forgetCode(page);
     for (const l of this.#listeners) l.dropped(page);
   }
 
   /** Forgets everything. */
   reset(): void {
-    for (const page of this.#slots.keys()) for (const l of this.#listeners) l.dropped(page);
-    this.#slots.clear();
-    this.#pages.fill(-1);
+    for (const [page, slot] of [...this.#slots]) this.#drop(page, slot);
+    this.#windowLow = 0;
+    this.#windowHigh = this.#lines.ramSize;
+    for (const l of this.#listeners) l.window?.(this.#windowLow, this.#windowHigh);
     this.#writes.clear();
-    this.#low = Infinity;
-    this.#high = 0;
-    for (const l of this.#listeners) l.extent?.(0, 0);
   }
 }

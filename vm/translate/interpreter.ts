@@ -17,11 +17,14 @@ const QUANTUM = 100_000;
 
 /** The same while code is still being looked for that is worth translating: the last branches are looked at after each. */
 const SAMPLED_QUANTUM = 20_000;
+/** How much longer each time nothing is found. */
+const QUANTUM_GROWTH = 1.05;
 
 /** How hot code is found and translated. */
 export interface TranslationOptions {
-  /** Host address of the region table. */
+  /** Host addresses of the region table and of RAM's code lines. */
   readonly table: number;
+  readonly lines: number;
   /** How often a place must be seen among the last branches before it is translated. */
   readonly hot?: number;
   /** Steps between looks at the last branches. */
@@ -44,7 +47,9 @@ export class Interpreter implements Engine {
   readonly #versions = new Map<boolean, (budget: number) => number>();
 
   readonly #regionTable: number | undefined;
-  readonly #quantum: number;
+  /** Steps between looks at the last branches: now, and at the start. */
+  #quantum: number;
+  readonly #shortest: number;
 
   constructor(
     hart: Hart,
@@ -60,7 +65,8 @@ export class Interpreter implements Engine {
     this.#reference = new Reference(hart);
     this.#u32 = new Uint32Array(memory.buffer);
     this.#regionTable = translation?.table;
-    this.#quantum = translation?.quantum ?? SAMPLED_QUANTUM;
+    this.#shortest = translation?.quantum ?? SAMPLED_QUANTUM;
+    this.#quantum = this.#shortest;
     this.name = translation === undefined ? "interpreter" : "auto";
     this.regions = translation === undefined
       ? undefined
@@ -70,16 +76,14 @@ export class Interpreter implements Engine {
     pages.listen({
       held: (page) => hart.addressing.tlb.revoke(page, Access.Store),
       dropped: (page) => hart.addressing.tlb.revoke(page, Access.Fetch),
-      extent: (low, high) => this.#noteExtent(low, high),
+      window: (low, high) => this.#noteWindow(low, high),
     });
   }
 
-  /** Emitted code that reaches RAM without the TLB must know where code was decoded from. */
-  #noteExtent(low: number, high: number): void {
-    const ram = this.#hart.memory.regions.find((r) => r.name === "ram")!;
-    const from = Math.max(0, low - ram.host);
-    this.#u32[(this.#hart.base + HART.codeLow) >>> 2] = from;
-    this.#u32[(this.#hart.base + HART.codeLength) >>> 2] = Math.max(0, high - ram.host - from);
+  #noteWindow(low: number, high: number): void {
+    const at = this.#hart.base >>> 2;
+    this.#u32[at + HART.windowLow / 4] = low;
+    this.#u32[at + HART.windowLength / 4] = Math.max(0, high - low - 8);
   }
 
   specialise(records: boolean): void {
@@ -125,8 +129,8 @@ export class Interpreter implements Engine {
       }
       const sampled = this.regions !== undefined && !hart.records.active;
       const quantum = sampled ? this.#quantum : QUANTUM;
-      const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), quantum));
-      if (sampled && exit === Exit.Budget) this.regions.sample((count) => this.#recentBranches(count));
+      const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), Math.floor(quantum)));
+      if (sampled && exit === Exit.Budget) this.#sample(this.regions);
       // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.
       if (clock.now >= clock.sliceEnd) return;
       if (exit === Exit.Slow) this.#slow();
@@ -255,14 +259,12 @@ export class Interpreter implements Engine {
     this.#u32[state + HART.edge / 4] = next;
   }
 
-  /** The last taken branches, newest first. */
-  *#recentBranches(count: number): Iterable<readonly [from: number, to: number]> {
-    const ring = (this.#hart.base + HART.edges) >>> 2;
-    const next = this.#u32[(this.#hart.base + HART.edge) >>> 2]! / 8;
-    for (let i = 1; i <= count; i++) {
-      const at = ring + ((next - i + EDGES) % EDGES) * 2;
-      yield [this.#u32[at]!, this.#u32[at + 1]!];
-    }
+  /** Has the last branches looked at, more and more seldom while nothing is found. */
+  #sample(regions: Regions): void {
+    const made = regions.stats.made;
+    regions.sample();
+    if (regions.stats.made !== made) this.#quantum = this.#shortest;
+    else this.#quantum = Math.min(QUANTUM, this.#quantum * QUANTUM_GROWTH);
   }
 
   reset(): void {

@@ -5,7 +5,7 @@
  * registers are then in the hart's state. The caller makes sure that the budget covers the region's longest way from
  * its entry; at loop heads the code does so itself, so that no step too many is ever done.
  */
-import { HART } from "../hart/layout.ts";
+import { CODE_LINE, HART, TLB } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { isFloat } from "../isa/format.ts";
 import { RM_BITS, RM_WIDTH } from "../isa/rounding.ts";
@@ -25,6 +25,8 @@ export interface FlatMemory {
   readonly base: number;
   readonly size: number;
   readonly host: number;
+  /** Host address of its code lines. */
+  readonly lines: number;
 }
 
 /** What a region is emitted for. */
@@ -51,8 +53,8 @@ class RegionEmitter extends Emitter {
   readonly #site: number;
   readonly #next: number;
   readonly #result: number;
-  readonly #codeLow: number;
-  readonly #codeLength: number;
+  readonly #windowLow: number;
+  readonly #windowLength: number;
   /** Local of each register that the region uses. */
   readonly #registers = new Map<number, number>();
   readonly #written = new Set<number>();
@@ -75,8 +77,8 @@ class RegionEmitter extends Emitter {
     this.#structure = structure;
     this.#site = f.local(I32);
     this.#result = f.local(I32);
-    this.#codeLow = f.local(I32);
-    this.#codeLength = f.local(I32);
+    this.#windowLow = f.local(this.type);
+    this.#windowLength = f.local(this.type);
     this.#next = f.local(this.type);
     this.#findRegisters();
   }
@@ -202,13 +204,23 @@ class RegionEmitter extends Emitter {
     this.plain("Sub");
     if (wide) f.tee(this.addr).op(Op.I32WrapI64).set(this.host).get(this.addr);
     else f.tee(this.host);
+    if (tag === TLB.write) {
+      // Most stores go where no code is; the others must not hit bytes that code was decoded from.
+      f.get(this.#windowLow);
+      this.plain("Sub");
+      f.get(this.#windowLength);
+      this.plain("GtU");
+      f.if();
+      f.get(wide ? this.addr : this.host);
+    }
     this.constant(flat.size - size);
     this.plain("GtU");
-    if (tag !== 0) {
-      // A store to bytes that code was decoded from must be seen by who decoded it.
-      f.get(this.host).get(this.#codeLow).op(Op.I32Sub).get(this.#codeLength).op(Op.I32LtU, Op.I32Or);
-    }
     this.leaveIf();
+    if (tag === TLB.write) {
+      f.get(this.host).i32(Math.log2(CODE_LINE)).op(Op.I32ShrU).memory(Op.I32Load8U, flat.lines);
+      this.leaveIf();
+      f.end();
+    }
     this.hostOffset = flat.host;
   }
 
@@ -221,8 +233,9 @@ class RegionEmitter extends Emitter {
       f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.x + 8 * n).set(local);
     }
     f.i32(0).memory(Op.I32Load, this.hart + HART.tlb).set(this.#tlb);
-    f.i32(0).memory(Op.I32Load, this.hart + HART.codeLow).set(this.#codeLow);
-    f.i32(0).memory(Op.I32Load, this.hart + HART.codeLength).set(this.#codeLength);
+    const load = this.xlen === 64 ? Op.I64Load : Op.I32Load;
+    f.i32(0).memory(load, this.hart + HART.windowLow).set(this.#windowLow);
+    f.i32(0).memory(load, this.hart + HART.windowLength).set(this.#windowLength);
     f.block("dynamic").block("static").block("slow");
     this.#tree(this.#structure.entry);
     f.end();

@@ -4,7 +4,7 @@
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { Hart } from "../hart/hart.ts";
-import { ENTRY, HART, REGION } from "../hart/layout.ts";
+import { EDGES, ENTRY, HART, REGION } from "../hart/layout.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
 import { discover, flowSource } from "./flow.ts";
 import type { FlowBlock } from "./flow.ts";
@@ -41,6 +41,8 @@ export interface RegionsOptions {
   readonly memory: WebAssembly.Memory;
   /** Host address of the region table. */
   readonly table: number;
+  /** Host address of RAM's code lines. */
+  readonly lines: number;
   readonly hot?: number;
 }
 
@@ -73,25 +75,30 @@ export class Regions {
     });
   }
 
-  /**
-   * Looks at the branches that the interpreter took last (from and to, as addresses of entries), and translates what
-   * it comes to again and again: loop heads, functions, and where a region ended. Targets inside are part of these.
-   */
-  sample(recentBranches: (count: number) => Iterable<readonly [from: number, to: number]>): void {
-    for (const [from, to] of recentBranches(SAMPLE)) {
-      if (to === 0) continue;
-      const jump = (from & EdgeMark.NotDone) === 0 && this.#isJump(from);
-      if (jump) this.#noteJump(from, to);
-      // Loop heads, functions, where a region ended; not where emitted code came back to for another reason.
-      const left = from & ~EdgeMark.all;
-      const enters = jump || to < left || ((from & EdgeMark.Translated) !== 0 && to !== left);
-      if (!enters) continue;
-      const host = this.#o.pages.codeAt(to);
-      const heat = (this.#heat.get(host) ?? 0) + 1;
-      this.#heat.set(host, heat);
-      if (heat === (this.#o.hot ?? HOT)) this.#translate(host);
+  /** Looks at the branches that the interpreter took last, and translates what it comes to again and again. */
+  sample(): void {
+    const ring = (this.#o.hart.base + HART.edges) >>> 2;
+    const next = this.#u32[(this.#o.hart.base + HART.edge) >>> 2]! / 8;
+    for (let i = 1; i <= SAMPLE; i++) {
+      const at = ring + ((next - i + EDGES) % EDGES) * 2;
+      this.#see(this.#u32[at]!, this.#u32[at + 1]!);
     }
     if (this.#heat.size > 10_000) this.#heat.clear();
+  }
+
+  /** A branch was taken, between these entries. */
+  #see(from: number, to: number): void {
+    if (to === 0) return;
+    const jump = (from & EdgeMark.NotDone) === 0 && this.#isJump(from);
+    if (jump) this.#noteJump(from, to);
+    // Loop heads, functions, where a region ended: other targets are parts of these. Not where emitted code came back
+    // to for another reason.
+    const left = from & ~EdgeMark.all;
+    if (!jump && to >= left && ((from & EdgeMark.Translated) === 0 || to === left)) return;
+    const host = this.#o.pages.codeAt(to);
+    const heat = (this.#heat.get(host) ?? 0) + 1;
+    this.#heat.set(host, heat);
+    if (heat === (this.#o.hot ?? HOT)) this.#translate(host);
   }
 
   /** Whether the instruction at an entry is `jal` or `jalr`. */
@@ -147,7 +154,7 @@ export class Regions {
       ialign: hart.isa.ialign,
       hart: hart.base,
       pc,
-      ...(flat && { flat: { base: ram.base, size: ram.size, host: ram.host } }),
+      ...(flat && { flat: { base: ram.base, size: ram.size, host: ram.host, lines: this.#o.lines } }),
       memoryPages: this.#o.memory.buffer.byteLength / 0x1_0000,
     }, shape);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#o.memory } });
