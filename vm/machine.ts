@@ -38,22 +38,18 @@ import { type Engine, type EngineName, engineNames } from "./hart/engine.ts";
 import { Hart } from "./hart/hart.ts";
 import type { Death } from "./hart/death.ts";
 import { layoutOf } from "./hart/layout.ts";
-import type { Layout } from "./hart/layout.ts";
 import type { PmpEntries } from "./hart/pmp.ts";
 import { RecordRing } from "./hart/record_ring.ts";
-import { ReferenceEngine } from "./hart/reference_engine.ts";
 import { CACHE_BLOCK } from "./isa/rv_zicbo.ts";
 import type { Isa } from "./isa/table.ts";
 import { checkOptions } from "./machine/check_options.ts";
 import { makeEnvironment } from "./machine/environment.ts";
+import { makeEngines } from "./machine/engines.ts";
 import { EventLoopTurns } from "./machine/event_loop_turns.ts";
 import { attachFirmwareDevices } from "./machine/firmware_devices.ts";
 import { flashRegions } from "./machine/flash_banks.ts";
 import { loadBoot, loadFlash, offerKernel } from "./machine/load_boot.ts";
 import type { Sbi } from "./sbi/sbi.ts";
-import { DecodedPages } from "./translate/decoded_pages.ts";
-import { Interpreter } from "./translate/interpreter.ts";
-import { Handlers } from "./translate/handlers.ts";
 
 export { type EngineName, engineNames };
 
@@ -215,7 +211,7 @@ export class Machine {
         time: () => this.clint.ticks(),
         ...(options.pmpEntries !== undefined && { pmpEntries: options.pmpEntries }),
       }));
-    this.engines = this.#makeEngines(buffer, layout, wasm);
+    this.engines = makeEngines(this.engine, { harts: this.harts, wasm, layout, ramSize: options.memorySize });
     this.clint = new Clint({
       clock: this.clock,
       harts: this.harts.map((h) => ({ software: h.line(Interrupt.MSI), timer: h.line(Interrupt.MTI) })),
@@ -252,19 +248,6 @@ export class Machine {
       this.#records.active = records;
       for (const engine of this.engines) engine.specialise(records);
     };
-  }
-
-  #makeEngines(buffer: ArrayBuffer, layout: Layout, wasm: WebAssembly.Memory): Engine[] {
-    if (this.engine === "reference") return this.harts.map((hart) => new ReferenceEngine(hart));
-    const decoder = this.harts[0]!.decoder;
-    const handlers = new Handlers(decoder, this.isa.ialign);
-    const codeLines = { at: layout.codeLines, ramHost: layout.ram, ramSize: this.#options.memorySize };
-    const pages = new DecodedPages(buffer, layout.pages, codeLines, decoder, (decoded) => handlers.of(decoded));
-    // Regions are one hart's: their code has its state's address in it, and the pool's entries name one set of them.
-    const regions = this.engine === "auto" && this.harts.length === 1
-      ? { table: layout.regions, lines: layout.codeLines }
-      : undefined;
-    return this.harts.map((hart) => new Interpreter(hart, pages, handlers, wasm, regions));
   }
 
   #makeSlots(): (VirtioMmio | EmptyVirtioSlot)[] {

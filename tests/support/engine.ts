@@ -13,13 +13,9 @@ import { Hart } from "../../vm/hart/hart.ts";
 import { layoutOf } from "../../vm/hart/layout.ts";
 import type { PmpEntries } from "../../vm/hart/pmp.ts";
 import { RecordRing } from "../../vm/hart/record_ring.ts";
-import { ReferenceEngine } from "../../vm/hart/reference_engine.ts";
 import { type EngineName, engineNames } from "../../vm/machine.ts";
-import { Decoder } from "../../vm/isa/decode.ts";
+import { makeEngines } from "../../vm/machine/engines.ts";
 import type { Isa } from "../../vm/isa/table.ts";
-import { DecodedPages } from "../../vm/translate/decoded_pages.ts";
-import { Interpreter } from "../../vm/translate/interpreter.ts";
-import { Handlers } from "../../vm/translate/handlers.ts";
 
 export { type EngineName, engineNames };
 
@@ -101,18 +97,9 @@ export class BareMachine {
       time: () => BigInt(this.clock.ticks),
       pmpEntries,
     });
-    if (name === "reference") {
-      this.engine = new ReferenceEngine(this.hart);
-    } else if (name === "interpreter" || name === "auto") {
-      const handlers = new Handlers(this.hart.decoder, isa.ialign);
-      const lines = { at: layout.codeLines, ramHost: layout.ram, ramSize: BARE.ramSize };
-      const pages = new DecodedPages(buffer, layout.pages, lines, new Decoder(isa), (d) => handlers.of(d));
-      // Everything that is seen twice is translated, so that short programs reach translated code.
-      const eager = name === "auto" ? { table: layout.regions, lines: lines.at, hot: 1, quantum: 37 } : undefined;
-      this.engine = new Interpreter(this.hart, pages, handlers, wasm, eager);
-    } else {
-      throw new Error(`bare machine: nothing builds engine ${name satisfies never}`);
-    }
+    // Everything that is seen twice is translated, so that short programs reach translated code.
+    const tuning = { hot: 1, quantum: 37 };
+    this.engine = makeEngines(name, { harts: [this.hart], wasm, layout, ramSize: BARE.ramSize, tuning })[0]!;
   }
 
   /** Power-on, with memory cleared and `bytes` at the start of RAM, where execution begins. */
