@@ -171,6 +171,21 @@ Deno.test("the device tree is written to a file, for the machine that would run"
   assertEquals(text.includes("cpu@3"), false);
 });
 
+Deno.test("--append and --dtb are for a plain image too", async () => {
+  using folder = new CommandFolder();
+  const image = folder.program("image.bin", finish(0x5555));
+  assertEquals((await folder.run(["--append", "quiet x=1", "--dump-dtb", "a.dtb", image])).status, 0);
+  const text = new TextDecoder("latin1").decode(Deno.readFileSync(folder.file("a.dtb")));
+  assertStringIncludes(text, "quiet x=1\0");
+  assertEquals((await folder.run(["--dtb", "a.dtb", image])).status, 0);
+  // Not a device tree, and not there.
+  for (const [dtb, says] of [[image, "device tree: "], ["none.dtb", "cannot be read: no such file"]] as const) {
+    const { status, stderr } = await folder.run(["--dtb", dtb, image]);
+    assertEquals(status, 66, stderr);
+    assertStringIncludes(stderr, `${dtb}: ${says}`);
+  }
+});
+
 Deno.test("signals end the run with status 130, after the guest's last words, busy or idle", async () => {
   // Once the guest is up it has made a line of its trace; or it has ended, which it should not.
   const up = async (folder: CommandFolder, child: Deno.ChildProcess): Promise<void> => {

@@ -37,7 +37,9 @@ export function imageError(error: ImageError, settings: Settings): InputError {
 function readPlain(settings: Settings, file: string): PlannedBoot {
   const asked = settings.isa === undefined ? {} : { xlen: parseIsa(settings.isa).xlen };
   const image = readImage(readInput(file), { name: shownName(file), ...asked });
-  return { boot: imageBoot(image), xlen: asked.xlen ?? image.xlen ?? 64 };
+  const { dtb, append } = settings;
+  const tree = dtb === undefined ? undefined : { name: dtb, bytes: readInput(dtb) };
+  return { boot: { ...imageBoot(image), dtb: tree, append }, xlen: asked.xlen ?? image.xlen ?? 64 };
 }
 
 async function readSystem(settings: Settings): Promise<PlannedBoot> {
