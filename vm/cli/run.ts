@@ -137,7 +137,8 @@ class Run implements RunControl {
         restarted();
       }
     } finally {
-      clearTimeout(timer);
+      // Deno loads its timers when they are first touched, for milliseconds.
+      if (timer !== undefined) clearTimeout(timer);
     }
   }
 }
