@@ -15,16 +15,13 @@ export interface Pattern {
 /** Reads a row's `bits`. Throws if it is neither 16 nor 32 bits long. */
 export function patternOf(row: Row): Pattern {
   const text = row.bits.replaceAll(" ", "");
-  if (!/^[01.]+$/.test(text) || (text.length !== 16 && text.length !== 32)) {
+  const match = text.replaceAll(".", "0");
+  const mask = text.replaceAll("0", "1").replaceAll(".", "0");
+  // parseInt stops at a character that is no binary digit: then the lengths differ.
+  if ((text.length !== 16 && text.length !== 32) || parseInt(`1${match}`, 2) < 2 ** text.length) {
     throw new Error(`row ${row.name}: bits must be 16 or 32 of 0, 1 and ., got ${row.bits}`);
   }
-  let mask = 0;
-  let match = 0;
-  for (const c of text) {
-    mask = (mask << 1) | (c === "." ? 0 : 1);
-    match = (match << 1) | (c === "1" ? 1 : 0);
-  }
-  return { mask, match, length: text.length === 16 ? 2 : 4 };
+  return { mask: parseInt(mask, 2) | 0, match: parseInt(match, 2) | 0, length: text.length === 16 ? 2 : 4 };
 }
 
 /** One decoded instruction. */
@@ -56,23 +53,27 @@ export class Decoder {
   readonly xlen: Xlen;
   /** Base rows in table order: what an engine must be able to do. */
   readonly bases: readonly Row[];
-  readonly #buckets: Candidate[][] = Array.from({ length: 256 }, () => []);
+  /** Base rows that some compressed row stands for. */
+  readonly compressed: ReadonlySet<Row>;
+  readonly #candidates: readonly Candidate[];
+  /** Candidates by `bucket`, filled in when one is asked for. */
+  readonly #buckets: (readonly Candidate[] | undefined)[] = new Array(256);
 
+  /** Throws if a row does not say what it does. That no word is two instructions is proven by the rows' tests. */
   constructor(isa: Isa) {
     this.xlen = isa.xlen;
     const byName = new Map(isa.rows.map((r) => [r.name, r]));
     this.bases = isa.rows.filter((r) => r.as === undefined);
-    const seen: Candidate[] = [];
-    for (const row of isa.rows) {
+    this.#candidates = isa.rows.map((row) => {
       const base = row.as === undefined ? row : byName.get(row.as);
       if (base?.run === undefined) throw new Error(`row ${row.name}: nothing says what it does (as ${row.as})`);
-      const candidate = { row, base, pattern: patternOf(row) };
-      refuseOverlap(seen, candidate);
-      seen.push(candidate);
-      for (let key = 0; key < 256; key++) {
-        if (mayMatch(candidate.pattern, key)) this.#buckets[key]!.push(candidate);
-      }
-    }
+      return { row, base, pattern: patternOf(row) };
+    });
+    this.compressed = new Set(this.#candidates.filter((c) => c.pattern.length === 2).map((c) => c.base));
+  }
+
+  #bucket(key: number): readonly Candidate[] {
+    return this.#buckets[key] ??= this.#candidates.filter((c) => mayMatch(c.pattern, key));
   }
 
   /** Length in bytes of the instruction that begins with this halfword; 4 for the reserved longer forms. */
@@ -83,7 +84,7 @@ export class Decoder {
   /** The instruction `word` is; undefined if it is illegal. Only the low half of a compressed word is looked at. */
   decode(word: number): Decoded | undefined {
     const length = Decoder.length(word);
-    for (const { row, base, pattern } of this.#buckets[bucket(word)]!) {
+    for (const { row, base, pattern } of this.#bucket(bucket(word))) {
       if (pattern.length !== length || ((word ^ pattern.match) & pattern.mask) !== 0) continue;
       if (this.xlen === 32 && row.format.rv32Zero !== undefined && (word & row.format.rv32Zero) !== 0) continue;
       const operands = readOperands(row.format, length === 2 ? word & 0xffff : word);
@@ -104,17 +105,4 @@ function mayMatch(pattern: Pattern, key: number): boolean {
   const word = ((key >>> 5) & 7) << 13 | ((key >>> 2) & 7) << 4 | key & 3;
   const known = 0xe000 | 0x70 | 3;
   return ((word ^ pattern.match) & pattern.mask & known) === 0;
-}
-
-/** Two rows may share words only if one has an exception or both differ by XLEN-filtered tables. */
-function refuseOverlap(seen: readonly Candidate[], next: Candidate): void {
-  for (const other of seen) {
-    if (other.pattern.length !== next.pattern.length) continue;
-    const common = other.pattern.mask & next.pattern.mask;
-    if (((other.pattern.match ^ next.pattern.match) & common) !== 0) continue;
-    // The narrower pattern may come first (c.nop before c.addi), or the rows exclude each other's operands.
-    const narrower = (other.pattern.mask & next.pattern.mask) === next.pattern.mask;
-    if (narrower || other.row.except !== undefined || next.row.except !== undefined) continue;
-    throw new Error(`rows ${other.row.name} and ${next.row.name} overlap`);
-  }
 }

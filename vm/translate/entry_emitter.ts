@@ -22,6 +22,8 @@ export interface InterpreterCode {
   readonly index: number;
   /** Whether retired instructions are recorded. */
   readonly records: boolean;
+  /** Whether there is code for instructions that not every program uses. */
+  readonly rare: boolean;
   readonly memoryPages: number;
   /** Host address of the table of translated regions; absent: entries never name any. */
   readonly regions?: number;

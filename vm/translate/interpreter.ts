@@ -45,6 +45,8 @@ export class Interpreter implements Engine {
   #run: (budget: number) => number;
   /** Both versions once they are made, by whether they record. */
   readonly #versions = new Map<boolean, (budget: number) => number>();
+  /** Whether there is code for rare instructions. */
+  #rare = false;
 
   readonly #regionTable: number | undefined;
   /** Steps between looks at the last branches: now, and at the start. */
@@ -80,6 +82,13 @@ export class Interpreter implements Engine {
     });
   }
 
+  /** Emits code for rare instructions too. */
+  #widen(): void {
+    this.#rare = true;
+    this.#versions.clear();
+    this.#run = this.#version(this.#hart.records.active);
+  }
+
   #noteWindow(low: number, high: number): void {
     const at = this.#hart.base >>> 2;
     this.#u32[at + HART.windowLow / 4] = low;
@@ -105,6 +114,7 @@ export class Interpreter implements Engine {
           hart: base,
           index,
           records,
+          rare: this.#rare,
           memoryPages,
           ...(regions !== undefined && { regions }),
         },
@@ -127,6 +137,7 @@ export class Interpreter implements Engine {
         hart.takeInterrupt();
         if (hart.waiting) return;
       }
+      if (this.#handlers.rareSeen && !this.#rare) this.#widen();
       const sampled = this.regions !== undefined && !hart.records.active;
       const quantum = sampled ? this.#quantum : QUANTUM;
       const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), Math.floor(quantum)));

@@ -8,7 +8,7 @@ import type { Row } from "../isa/row.ts";
 import { EntryEmitter, type InterpreterCode, SCALE } from "./entry_emitter.ts";
 import { EdgeMark, Exit, REGION_MARK, RegionExit } from "./exit.ts";
 import { FloatFunctions } from "./float_functions.ts";
-import { type Handlers, leftToReference } from "./handlers.ts";
+import type { Handlers } from "./handlers.ts";
 import { addIntegerFunctions } from "./integer.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
 
@@ -33,11 +33,19 @@ class InterpreterEmitter extends EntryEmitter {
     f.loop("dispatch").block("region").block("end").block("storeMiss").block("loadMiss").block("undecoded").block(
       "slow",
     ).block("crossing");
-    for (let i = handlers.list.length - 1; i >= 0; i--) f.block(`handler${i}`);
+    const emitted = handlers.list.map(({ row, length }) => handlers.emitted(row, length, this.code.rare));
+    for (let i = handlers.list.length - 1; i >= 0; i--) if (emitted[i]) f.block(`handler${i}`);
     f.get(this.handlerLocal);
-    const labels = ["undecoded", "slow", "end", "crossing", ...handlers.list.map((_, i) => `handler${i}`)];
+    const labels = [
+      "undecoded",
+      "slow",
+      "end",
+      "crossing",
+      ...handlers.list.map((_, i) => emitted[i] ? `handler${i}` : "slow"),
+    ];
     f.brTable(labels, this.code.regions === undefined ? "slow" : "region");
-    handlers.list.forEach(({ row, length }) => {
+    handlers.list.forEach(({ row, length }, i) => {
+      if (!emitted[i]) return;
       f.end();
       this.#handler(row, length);
     });
@@ -90,7 +98,7 @@ class InterpreterEmitter extends EntryEmitter {
     this.flags = 0;
     this.begin();
     // Where retired instructions are recorded, so are changes of fflags: these come from the reference executor.
-    if (leftToReference(row) || (this.code.records && row.class === "float")) {
+    if (this.code.records && row.class === "float") {
       this.f.br("slow");
       return;
     }

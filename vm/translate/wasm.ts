@@ -192,16 +192,36 @@ export class FunctionBody {
 
   /** Appends plain opcodes. */
   op(...codes: number[]): this {
-    this.#bytes.push(...codes);
+    for (const code of codes) this.#bytes.push(code);
+    return this;
+  }
+  /** Appends an unsigned number below 2^31 or 2^32 as LEB128, without a list in between: this is called very often. */
+  #unsigned(n: number): this {
+    let rest = n >>> 0;
+    while (rest > 127) {
+      this.#bytes.push((rest & 127) | 128);
+      rest >>>= 7;
+    }
+    this.#bytes.push(rest);
+    return this;
+  }
+  /** Appends a 32-bit number as signed LEB128. */
+  #signed(n: number): this {
+    let rest = n;
+    while (rest < -64 || rest > 63) {
+      this.#bytes.push((rest & 127) | 128);
+      rest >>= 7;
+    }
+    this.#bytes.push(rest & 127);
     return this;
   }
   i32(value: number): this {
-    this.#bytes.push(Op.I32Const, ...sleb(value | 0));
-    return this;
+    return this.op(Op.I32Const).#signed(value | 0);
   }
   i64(value: number | bigint): this {
-    this.#bytes.push(Op.I64Const, ...sleb(value));
-    return this;
+    this.op(Op.I64Const);
+    if (typeof value === "number" && value === (value | 0)) return this.#signed(value);
+    return this.op(...sleb(value));
   }
   f64(value: number): this {
     const bytes = new Uint8Array(8);
@@ -210,25 +230,20 @@ export class FunctionBody {
     return this;
   }
   get(local: number): this {
-    this.#bytes.push(Op.LocalGet, ...uleb(local));
-    return this;
+    return this.op(Op.LocalGet).#unsigned(local);
   }
   set(local: number): this {
-    this.#bytes.push(Op.LocalSet, ...uleb(local));
-    return this;
+    return this.op(Op.LocalSet).#unsigned(local);
   }
   tee(local: number): this {
-    this.#bytes.push(Op.LocalTee, ...uleb(local));
-    return this;
+    return this.op(Op.LocalTee).#unsigned(local);
   }
   /** A load or store; the address is on the stack. */
   memory(code: number, offset: number): this {
-    this.#bytes.push(code, 0, ...uleb(offset));
-    return this;
+    return this.op(code, 0).#unsigned(offset);
   }
   call(index: number): this {
-    this.#bytes.push(Op.Call, ...uleb(index));
-    return this;
+    return this.op(Op.Call).#unsigned(index);
   }
 
   /** Calls through the imported table; the index is on top of the stack. */
@@ -257,16 +272,15 @@ export class FunctionBody {
     return this.op(Op.End);
   }
   br(label: string): this {
-    this.#bytes.push(Op.Br, ...uleb(this.#depth(label)));
-    return this;
+    return this.op(Op.Br).#unsigned(this.#depth(label));
   }
   brIf(label: string): this {
-    this.#bytes.push(Op.BrIf, ...uleb(this.#depth(label)));
-    return this;
+    return this.op(Op.BrIf).#unsigned(this.#depth(label));
   }
   /** Goes to `labels[i]`, i on the stack, or to `otherwise`. */
   brTable(labels: readonly string[], otherwise: string): this {
-    const depths = labels.flatMap((l) => uleb(this.#depth(l)));
+    const places = new Map(this.#labels.map((l, i) => [l, i]));
+    const depths = labels.flatMap((l) => uleb(this.#labels.length - 1 - (places.get(l) ?? NaN)));
     this.#bytes.push(Op.BrTable, ...uleb(labels.length), ...depths, ...uleb(this.#depth(otherwise)));
     return this;
   }
