@@ -3,6 +3,7 @@
  * jumps in it, budgets, code that is written. Random programs are compared in `tests/isa/lockstep_test.ts`.
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { HART } from "../../vm/hart/layout.ts";
 import { Assembler } from "../../vm/isa/assemble.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
 import { Interpreter } from "../../vm/translate/interpreter.ts";
@@ -172,6 +173,36 @@ Deno.test("a store into translated code takes effect at the next instruction", (
   );
   runBoth(machines, 20_000);
   assertGreater(machines.regions.regions!.stats.dropped, 2);
+});
+
+Deno.test("where RAM has no stretch without code, every store is looked at", () => {
+  const machines = pair(
+    `
+            la s0, patch
+            la s1, words
+    again:  andi a0, s2, 63
+            andi a1, s2, 64
+            srli a1, a1, 4
+            add a1, a1, s1
+            lw a2, 0(a1)
+            bnez a0, patch
+            sw a2, 0(s0)
+    patch:  addi a3, a3, 1
+            addi s2, s2, 1
+            j again
+            .align 2
+    words:  addi a3, a3, 5
+            addi a3, a3, -2
+  `,
+    "rv64ima",
+  );
+  const { hart, memory } = machines.auto;
+  runBoth(machines, 3000);
+  // The stretch has shrunk to nothing, just where the program writes code.
+  const window = new BigUint64Array(memory.buffer, hart.base + HART.windowLow, 2);
+  window[0] = hart.x(8) - BigInt(BARE.ram);
+  window[1] = 0n;
+  runBoth(machines, 20_000);
 });
 
 Deno.test("a device that writes over translated code is obeyed", () => {

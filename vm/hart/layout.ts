@@ -30,8 +30,8 @@ export const HART = {
   /** u64: virtual address of the load or store that the TLB did not know, when emitted code left for it. */
   miss: 0x130,
   /**
-   * u64 each: a stretch of RAM without code, where emitted code may store at once: its offset, and its length less 8 (the
-   * widest store), at least 0.
+   * u64 each: a stretch of RAM without code, where emitted code may store at once: its offset, and how many bytes of it
+   * the widest store may begin at; 0 where there is no such stretch.
    */
   windowLow: 0x150,
   windowLength: 0x158,

@@ -27,7 +27,7 @@ export const Handler = {
 const DATA_WRITES = 32;
 
 /** How far beyond its first byte a store reaches at most. */
-const STORE_REACH = 7;
+export const STORE_REACH = 7;
 
 /** Most instructions decoded at a time. */
 const RUN = 64;

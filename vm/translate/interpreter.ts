@@ -6,7 +6,7 @@ import { EDGES, ENTRY, HART } from "../hart/layout.ts";
 import { fetchablePage, fillTlb } from "../hart/memory_access.ts";
 import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
-import type { DecodedPages } from "./decoded_pages.ts";
+import { type DecodedPages, STORE_REACH } from "./decoded_pages.ts";
 import { EdgeMark, Exit } from "./exit.ts";
 import type { Handlers } from "./handlers.ts";
 import { emitInterpreter } from "./interpreter_code.ts";
@@ -92,7 +92,7 @@ export class Interpreter implements Engine {
   #noteWindow(low: number, high: number): void {
     const at = this.#hart.base >>> 2;
     this.#u32[at + HART.windowLow / 4] = low;
-    this.#u32[at + HART.windowLength / 4] = Math.max(0, high - low - 8);
+    this.#u32[at + HART.windowLength / 4] = Math.max(0, high - low - STORE_REACH);
   }
 
   specialise(records: boolean): void {

@@ -209,7 +209,7 @@ class RegionEmitter extends Emitter {
       f.get(this.#windowLow);
       this.plain("Sub");
       f.get(this.#windowLength);
-      this.plain("GtU");
+      this.plain("GeU");
       f.if();
       f.get(wide ? this.addr : this.host);
     }
