@@ -148,6 +148,12 @@ export class Regions {
     const blocks = discover(source, LIMITS);
     if (blocks === undefined) return;
     const shape = structure(blocks[0]!);
+    const used = shape.nodes.map((n) => n.block);
+    const ranges = rangesOf(used, host);
+    // All its pages must be in the pool, so that stores to them are seen; a later one may drive out an earlier one.
+    const codePages = pagesOf(ranges);
+    for (const codePage of codePages) pages.enter(codePage);
+    for (const codePage of codePages) if (!pages.holds(codePage)) return;
     const ram = hart.memory.regions.find((r) => r.name === "ram")!;
     const bytes = emitRegion({
       xlen: hart.xlen,
@@ -160,8 +166,7 @@ export class Regions {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#o.memory } });
     const index = this.#free.pop() ?? this.#count++;
     if (index >= REGION.max) return this.reset();
-    const used = shape.nodes.map((n) => n.block);
-    const made: Region = { index, entry: host, ranges: rangesOf(used, host) };
+    const made: Region = { index, entry: host, ranges };
     this.functions.set(index, instance.exports["region"] as () => void);
     const row = (table + index * REGION.bytes) >>> 2;
     this.#u32[row + REGION.cost / 4] = shape.entry.longest;
@@ -169,9 +174,7 @@ export class Regions {
     this.#u32[row + REGION.pc / 4] = Number(pc & 0xffff_ffffn);
     this.#u32[row + REGION.pc / 4 + 1] = Number(pc >> 32n);
     this.#byEntry.set(host, made);
-    for (const page of pagesOf(made)) {
-      // The page must be in the pool, so that stores to it are seen.
-      pages.enter(page);
+    for (const page of codePages) {
       let set = this.#byPage.get(page);
       if (set === undefined) this.#byPage.set(page, set = new Set());
       set.add(made);
@@ -214,7 +217,7 @@ export class Regions {
   #drop(region: Region): void {
     this.#byEntry.delete(region.entry);
     this.#heat.delete(region.entry);
-    for (const page of pagesOf(region)) this.#byPage.get(page)?.delete(region);
+    for (const page of pagesOf(region.ranges)) this.#byPage.get(page)?.delete(region);
     this.functions.set(region.index, null);
     this.#free.push(region.index);
     const at = this.#o.pages.entryOf(region.entry);
@@ -246,9 +249,9 @@ function rangesOf(blocks: readonly FlowBlock[], entry: number): [number, number]
   return joined;
 }
 
-function pagesOf(region: Region): Set<number> {
+function pagesOf(ranges: Region["ranges"]): Set<number> {
   const pages = new Set<number>();
-  for (const [from, to] of region.ranges) {
+  for (const [from, to] of ranges) {
     for (let page = from - (from % PAGE_SIZE); page < to; page += PAGE_SIZE) pages.add(page);
   }
   return pages;
