@@ -172,13 +172,13 @@ class RegionEmitter extends Emitter {
   }
 
   protected override leaveIf(): void {
-    this.f.if();
+    this.f.ifSeldom();
     this.#leaveAt(this.#instruction.offset, this.#rest, RegionExit.Slow);
     this.f.end();
   }
   protected override missIf(kind: "load" | "store"): void {
     const f = this.f;
-    f.if();
+    f.ifSeldom();
     f.i32(0).get(this.addr).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.miss);
     const exit = kind === "load" ? RegionExit.LoadMiss : RegionExit.StoreMiss;
     this.#leaveAt(this.#instruction.offset, this.#rest, exit);
@@ -210,7 +210,7 @@ class RegionEmitter extends Emitter {
       this.plain("Sub");
       f.get(this.#windowLength);
       this.plain("GeU");
-      f.if();
+      f.ifSeldom();
       f.get(wide ? this.addr : this.host);
     }
     this.constant(flat.size - size);
@@ -260,7 +260,7 @@ class RegionEmitter extends Emitter {
     if (node.header) {
       f.loop(`loop${node.order}`);
       // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
-      f.get(this.#left).i32(node.longest).op(Op.I32LtS).if();
+      f.get(this.#left).i32(node.longest).op(Op.I32LtS).ifSeldom();
       this.#exitTo(node.block.offset);
       f.end();
     }

@@ -178,6 +178,8 @@ export class FunctionBody {
   readonly #locals: ValueType[] = [];
   readonly #bytes: number[] = [];
   readonly #labels: (string | undefined)[] = [];
+  /** Where in the bytes there are conditions that seldom hold. */
+  readonly #seldom: number[] = [];
 
   constructor(params: readonly ValueType[], results: readonly ValueType[]) {
     this.params = params;
@@ -264,6 +266,11 @@ export class FunctionBody {
   if(): this {
     return this.#open(Op.If, undefined);
   }
+  /** The same, for a condition that seldom holds: V8 then keeps what it does out of the way of the rest. */
+  ifSeldom(): this {
+    this.#seldom.push(this.#bytes.length);
+    return this.if();
+  }
   else(): this {
     return this.op(Op.Else);
   }
@@ -295,10 +302,22 @@ export class FunctionBody {
     return this.#labels.length - 1 - at;
   }
 
+  #declarations(): number[] {
+    return uleb(this.#locals.length).concat(...this.#locals.map((type) => [1, type]));
+  }
+
+  /** What goes into the section of branch hints: places, counted from the locals' declarations; each is unlikely. */
+  encodeHints(): number[] {
+    const first = this.#declarations().length;
+    return this.#seldom.length === 0
+      ? []
+      : uleb(this.#seldom.length).concat(...this.#seldom.map((at) => [...uleb(first + at), 1, 0]));
+  }
+
   /** The body as it goes into the code section. */
   encode(): number[] {
     if (this.#labels.length > 0) throw new Error(`wasm: ${this.#labels.length} blocks are not closed`);
-    const locals = uleb(this.#locals.length).concat(...this.#locals.map((type) => [1, type]));
+    const locals = this.#declarations();
     // `concat` copies arrays of bytes whole; spreading them, byte by byte, took milliseconds of every start.
     return uleb(locals.length + this.#bytes.length + 1).concat(locals, this.#bytes, Op.End);
   }
@@ -342,6 +361,16 @@ export class ModuleWriter {
     section(2, [tableSize === 0 ? 1 : 2, ...memory, ...table]);
     section(3, [...uleb(types.length), ...types.flatMap((_, i) => uleb(i))]);
     section(7, [...uleb(exported.length), ...exported.flatMap(({ name, i }) => [...text(name), 0, ...uleb(i)])]);
+    const hints = this.#functions.map(({ body }, i) => ({ i, bytes: body.encodeHints() })).filter((h) =>
+      h.bytes.length > 0
+    );
+    if (hints.length > 0) {
+      section(0, [
+        ...text("metadata.code.branch_hint"),
+        ...uleb(hints.length),
+        ...hints.flatMap(({ i, bytes }) => uleb(i).concat(bytes)),
+      ]);
+    }
     section(10, uleb(this.#functions.length).concat(...this.#functions.map(({ body }) => body.encode())));
     return new Uint8Array(bytes);
   }
