@@ -17,6 +17,7 @@ import { atomPlaces, buildProgram, type BuiltProgram, type RandomProgram, withou
 
 /** A page of Spike's own, out of the program's way but in reach of a jump: it sets up the machine and ends the run. */
 const STUB = BigInt(BARE.ram) + 0x2_0000n;
+const STUB_SIZE = 0x1000n;
 const TOHOST = STUB + 0x800n;
 
 /** Registers that mean the same everywhere; others may hold other things on another implementation. */
@@ -35,8 +36,9 @@ const MAY_DIFFER: Readonly<Record<string, bigint>> = {
   scounteren: 0xffff_fff8n,
 };
 
-/** Addresses where Spike has something: debug module, boot ROM, CLINT, PLIC, UART; and where the bare machine has. */
+/** Addresses where Spike has something: debug module, boot ROM, CLINT, PLIC, UART, the stub; and where the bare machine has. */
 function occupied(address: bigint): boolean {
+  if (address >= STUB - 7n && address < STUB + STUB_SIZE) return true;
   return address < 0x8000_0000n && (address < 0x1_0000n || (address >= 0x200_0000n && address < 0x1100_0000n));
 }
 
@@ -202,7 +204,7 @@ function stub(isa: Isa): Uint8Array {
   `,
     STUB + 0x400n,
   );
-  const page = new Uint8Array(0x1000);
+  const page = new Uint8Array(Number(STUB_SIZE));
   page.set(program.bytes);
   page.set(ending.bytes, 0x400);
   return page;
@@ -224,7 +226,9 @@ export async function spikeCommits(spike: string, isa: Isa, { program, traps }: 
     const { success, stderr } = await new Deno.Command(spike, {
       args: [
         `--isa=${[`rv${isa.xlen}${short}`, ...long, "zicclsm"].join("_")}`,
-        `-m0x${BARE.ram.toString(16)}:0x${BARE.ramSize.toString(16)},0x${STUB.toString(16)}:0x1000`,
+        `-m0x${BARE.ram.toString(16)}:0x${BARE.ramSize.toString(16)},0x${STUB.toString(16)}:0x${
+          STUB_SIZE.toString(16)
+        }`,
         ...["--log-commits", `--log=${dir}/log`, `--pc=0x${STUB.toString(16)}`],
         // It counts 5000 for each stretch, and a trap ends one.
         `--instructions=${5000 * (traps + 10)}`,

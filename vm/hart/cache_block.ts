@@ -28,17 +28,18 @@ function enabled(hart: Hart, operation: CacheBlockOperation): boolean {
 }
 
 /**
- * Does an instruction on the block that the byte at `virtual` is in. A fault is that of a store, its tval is `virtual`
- * itself; what the mode may not do is illegal.
+ * Does an instruction on the block that the byte at `virtual` is in; what the mode may not do is illegal. A fault is that of
+ * a store. Its tval is what was accessed: the first byte that was to be zeroed, or `virtual` itself, which is all that
+ * managing a block names (priv §3.1.16 asks for the part of an access that faults; Spike does the same).
  */
 export function cacheBlock(hart: Hart, operation: CacheBlockOperation, virtual: bigint): Fault | "illegal" | undefined {
   if (!enabled(hart, operation)) return "illegal";
   const block = virtual & ~BigInt(CACHE_BLOCK - 1);
   const stored = place(hart, block, CACHE_BLOCK, Access.Store);
   if (operation === "cbo.zero") {
-    if ("cause" in stored) return { cause: stored.cause, tval: virtual };
+    if ("cause" in stored) return { cause: stored.cause, tval: block };
     // Only memory can be zeroed by the block: devices do not take such stores.
-    if (stored.host < 0) return { cause: Cause.StoreAccessFault, tval: virtual };
+    if (stored.host < 0) return { cause: Cause.StoreAccessFault, tval: block };
     for (let at = 0; at < CACHE_BLOCK; at += 8) writeHost(hart, stored.host + at, 0n, 8);
     return undefined;
   }
