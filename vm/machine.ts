@@ -17,6 +17,7 @@ import type { CharPort } from "../devices/char_port.ts";
 import { Clint } from "../devices/clint.ts";
 import { Finisher } from "../devices/finisher.ts";
 import type { FwCfg } from "../devices/fw_cfg.ts";
+import type { Htif } from "../devices/htif.ts";
 import { Plic } from "../devices/plic.ts";
 import { Uart } from "../devices/uart.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
@@ -36,22 +37,24 @@ import { EventStream } from "./events.ts";
 import { Interrupt } from "./hart/csr.ts";
 import { type Engine, type EngineName, engineNames } from "./hart/engine.ts";
 import { Hart } from "./hart/hart.ts";
-import type { Death } from "./hart/death.ts";
 import { layoutOf } from "./hart/layout.ts";
 import type { PmpEntries } from "./hart/pmp.ts";
 import { RecordRing } from "./hart/record_ring.ts";
 import { CACHE_BLOCK } from "./isa/rv_zicbo.ts";
 import type { Isa } from "./isa/table.ts";
 import { checkOptions } from "./machine/check_options.ts";
-import { makeEnvironment } from "./machine/environment.ts";
+import { makeEnvironment, uartConsole } from "./machine/environment.ts";
 import { makeEngines } from "./machine/engines.ts";
 import { EventLoopTurns } from "./machine/event_loop_turns.ts";
 import { attachFirmwareDevices } from "./machine/firmware_devices.ts";
 import { flashRegions } from "./machine/flash_banks.ts";
+import { makeHtif } from "./machine/htif_port.ts";
 import { loadBoot, loadFlash, offerKernel } from "./machine/load_boot.ts";
+import type { Stop, StopBy } from "./machine/stop.ts";
 import type { Sbi } from "./sbi/sbi.ts";
 
 export { type EngineName, engineNames };
+export type { Stop, StopBy, StopReason } from "./machine/stop.ts";
 
 /** What is in a virtio slot. */
 export interface SlotOptions {
@@ -103,21 +106,6 @@ export interface MachineOptions {
   readonly rtcEpoch?: number;
   /** Absent: no input ever comes. */
   readonly pacing?: Pacing;
-}
-
-/** Why a run ended. */
-export type StopReason = "pass" | "fail" | "reset" | "limit" | "stall" | "died" | "stopped";
-
-/** How a run ended. */
-export interface Stop {
-  /** Why it ended. */
-  readonly reason: StopReason;
-  /** The finisher's code, where it gave one. */
-  readonly code: number;
-  /** `died` only: which hart, and of what. */
-  readonly hart?: Hart;
-  /** `died` only: the trap it died of. */
-  readonly death?: Death;
 }
 
 /** Steps between turns of the event loop: tens of milliseconds, for instructions that stay inside the engine. */
@@ -177,6 +165,7 @@ export class Machine {
   #stop: Stop | undefined = undefined;
   #boot: Boot | undefined = undefined;
   #sbi: Sbi | undefined = undefined;
+  #htif: Htif | undefined = undefined;
 
   /** Builds the board, at power-on. Throws a `RangeError` for options out of range. */
   constructor(options: MachineOptions) {
@@ -265,7 +254,10 @@ export class Machine {
   #attachAll(): void {
     const attach = (name: string, device: Device) => this.bus.attach(boardEntry(name), device);
     attach("uart", this.#uart);
-    attach("finisher", new Finisher({ events: this.events, onFinish: ({ step, code }) => this.#finish(step, code) }));
+    attach(
+      "finisher",
+      new Finisher({ events: this.events, onFinish: (f) => this.#finish(f.step, f.code, "finisher") }),
+    );
     this.slots.forEach((device) => attach(device.name, device));
     attach("clint", this.clint);
     attach("plic", this.plic);
@@ -285,6 +277,13 @@ export class Machine {
     }
     const fdt = loadBoot(this.memory, boot, { xlen: this.isa.xlen, memorySize, tree });
     this.#boot = boot;
+    this.#htif = makeHtif(boot.images, {
+      memory: this.memory,
+      events: this.events,
+      xlen: this.isa.xlen,
+      console: uartConsole(this.#uart, this.#options.uart, this.events),
+      exit: (code) => this.#finish(code === 0 ? "pass" : "fail", code, "htif"),
+    });
     if (boot.mode === "machine") return;
     this.#sbi ??= makeEnvironment({
       harts: this.harts,
@@ -292,7 +291,7 @@ export class Machine {
       events: this.events,
       uart: this.#uart,
       port: this.#options.uart,
-      finish: (how, code) => this.#finish(how, code),
+      finish: (how, code) => this.#finish(how, code, "sbi"),
     });
     this.#sbi.start(boot.entry, fdt);
   }
@@ -350,9 +349,10 @@ export class Machine {
     let sinceTurn = 0;
     for (;;) {
       const before = this.clock.steps;
-      // Several harts take whole slices, so that their order is the same on every engine.
-      const most = this.harts.length > 1 ? SLICE : ROUND[this.engine];
+      // Several harts take whole slices, so that their order is the same on every engine; HTIF is looked at after each.
+      const most = this.harts.length > 1 || this.#htif !== undefined ? SLICE : ROUND[this.engine];
       this.#round(Math.min(most, last - before));
+      this.#htif?.poll(this.#idling);
       const stop = this.#ended(last) ?? await this.#idle();
       if (stop !== undefined) return stop;
       sinceTurn += this.clock.steps - before;
@@ -392,9 +392,14 @@ export class Machine {
     return this.clock.steps >= lastStep ? { reason: "limit", code: 0 } : undefined;
   }
 
+  /** Whether every hart waits. */
+  get #idling(): boolean {
+    return this.harts.every((h) => h.waiting && !h.attention);
+  }
+
   /** When every hart waits: goes to the next deadline, waits for input, or finds that nothing can end the wait. */
   async #idle(): Promise<Stop | undefined> {
-    if (this.harts.some((h) => !h.waiting || h.attention)) return undefined;
+    if (!this.#idling) return undefined;
     const clock = this.clock;
     const pacing = this.#options.pacing;
     const steps = clock.next - clock.now;
@@ -411,8 +416,8 @@ export class Machine {
     return this.#stop;
   }
 
-  #finish(step: "pass" | "fail" | "reset", code: number): void {
-    this.#end({ reason: step, code });
+  #finish(step: "pass" | "fail" | "reset", code: number, by: StopBy): void {
+    this.#end({ reason: step, code, by });
   }
 
   #end(stop: Stop): void {

@@ -51,7 +51,7 @@
  * @module
  */
 export { engineNames, Machine } from "./machine.ts";
-export type { EngineName, MachineOptions, Pacing, SlotOptions, Stop, StopReason } from "./machine.ts";
+export type { EngineName, MachineOptions, Pacing, SlotOptions, Stop, StopBy, StopReason } from "./machine.ts";
 
 // What goes in: the ISA and the image.
 export { parseIsa } from "./isa/table.ts";

@@ -103,7 +103,8 @@ function elfImage(bytes: Uint8Array, { name, xlen }: ImageOptions): Image {
     name,
     format: "elf",
     xlen: elf.xlen,
-    entry: Number(physicalEntry(elf)),
+    // The header's entry is virtual: a kernel linked high and loaded low is entered where its segment is loaded.
+    entry: Number(physicalAddress(elf, elf.entry)),
     // An address beyond 2^53 loses bits here, but is outside RAM all the same.
     parts: elf.segments.map((s) => ({
       addr: Number(s.paddr),
@@ -124,10 +125,10 @@ function headersBefore(elf: ElfFile, segment: ElfSegment): number {
   return Number(inside.reduce((low, s) => s.addr < low ? s.addr : low, end) - segment.vaddr);
 }
 
-/** The header's entry is virtual: a kernel linked high and loaded low is entered where its segment is loaded. */
-function physicalEntry(elf: ElfFile): bigint {
-  const within = elf.segments.find((s) => elf.entry >= s.vaddr && elf.entry < s.vaddr + s.memSize);
-  return within === undefined ? elf.entry : elf.entry - within.vaddr + within.paddr;
+/** Where what an ELF file has at a virtual address is loaded. */
+export function physicalAddress(elf: ElfFile, address: bigint): bigint {
+  const within = elf.segments.find((s) => address >= s.vaddr && address < s.vaddr + s.memSize);
+  return within === undefined ? address : address - within.vaddr + within.paddr;
 }
 
 function checkOverlap(segments: readonly ElfSegment[], name: string): void {

@@ -25,9 +25,9 @@ export type Status = typeof Status[keyof typeof Status];
 export const statusTable: readonly StatusRow[] = [
   {
     status: `${Status.Ok}`,
-    meaning: "the guest passed (finisher) or powered off, or the script of --expect and --send was met",
+    meaning: "the guest passed (finisher, HTIF) or powered off, or the script of --expect and --send was met",
   },
-  { status: "1..255", meaning: "the guest failed (finisher): its code; 0 counts as 1, above 255 as 255" },
+  { status: "1..255", meaning: "the guest failed (finisher, HTIF): its code; 0 counts as 1, above 255 as 255" },
   { status: `${Status.Unmet}`, meaning: "the guest ended well, but before the script was met" },
   { status: `${Status.Usage}`, meaning: "the command line is wrong" },
   { status: `${Status.Input}`, meaning: "a file is missing, unreadable, unwritable or not what it should be" },

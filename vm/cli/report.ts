@@ -44,7 +44,7 @@ function endingOf(stop: Stop, limit: string | undefined): Ending | undefined {
     case "died":
       return { reason: "died", what: stop.death!.what, trap: stop.death!.trap };
     case "fail":
-      return { reason: "fail", code: stop.code };
+      return { reason: "fail", code: stop.code, by: stop.by };
     case "stall":
       return { reason: "stall" };
     case "limit":

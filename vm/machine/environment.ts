@@ -31,7 +31,7 @@ export function makeEnvironment({ harts, memory, events, uart, port, finish }: E
  * The console is the port of the UART: written to whatever state a driver has the UART in, and read through it, as
  * firmware reads it, so that no byte overtakes another.
  */
-function uartConsole(uart: Uart, port: CharPort, events: EventStream): SbiOptions["console"] {
+export function uartConsole(uart: Uart, port: CharPort, events: EventStream): SbiOptions["console"] {
   return {
     write: (bytes) => {
       if (events.wants("console")) events.emit({ kind: "console", device: uart.name, direction: "out", bytes });

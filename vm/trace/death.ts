@@ -21,11 +21,18 @@ import type { TimerView } from "./wait_text.ts";
 
 export type { HartView };
 
+/** What a guest can end a run through, in words. */
+const THROUGH = {
+  finisher: "the test finisher",
+  sbi: "a system reset of the built-in SBI",
+  htif: "HTIF's tohost",
+} as const;
+
 /** How the run ended. */
 export type Ending =
   /** The hart can only trap for ever; `trap` is the one that began it. */
   | { readonly reason: "died"; readonly what: "no-handler" | "trap-loop"; readonly trap: Omit<TrapEvent, "kind"> }
-  | { readonly reason: "fail"; readonly code: number }
+  | { readonly reason: "fail"; readonly code: number; readonly by?: keyof typeof THROUGH | undefined }
   /** `limit` as the user wrote it: `--timeout-insns 1000000`. */
   | { readonly reason: "timeout"; readonly limit: string }
   | { readonly reason: "stall" };
@@ -83,7 +90,7 @@ function whyLines(input: ReportInput): string[] {
   const { ending } = input;
   switch (ending.reason) {
     case "fail":
-      return [`The guest reported failure: code ${ending.code}, through the test finisher.`];
+      return [`The guest reported failure: code ${ending.code}, through ${THROUGH[ending.by ?? "finisher"]}.`];
     case "timeout":
       return [`The guest did not end in time: ${ending.limit} ran out.`];
     case "stall":
