@@ -114,7 +114,9 @@ export const libSources: readonly string[] = [
 export const virtioSources: readonly string[] = [
   "virtio/virtio.c",
   "virtio/virtio_ring.c",
+  "virtio/virtio_ring_create.c",
   "virtio/virtio_ring_split.c",
+  "virtio/virtio_ring_packed.c",
   "virtio/virtio_mmio.c",
 ];
 

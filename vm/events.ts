@@ -140,6 +140,7 @@ export type VirtqueueEvent =
     | { readonly step: "interrupt"; readonly sent: boolean; readonly reason: string }
     | {
       readonly step: "configured";
+      readonly format: "split" | "packed";
       readonly size: number;
       readonly desc: number;
       readonly driver: number;

@@ -14,6 +14,7 @@ const EVENT_FLAGS_MASK = 3;
 
 /** The parts of a packed virtqueue (virtio 1.2 §2.8.10.1): ring, driver's and device's event suppression. */
 export const packedFormat: RingFormat = {
+  name: "packed",
   alignment: { desc: 16, driver: 4, device: 4 },
   bytes: (size) => ({ desc: DESCRIPTOR_BYTES * size, driver: 4, device: 4 }),
   written: ["desc", "device"],

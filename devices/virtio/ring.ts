@@ -31,6 +31,7 @@ export interface Parts {
 
 /** What distinguishes the formats before a buffer is read. */
 export interface RingFormat {
+  readonly name: "split" | "packed";
   /** Alignment of the parts in bytes. */
   readonly alignment: Parts;
   /** Bytes of the parts of a queue of `size` entries. */
@@ -127,7 +128,7 @@ export abstract class Ring implements ManagedVirtqueue {
     this.begin();
     this.ready = true;
     const { desc, driver, device } = layout;
-    this.emit({ step: "configured", size, desc, driver, device_area: device });
+    this.emit({ step: "configured", format: this.#format.name, size, desc, driver, device_area: device });
     return true;
   }
 

@@ -10,6 +10,7 @@ export const VIRTQ_USED_F_NO_NOTIFY = 1;
 
 /** The parts of a split virtqueue (virtio 1.2 §2.7, alignment §2.7.1): table, available ring, used ring. */
 export const splitFormat: RingFormat = {
+  name: "split",
   alignment: { desc: 16, driver: 2, device: 4 },
   bytes: (size) => ({ desc: DESCRIPTOR_BYTES * size, driver: 6 + 2 * size, device: 6 + 8 * size }),
   written: ["device"],

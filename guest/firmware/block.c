@@ -66,25 +66,34 @@ static int large(struct virtio_blk *vblk, u32 seed)
 	return 0;
 }
 
+/* How many requests of three pieces the queue takes at once. */
+static unsigned int room(struct virtio_blk *vblk)
+{
+	unsigned int size = virtqueue_get_vring_size(virtblk_vdev(vblk)->vqs);
+
+	return virtio_has_feature(virtblk_vdev(vblk), VIRTIO_F_INDIRECT_DESC) ? size : size / 3;
+}
+
 /* Several requests with one kick; whatever order they come back in. */
 static int in_flight(struct virtio_blk *vblk)
 {
 	static struct virtblk_req reqs[IN_FLIGHT];
+	unsigned int count = room(vblk) < IN_FLIGHT ? room(vblk) : IN_FLIGHT;
 
 	memset(read_back, 0, BLOCK_SECTORS * SECTOR_SIZE);
-	for (unsigned int i = 0; i < IN_FLIGHT; i++) {
-		unsigned int sector = IN_FLIGHT - 1 - i;
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned int sector = count - 1 - i;
 
 		reqs[i] = (struct virtblk_req){
 			.out_hdr = { .type = VIRTIO_BLK_T_IN, .sector = sector },
 			.data = read_back + sector * SECTOR_SIZE,
 			.length = SECTOR_SIZE,
 		};
-		CHECK(virtblk_submit(vblk, &reqs[i], i + 1 < IN_FLIGHT) == 0);
+		CHECK(virtblk_submit(vblk, &reqs[i], i + 1 < count) == 0);
 	}
-	for (unsigned int i = 0; i < IN_FLIGHT; i++)
+	for (unsigned int i = 0; i < count; i++)
 		CHECK(virtblk_wait(vblk, &reqs[i]) == 0);
-	CHECK(memcmp(read_back, wrote, IN_FLIGHT * SECTOR_SIZE) == 0);
+	CHECK(memcmp(read_back, wrote, count * SECTOR_SIZE) == 0);
 	return 0;
 }
 
@@ -110,7 +119,7 @@ static int full_queue(struct virtio_blk *vblk, unsigned int size)
 			err = virtblk_submit(vblk, &reqs[taken], true);
 			taken += err == 0;
 		}
-		CHECK(taken == (virtio_has_feature(virtblk_vdev(vblk), VIRTIO_F_INDIRECT_DESC) ? size : size / 3));
+		CHECK(taken == room(vblk));
 		CHECK(virtblk_submit(vblk, &reqs[size - 1], true) == -ENOSPC);
 		virtqueue_kick(virtblk_vdev(vblk)->vqs);
 		irq_restore(flags);

@@ -5,8 +5,6 @@
 #include "../lib/string.h"
 #include "../lib/trap.h"
 
-#define TRANSPORT_BITS_START 28
-#define TRANSPORT_BITS_END 41
 #define DRIVERS_MAX 16
 
 extern struct virtio_driver *const __virtio_drivers_start[], *const __virtio_drivers_end[];
@@ -92,9 +90,7 @@ static u64 common_features(const struct virtio_device *dev, u64 offered)
 			known = table_bits(drv->feature_table_legacy, drv->feature_table_size_legacy);
 		known &= UINT32_MAX;
 	}
-	for (unsigned int bit = TRANSPORT_BITS_START; bit < TRANSPORT_BITS_END; bit++)
-		known |= BIT_ULL(bit);
-	return offered & known & ~denied_features;
+	return offered & (known | VIRTIO_TRANSPORT_F_MASK) & ~denied_features;
 }
 
 /* §3.1.1 steps 5 and 6; a legacy device has no FEATURES_OK (§3.1.2). */

@@ -51,8 +51,8 @@ struct virtqueue {
 	unsigned int index;
 	unsigned int num_free;
 	unsigned int num_max; /* what the device offered */
-	bool reset;
-	void *priv; /* the transport's */
+	bool reset;	      /* RING_RESET took it from the device */
+	void *priv;	      /* the transport's */
 };
 
 /*
@@ -99,6 +99,16 @@ bool virtqueue_is_broken(const struct virtqueue *vq);
 /* Nothing more goes through this device's queues: the driver has given it up. */
 void virtio_break_device(struct virtio_device *dev);
 
+/*
+ * RING_RESET: takes one queue from the device and starts it anew, the others go on. Each buffer that the device had not
+ * used goes to `recycle`; `recycle_done` may be NULL. 0, -ENOENT without the feature, -EBUSY.
+ */
+int virtqueue_reset(struct virtqueue *vq, void (*recycle)(struct virtqueue *vq, void *buf),
+		    void (*recycle_done)(struct virtqueue *vq));
+/* The same with another size: up to `num`, a split queue the power of two below. -E2BIG, -EINVAL, -ENOMEM besides. */
+int virtqueue_resize(struct virtqueue *vq, unsigned int num, void (*recycle)(struct virtqueue *vq, void *buf),
+		     void (*recycle_done)(struct virtqueue *vq));
+
 /* Addresses of the three areas, for the transport. */
 u64 virtqueue_get_desc_addr(const struct virtqueue *vq);
 u64 virtqueue_get_avail_addr(const struct virtqueue *vq);
@@ -125,6 +135,9 @@ struct virtio_config_ops {
 	int (*find_vqs)(struct virtio_device *vdev, unsigned int nvqs, struct virtqueue *vqs[],
 			const struct virtqueue_info info[]);
 	void (*del_vqs)(struct virtio_device *vdev);
+	/* RING_RESET: takes one queue from the device, and hands it over again, perhaps of another size. */
+	int (*disable_vq_and_reset)(struct virtqueue *vq);
+	int (*enable_vq_after_reset)(struct virtqueue *vq);
 	u64 (*get_features)(struct virtio_device *vdev);
 	/* Tells the device vdev->features, less what the transport cannot do. */
 	int (*finalize_features)(struct virtio_device *vdev);
@@ -209,6 +222,9 @@ void virtio_device_ready(struct virtio_device *dev);
 void virtio_reset_device(struct virtio_device *dev);
 
 /* ---- Features ------------------------------------------------------------------------------------------------ */
+
+/* Bits 28 to 40: those of rings and transport (virtio 1.2 §2.2). 24 to 27 no driver here knows. */
+#define VIRTIO_TRANSPORT_F_MASK (BIT_ULL(VIRTIO_F_RING_RESET + 1) - BIT_ULL(VIRTIO_F_INDIRECT_DESC))
 
 static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
 {

@@ -160,6 +160,13 @@ static bool vm_notify(struct virtqueue *vq)
 	return true;
 }
 
+/* §4.2.3.3 with NOTIFICATION_DATA */
+static bool vm_notify_with_data(struct virtqueue *vq)
+{
+	vm_writel(to_vm(vq->vdev), VIRTIO_MMIO_QUEUE_NOTIFY, vring_notification_data(vq));
+	return true;
+}
+
 /* §4.2.3.4: acknowledge first, so that what the device uses while we look raises the line again. */
 static void vm_interrupt(u32 irq, void *data)
 {
@@ -181,10 +188,35 @@ static void write_address(struct virtio_mmio_device *vm, u32 low, u32 high, u64 
 	vm_writel(vm, high, (u32)(address >> 32));
 }
 
+/* §4.2.4 */
+static int vm_activate_legacy(struct virtio_mmio_device *vm, struct virtqueue *vq)
+{
+	u64 pfn = virtqueue_get_desc_addr(vq) / PAGE_SIZE;
+
+	if (pfn > UINT32_MAX)
+		return -E2BIG;
+	vm_writel(vm, VIRTIO_MMIO_QUEUE_NUM, virtqueue_get_vring_size(vq));
+	vm_writel(vm, VIRTIO_MMIO_QUEUE_ALIGN, VIRTIO_MMIO_VRING_ALIGN);
+	vm_writel(vm, VIRTIO_MMIO_QUEUE_PFN, (u32)pfn);
+	return 0;
+}
+
+/* §4.2.3.2, the last steps: size and places, then ready. The queue is selected. */
+static void vm_activate(struct virtio_mmio_device *vm, struct virtqueue *vq)
+{
+	vm_writel(vm, VIRTIO_MMIO_QUEUE_NUM, virtqueue_get_vring_size(vq));
+	write_address(vm, VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_DESC_HIGH, virtqueue_get_desc_addr(vq));
+	write_address(vm, VIRTIO_MMIO_QUEUE_DRIVER_LOW, VIRTIO_MMIO_QUEUE_DRIVER_HIGH, virtqueue_get_avail_addr(vq));
+	write_address(vm, VIRTIO_MMIO_QUEUE_DEVICE_LOW, VIRTIO_MMIO_QUEUE_DEVICE_HIGH, virtqueue_get_used_addr(vq));
+	vm_writel(vm, VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
 /* §4.2.3.2 and, for legacy, §4.2.4. */
 static int vm_setup_vq(struct virtio_mmio_device *vm, unsigned int index, const struct virtqueue_info *info,
 		       struct virtqueue **vq)
 {
+	bool with_data = virtio_has_feature(&vm->vdev, VIRTIO_F_NOTIFICATION_DATA);
+	int err = 0;
 	u32 num;
 
 	vm_writel(vm, VIRTIO_MMIO_QUEUE_SEL, index);
@@ -193,27 +225,17 @@ static int vm_setup_vq(struct virtio_mmio_device *vm, unsigned int index, const 
 	num = vm_readl(vm, VIRTIO_MMIO_QUEUE_NUM_MAX);
 	if (num == 0)
 		return -ENOENT;
-	*vq = vring_create_virtqueue(index, num, VIRTIO_MMIO_VRING_ALIGN, &vm->vdev, vm_notify, info->callback,
-				     info->name);
+	*vq = vring_create_virtqueue(index, num, VIRTIO_MMIO_VRING_ALIGN, &vm->vdev,
+				     with_data ? vm_notify_with_data : vm_notify, info->callback, info->name);
 	if (*vq == NULL)
 		return -ENOMEM;
-	vm_writel(vm, VIRTIO_MMIO_QUEUE_NUM, virtqueue_get_vring_size(*vq));
-	if (legacy(vm)) {
-		u64 pfn = virtqueue_get_desc_addr(*vq) / PAGE_SIZE;
-
-		if (pfn > UINT32_MAX) {
-			vring_del_virtqueue(*vq);
-			return -E2BIG;
-		}
-		vm_writel(vm, VIRTIO_MMIO_QUEUE_ALIGN, VIRTIO_MMIO_VRING_ALIGN);
-		vm_writel(vm, VIRTIO_MMIO_QUEUE_PFN, (u32)pfn);
-		return 0;
-	}
-	write_address(vm, VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_DESC_HIGH, virtqueue_get_desc_addr(*vq));
-	write_address(vm, VIRTIO_MMIO_QUEUE_DRIVER_LOW, VIRTIO_MMIO_QUEUE_DRIVER_HIGH, virtqueue_get_avail_addr(*vq));
-	write_address(vm, VIRTIO_MMIO_QUEUE_DEVICE_LOW, VIRTIO_MMIO_QUEUE_DEVICE_HIGH, virtqueue_get_used_addr(*vq));
-	vm_writel(vm, VIRTIO_MMIO_QUEUE_READY, 1);
-	return 0;
+	if (legacy(vm))
+		err = vm_activate_legacy(vm, *vq);
+	else
+		vm_activate(vm, *vq);
+	if (err != 0)
+		vring_del_virtqueue(*vq);
+	return err;
 }
 
 static void vm_del_vq(struct virtio_mmio_device *vm, struct virtqueue *vq)
@@ -228,6 +250,41 @@ static void vm_del_vq(struct virtio_mmio_device *vm, struct virtqueue *vq)
 			;
 	}
 	vring_del_virtqueue(vq);
+}
+
+/* §2.6.1, §4.2.2.2: the device has let go of the queue when QueueReset reads 0 again. */
+static int vm_disable_vq_and_reset(struct virtqueue *vq)
+{
+	struct virtio_mmio_device *vm = to_vm(vq->vdev);
+
+	if (!virtio_has_feature(vq->vdev, VIRTIO_F_RING_RESET))
+		return -ENOENT;
+	/* An interrupt that was on its way finds nothing here. */
+	__virtqueue_break(vq);
+	vm_writel(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
+	vm_writel(vm, VIRTIO_MMIO_QUEUE_RESET, 1);
+	while (vm_readl(vm, VIRTIO_MMIO_QUEUE_RESET) != 0)
+		;
+	/* QEMU offers the feature here and does not do it: then QueueReady says that the device keeps the queue. */
+	if (vm_readl(vm, VIRTIO_MMIO_QUEUE_READY) != 0) {
+		__virtqueue_unbreak(vq);
+		return -EIO;
+	}
+	vq->reset = true;
+	return 0;
+}
+
+static int vm_enable_vq_after_reset(struct virtqueue *vq)
+{
+	struct virtio_mmio_device *vm = to_vm(vq->vdev);
+
+	if (!vq->reset)
+		return -EBUSY;
+	vm_writel(vm, VIRTIO_MMIO_QUEUE_SEL, vq->index);
+	vm_activate(vm, vq);
+	vq->reset = false;
+	__virtqueue_unbreak(vq);
+	return 0;
 }
 
 static void vm_del_vqs(struct virtio_device *vdev)
@@ -275,6 +332,8 @@ static const struct virtio_config_ops virtio_mmio_config_ops = {
 	.reset = vm_reset,
 	.find_vqs = vm_find_vqs,
 	.del_vqs = vm_del_vqs,
+	.disable_vq_and_reset = vm_disable_vq_and_reset,
+	.enable_vq_after_reset = vm_enable_vq_after_reset,
 	.get_features = vm_get_features,
 	.finalize_features = vm_finalize_features,
 	.bus_name = vm_bus_name,

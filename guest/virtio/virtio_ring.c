@@ -1,4 +1,7 @@
-/* Queues without regard to the layout of their rings: virtqueue_* for drivers, vring_* for transports. */
+/*
+ * Queues, split and packed alike: virtqueue_* for drivers, vring_* for transports. What the layouts do differently is in
+ * virtio_ring_split.c and virtio_ring_packed.c.
+ */
 #include "virtio_ring.h"
 #include "../lib/alloc.h"
 #include "../lib/printf.h"
@@ -28,40 +31,76 @@ struct scatterlist *sg_next(struct scatterlist *sg)
 
 /* ---- Adding -------------------------------------------------------------------------------------------------- */
 
-static int add(struct virtqueue *_vq, struct scatterlist *sgs[], unsigned int total, unsigned int out_sgs,
-	       unsigned int in_sgs, void *data)
+/* Bytes the device may write, for the buffers of a batch whose used length nobody tells. */
+static u32 in_bytes(const struct vring_buffer *buffer)
+{
+	u32 bytes = 0;
+
+	for (unsigned int list = buffer->out_sgs; list < buffer->out_sgs + buffer->in_sgs; list++)
+		for (struct scatterlist *sg = buffer->sgs[list]; sg != NULL; sg = sg_next(sg))
+			bytes += sg->length;
+	return bytes;
+}
+
+static int add(struct virtqueue *_vq, const struct vring_buffer *buffer, void *data)
 {
 	struct vring_virtqueue *vq = to_vvq(_vq);
+	unsigned int needed = buffer->total;
+	void *table = NULL;
 
 	if (vq->broken)
 		return -EIO;
-	if (data == NULL || total == 0)
+	if (data == NULL || needed == 0)
 		return -EINVAL;
-	return vq->ops->add(vq, sgs, total, out_sgs, in_sgs, data);
+	/* Several pieces in a table take one entry of the ring. Without memory for one they may still fit. */
+	if (vq->use_indirect && needed > 1 && _vq->num_free > 0)
+		table = kzalloc(needed * VRING_DESC_BYTES);
+	if (table != NULL)
+		needed = 1;
+	if (_vq->num_free < needed) {
+		/* The device may be waiting for a kick that was saved up; with output in the queue let it work. */
+		if (buffer->out_sgs > 0)
+			virtqueue_notify(_vq);
+		return -ENOSPC;
+	}
+	_vq->num_free -= needed;
+	/* Before the device can see the buffer: it may be back at once. */
+	vq->state[vq->free_head] = (struct vring_desc_state){
+		.data = data,
+		.indirect = table,
+		.in_bytes = vq->in_order ? in_bytes(buffer) : 0,
+		.next = vq->state[vq->free_head].next,
+		.count = needed,
+	};
+	vq->ops->add(vq, buffer, table);
+	/* A kick has to see how far we went; the count must not come around unseen. */
+	if (vq->num_added > UINT16_MAX - vq->num)
+		virtqueue_kick(_vq);
+	return 0;
 }
 
 int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned int out_sgs, unsigned int in_sgs,
 		      void *data, gfp_t gfp)
 {
-	unsigned int total = 0;
+	struct vring_buffer buffer = { .sgs = sgs, .out_sgs = out_sgs, .in_sgs = in_sgs };
 
 	(void)gfp;
 	for (unsigned int i = 0; i < out_sgs + in_sgs; i++)
 		for (struct scatterlist *sg = sgs[i]; sg != NULL; sg = sg_next(sg))
-			total++;
-	return add(vq, sgs, total, out_sgs, in_sgs, data);
+			buffer.total++;
+	return add(vq, &buffer, data);
 }
 
 int virtqueue_add_outbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data, gfp_t gfp)
 {
 	(void)gfp;
-	return add(vq, &sg, num, 1, 0, data);
+	return add(vq, &(struct vring_buffer){ .sgs = &sg, .total = num, .out_sgs = 1 }, data);
 }
 
 int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int num, void *data, gfp_t gfp)
 {
 	(void)gfp;
-	return add(vq, &sg, num, 0, 1, data);
+	return add(vq, &(struct vring_buffer){ .sgs = &sg, .total = num, .in_sgs = 1 }, data);
 }
 
 /* ---- Notifying ----------------------------------------------------------------------------------------------- */
@@ -93,20 +132,97 @@ bool virtqueue_kick(struct virtqueue *vq)
 	return !virtqueue_is_broken(vq);
 }
 
+u32 vring_notification_data(struct virtqueue *_vq)
+{
+	struct vring_virtqueue *vq = to_vvq(_vq);
+
+	return _vq->index | (u32)vq->ops->next_avail(vq) << 16;
+}
+
 /* ---- Taking back --------------------------------------------------------------------------------------------- */
+
+/* Whether there is a buffer to take back: in a batch that was begun, or newly used. */
+static bool more_used(const struct vring_virtqueue *vq)
+{
+	return vq->batch.pending || vq->ops->more_used(vq);
+}
+
+/* Frees what a buffer took, and returns its token. */
+static void *detach(struct vring_virtqueue *vq, u16 id)
+{
+	struct vring_desc_state *state = &vq->state[id];
+	void *data = state->data;
+
+	if (!vq->in_order)
+		vq->ops->release(vq, id);
+	vq->vq.num_free += state->count;
+	kfree(state->indirect);
+	state->indirect = NULL;
+	state->data = NULL;
+	return data;
+}
+
+/* The buffer of the next used entry; false if the device made it up. */
+static bool used_entry(struct vring_virtqueue *vq, u16 *id, u32 *len)
+{
+	u32 used;
+
+	/* §2.7.8.3, §2.8.22: nothing of the entry may be read before what says that it is used. */
+	virtio_rmb();
+	used = vq->ops->used_id(vq, len);
+	*id = used;
+	if (used < vq->num && vq->state[used].data != NULL)
+		return true;
+	vring_bad(vq, "device used descriptor", used);
+	return false;
+}
+
+/*
+ * With IN_ORDER an entry may stand for all buffers up to the one it names; the others were used completely (§2.7.9,
+ * §2.8.8). They are taken back one by one, the oldest first.
+ */
+static bool used_in_order(struct vring_virtqueue *vq, u16 *id, u32 *len)
+{
+	if (!vq->batch.pending) {
+		if (!used_entry(vq, &vq->batch.id, &vq->batch.len))
+			return false;
+		vq->batch.pending = true;
+	}
+	*id = vq->oldest;
+	*len = vq->state[*id].in_bytes;
+	if (*id == vq->batch.id) {
+		*len = vq->batch.len;
+		vq->batch.pending = false;
+	}
+	/* Buffers lie one behind the other, in the table or ring. */
+	vq->oldest = (vq->oldest + vq->state[*id].count) % vq->num;
+	return true;
+}
 
 void *virtqueue_get_buf(struct virtqueue *_vq, unsigned int *len)
 {
 	struct vring_virtqueue *vq = to_vvq(_vq);
+	u16 id, count;
+	void *data;
 
-	return vq->broken ? NULL : vq->ops->get_buf(vq, len);
+	if (vq->broken || !more_used(vq))
+		return NULL;
+	if (!(vq->in_order ? used_in_order(vq, &id, len) : used_entry(vq, &id, len)))
+		return NULL;
+	count = vq->state[id].count;
+	data = detach(vq, id);
+	vq->ops->pass_used(vq, count);
+	return data;
 }
 
 void *virtqueue_detach_unused_buf(struct virtqueue *_vq)
 {
 	struct vring_virtqueue *vq = to_vvq(_vq);
 
-	return vq->ops->detach_unused_buf(vq);
+	for (unsigned int id = 0; id < vq->num; id++)
+		if (vq->state[id].data != NULL)
+			return detach(vq, id);
+	return NULL;
 }
 
 /* ---- Callbacks ----------------------------------------------------------------------------------------------- */
@@ -133,7 +249,7 @@ bool virtqueue_poll(struct virtqueue *_vq, unsigned int last_used_idx)
 		return false;
 	/* The device must see our wish before we look, or it uses a buffer unseen and unannounced in between. */
 	virtio_mb();
-	return vq->ops->poll(vq, last_used_idx);
+	return vq->batch.pending || vq->ops->poll(vq, last_used_idx);
 }
 
 bool virtqueue_enable_cb(struct virtqueue *vq)
@@ -145,14 +261,14 @@ bool virtqueue_enable_cb_delayed(struct virtqueue *_vq)
 {
 	struct vring_virtqueue *vq = to_vvq(_vq);
 
-	return vq->ops->enable_cb_delayed(vq);
+	return vq->ops->enable_cb_delayed(vq) && !vq->batch.pending;
 }
 
 bool vring_interrupt(struct virtqueue *_vq)
 {
 	struct vring_virtqueue *vq = to_vvq(_vq);
 
-	if (vq->broken || !vq->ops->more_used(vq))
+	if (vq->broken || !more_used(vq))
 		return false;
 	if (_vq->callback != NULL)
 		_vq->callback(_vq);
@@ -177,10 +293,20 @@ bool virtqueue_is_broken(const struct virtqueue *_vq)
 	return to_vvq(_vq)->broken;
 }
 
+void __virtqueue_break(struct virtqueue *vq)
+{
+	to_vvq(vq)->broken = true;
+}
+
+void __virtqueue_unbreak(struct virtqueue *vq)
+{
+	to_vvq(vq)->broken = false;
+}
+
 void virtio_break_device(struct virtio_device *dev)
 {
 	for (struct virtqueue *vq = dev->vqs; vq != NULL; vq = vq->next)
-		to_vvq(vq)->broken = true;
+		__virtqueue_break(vq);
 }
 
 u64 virtqueue_get_desc_addr(const struct virtqueue *_vq)
@@ -196,54 +322,4 @@ u64 virtqueue_get_avail_addr(const struct virtqueue *_vq)
 u64 virtqueue_get_used_addr(const struct virtqueue *_vq)
 {
 	return to_vvq(_vq)->used_addr;
-}
-
-/* ---- For transports ------------------------------------------------------------------------------------------ */
-
-void vring_transport_features(struct virtio_device *vdev)
-{
-	static const u64 implemented = BIT_ULL(VIRTIO_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_F_EVENT_IDX) |
-				       BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
-	/* Bits 28 to 40: those of queues and negotiation (virtio 1.2 §2.2); 24 to 27 no driver here knows. */
-	u64 transport = BIT_ULL(VIRTIO_F_RING_RESET + 1) - BIT_ULL(VIRTIO_F_INDIRECT_DESC);
-
-	vdev->features &= ~transport | implemented;
-}
-
-struct virtqueue *vring_create_virtqueue(unsigned int index, unsigned int num, unsigned int align,
-					 struct virtio_device *vdev, bool (*notify)(struct virtqueue *vq),
-					 vq_callback_t *callback, const char *name)
-{
-	struct vring_virtqueue *vq = NULL;
-	struct virtqueue **end = &vdev->vqs;
-
-	/* §2.7: a split ring's size is a power of two, up to 32768. */
-	if (num == 0 || (num & (num - 1)) != 0 || num > 32768)
-		return NULL;
-	for (unsigned int size = num; vq == NULL && size > 0; size /= 2)
-		vq = vring_create_split(size, align, virtio_has_feature(vdev, VIRTIO_F_EVENT_IDX), callback != NULL);
-	if (vq == NULL)
-		return NULL;
-	vq->notify = notify;
-	vq->indirect = virtio_has_feature(vdev, VIRTIO_F_INDIRECT_DESC);
-	vq->vq.index = index;
-	vq->vq.num_max = num;
-	vq->vq.vdev = vdev;
-	vq->vq.callback = callback;
-	vq->vq.name = name;
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = &vq->vq;
-	return &vq->vq;
-}
-
-void vring_del_virtqueue(struct virtqueue *_vq)
-{
-	struct vring_virtqueue *vq = to_vvq(_vq);
-	struct virtqueue **link = &_vq->vdev->vqs;
-
-	while (*link != _vq)
-		link = &(*link)->next;
-	*link = _vq->next;
-	vq->ops->destroy(vq);
 }

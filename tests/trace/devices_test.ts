@@ -154,8 +154,9 @@ function descriptors(table: "ring" | "indirect", ...rows: [length: number, flags
 
 Deno.test("devices: the way of a request, chain drawn", () => {
   const queue = { kind: "virtqueue", device: "virtio1", queue: 0 } as const;
+  const parts = { size: 8, desc: 0x80010000, driver: 0x80010100, device_area: 0x80010200 };
   const lines = trace([
-    { ...queue, step: "configured", size: 8, desc: 0x80010000, driver: 0x80010100, device_area: 0x80010200 },
+    { ...queue, step: "configured", format: "split", ...parts },
     { ...queue, step: "notified", value: 0 },
     { ...queue, step: "available", from: 0xffff, to: 1 },
     { ...queue, step: "chain", head: 0, position: 0xffff, descriptors: descriptors("ring", [16, 1], [512, 3], [1, 2]) },
@@ -167,6 +168,7 @@ Deno.test("devices: the way of a request, chain drawn", () => {
     { kind: "irq", step: "completed", source: 2, context: 2, device: "virtio1" },
     { kind: "irq", step: "claimed", source: 0, context: 0 },
     { ...queue, step: "stopped" },
+    { ...queue, step: "configured", format: "packed", ...parts },
   ]);
   assertEquals(lines.map((line) => line.slice(LEFT.length)), [
     "virtio1     queue 0: started with 8 descriptors: table 0x80010000, driver area 0x80010100, device area 0x80010200",
@@ -184,6 +186,7 @@ Deno.test("devices: the way of a request, chain drawn", () => {
     "plic        interrupt 2 (virtio1) completed by context 2 (hart 1 M)",
     "plic        nothing to claim",
     "virtio1     queue 0: stopped",
+    "virtio1     queue 0: started with 8 descriptors: packed ring 0x80010000, driver area 0x80010100, device area 0x80010200",
   ]);
 });
 

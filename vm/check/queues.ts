@@ -21,12 +21,19 @@ interface Queue {
   inFlight: number;
 }
 
-/** The parts of a split queue. Fields that exist only with a feature, at the ends of the rings, are left out. */
+/** The parts of a queue. Fields that exist only with a feature, at the ends of split rings, are left out. */
 function areasOf(fact: Extract<VirtqueueEvent, { step: "configured" }>): Area[] {
-  const { device, queue, size, desc, driver, device_area } = fact;
+  const { device, queue, format, size, desc, driver, device_area } = fact;
   const area = (part: string, start: number, bytes: number): Area => {
     return { name: `${part} of ${device} queue ${queue}`, start, end: start + bytes };
   };
+  if (format === "packed") {
+    return [
+      area("descriptor ring", desc, 16 * size),
+      area("driver event suppression", driver, 4),
+      area("device event suppression", device_area, 4),
+    ];
+  }
   return [
     area("descriptor table", desc, 16 * size),
     area("available ring", driver, 4 + 2 * size),

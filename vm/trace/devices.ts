@@ -174,7 +174,8 @@ export class DeviceTrace {
         return say(`interrupt ${fact.sent ? "sent" : "suppressed"} (${harmless(fact.reason)})`, "irq");
       case "configured":
         return say(
-          `started with ${fact.size} descriptors: table ${hex(fact.desc, 8)}, driver area ${hex(fact.driver, 8)}, ` +
+          `started with ${fact.size} descriptors: ${fact.format === "packed" ? "packed ring" : "table"} ` +
+            `${hex(fact.desc, 8)}, driver area ${hex(fact.driver, 8)}, ` +
             `device area ${hex(fact.device_area, 8)}`,
           "good",
         );

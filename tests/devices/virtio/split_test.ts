@@ -399,7 +399,7 @@ Deno.test("the queue's life in events: configured, notified, available, chain, u
     return rest;
   });
   assertEquals(facts as unknown[], [
-    { step: "configured", size: 8, desc: queue.desc, driver: queue.avail, device_area: queue.used },
+    { step: "configured", format: "split", size: 8, desc: queue.desc, driver: queue.avail, device_area: queue.used },
     { step: "notified", value: 0 },
     { step: "available", from: 0, to: 1 },
     {
