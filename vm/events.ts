@@ -159,6 +159,8 @@ export type VirtioDeviceEvent =
     | { readonly step: "config-changed"; readonly generation: number }
     | { readonly step: "needs-reset"; readonly reason: string }
     | { readonly step: "request"; readonly queue: number; readonly head: number; readonly text: string }
+    /** `--chaos` had the device do something legal that drivers seldom meet: which kind, and what. */
+    | { readonly step: "chaos"; readonly chaos: string; readonly text: string }
   );
 
 /** The guest broke a rule of a device; the guest goes on. `spec` cites it, `what` says what was seen. */

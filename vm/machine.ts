@@ -22,7 +22,7 @@ import { Plic } from "../devices/plic.ts";
 import { Uart } from "../devices/uart.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { EmptyVirtioSlot } from "../devices/virtio/empty_slot.ts";
-import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { VirtioMmio, type VirtioMmioOptions } from "../devices/virtio/mmio.ts";
 import type { FeatureSwitches } from "../devices/virtio/offered.ts";
 import { boardEntry, PLIC_SOURCES, RAM_BASE, UART_CLOCK_HZ, virtBoard } from "./board.ts";
 import { type Boot, fileDeviceTree, imageBoot } from "./boot/boot.ts";
@@ -68,6 +68,8 @@ export interface SlotOptions {
   readonly strict?: boolean;
   /** Features of transport and virtqueues to offer or not, such as `packed`, where it is not the default. */
   readonly switches?: FeatureSwitches;
+  /** What makes its transport in place of `VirtioMmio` itself. */
+  readonly transport?: (options: VirtioMmioOptions) => VirtioMmio;
 }
 
 /** The host's clock, as far as a machine needs it: when to let the host do something, and how idle time passes. */
@@ -247,7 +249,8 @@ export class Machine {
       if (options === undefined) {
         return new EmptyVirtioSlot({ name, events, version: this.#options.emptyVersion ?? 2 });
       }
-      return new VirtioMmio({ ...options, name, memory, clock, events, irq: this.plic.source(entry.irq!) });
+      const wiring = { ...options, name, memory, clock, events, irq: this.plic.source(entry.irq!) };
+      return options.transport?.(wiring) ?? new VirtioMmio(wiring);
     });
   }
 

@@ -245,10 +245,15 @@ export class VirtioCore implements VirtioTransport, QueueHost {
 
   fail(rule: VirtioRule, what: string): void {
     this.violation(rule, what);
+    this.needsReset(`${rule}: ${what}`);
+  }
+
+  /** The device cannot go on: DEVICE_NEEDS_RESET (virtio 1.2 §2.1.2). */
+  needsReset(reason: string): void {
     if ((this.status & DEVICE_NEEDS_RESET) !== 0) return;
     this.status |= DEVICE_NEEDS_RESET;
     this.#halt();
-    if (this.events.wants("virtio")) this.#emit({ step: "needs-reset", reason: `${rule}: ${what}` });
+    if (this.events.wants("virtio")) this.#emit({ step: "needs-reset", reason });
     // §2.1.2: the driver is told by a configuration change notification, if DRIVER_OK is set.
     if ((this.status & DRIVER_OK) !== 0) this.#signal(virtioInterrupt.CONFIG_CHANGE);
   }

@@ -28,6 +28,11 @@ export class FeatureSet {
     this.words[bit >> 5] = this.word(bit >> 5) | (1 << (bit & 31));
   }
 
+  /** Takes a bit out. */
+  delete(bit: number): void {
+    this.words[bit >> 5] = this.word(bit >> 5) & ~(1 << (bit & 31));
+  }
+
   /** Word `index`, unsigned; 0 above the highest. */
   word(index: number): number {
     return this.words[index] ?? 0;

@@ -1,6 +1,7 @@
 /** Boots an image of `images/` as the command line does, and keeps what its consoles said in one text. */
 import type { GuestProgram } from "../../tools/guest_images.ts";
 import { readImage } from "../../vm/boot/image.ts";
+import { parseChaos } from "../../vm/cli/chaos.ts";
 import { ConsoleRoute } from "../../vm/cli/console_route.ts";
 import { assignSlots, parseDevice } from "../../vm/cli/device_spec.ts";
 import { makeSlots } from "../../vm/cli/slots.ts";
@@ -18,6 +19,8 @@ export interface BootOptions {
   readonly devices?: readonly string[];
   /** What is on standard input: it goes to the console the guest wrote to last. */
   readonly input?: string;
+  /** What `--chaos` says. */
+  readonly chaos?: string;
   readonly memorySize?: number;
   readonly harts?: number;
   /** Steps after which a test gives up. */
@@ -58,8 +61,10 @@ export async function bootImage(file: string, options: BootOptions): Promise<Boo
   let console = "";
   const route = new ConsoleRoute({ output: (bytes) => void (console += decoder.decode(bytes)) });
   const version = options.version ?? 2;
-  const slots = await makeSlots(assignSlots((options.devices ?? []).map(parseDevice), true), {
+  const chaos = options.chaos === undefined ? undefined : parseChaos(options.chaos);
+  const slots = await makeSlots(assignSlots((options.devices ?? []).map(parseDevice), true, chaos?.reversed), {
     defaultVersion: version,
+    chaos,
     seed: 0,
     port: (slot) => route.port(`virtio${slot}`),
     size: undefined,

@@ -9,7 +9,7 @@ import { GuestMemory } from "../../vm/bus/memory.ts";
 import { EventStream, type FactKind, type MachineFact } from "../../vm/events.ts";
 import type { VirtioDevice } from "../../devices/virtio/device.ts";
 import type { FeatureSwitches } from "../../devices/virtio/offered.ts";
-import { VirtioMmio } from "../../devices/virtio/mmio.ts";
+import { VirtioMmio, type VirtioMmioOptions } from "../../devices/virtio/mmio.ts";
 import { virtioMmioConfigOffset, virtioMmioOffset, virtioStatus } from "../../devices/virtio/registers.ts";
 
 /** Where the test board's memory is. */
@@ -231,6 +231,8 @@ export interface TestDriverOptions {
   readonly latencyNs?: number;
   readonly switches?: FeatureSwitches;
   readonly board?: TestBoard;
+  /** Makes the slot in place of `VirtioMmio` itself. */
+  readonly transport?: (options: VirtioMmioOptions) => VirtioMmio;
 }
 
 /** A driver of one virtio-mmio slot. */
@@ -247,7 +249,8 @@ export class TestDriver {
     this.legacy = version === 1;
     const latency = options.latencyNs === undefined ? {} : { latencyNs: options.latencyNs };
     const wiring = { name: "virtio0", device, memory, clock, events, irq };
-    this.slot = new VirtioMmio({ ...wiring, version, strict, switches, ...latency });
+    const all: VirtioMmioOptions = { ...wiring, version, strict, switches, ...latency };
+    this.slot = options.transport?.(all) ?? new VirtioMmio(all);
   }
 
   read(register: string): number {

@@ -132,7 +132,8 @@ export const parameters: readonly ParameterRow[] = [
   },
 ];
 
-function parseOnOff(text: string): boolean {
+/** `on` or `off`; a RangeError says so. */
+export function parseOnOff(text: string): boolean {
   if (text !== "on" && text !== "off") throw new RangeError("on or off");
   return text === "on";
 }
@@ -198,9 +199,13 @@ function setParameters(option: string, spec: DeviceSpec, where: DeviceKind | "fi
 
 /**
  * The devices of a machine by slot: those asked for, and the default of every kind that none was asked of. What names
- * no slot gets the first free one, in the order of the kinds' table and then of the command line.
+ * no slot gets the first free one, in the order of the kinds' table and then of the command line; `reversed`: the last.
  */
-export function assignSlots(asked: readonly DeviceSpec[], defaults: boolean): (DeviceSpec | undefined)[] {
+export function assignSlots(
+  asked: readonly DeviceSpec[],
+  defaults: boolean,
+  reversed = false,
+): (DeviceSpec | undefined)[] {
   const all = deviceKinds.flatMap(({ name, byDefault }): DeviceSpec[] => {
     const own = asked.filter((spec) => spec.kind === name);
     return own.length > 0 || !byDefault || !defaults ? own : [{ kind: name, written: `default ${name}` }];
@@ -216,7 +221,7 @@ export function assignSlots(asked: readonly DeviceSpec[], defaults: boolean): (D
   }
   for (const spec of all) {
     if (spec.slot !== undefined) continue;
-    const free = slots.findIndex((there) => there === undefined);
+    const free = reversed ? slots.lastIndexOf(undefined) : slots.indexOf(undefined);
     if (free < 0) {
       throw new UsageError(`${all.length} devices, but only ${VIRTIO_SLOTS} slots: no room for ${spec.written}`);
     }

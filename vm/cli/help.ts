@@ -1,4 +1,5 @@
 /** What `--help`, `--device help` and docs/OPTIONS.md say, out of the tables. */
+import { chaosKinds } from "../../devices/virtio/chaos_kinds.ts";
 import { filterKeys } from "../trace/filter.ts";
 import { deviceKinds, parameters } from "./device_spec.ts";
 import { statusTable } from "./errors.ts";
@@ -25,6 +26,11 @@ const SCRIPT = [
   "guest run to its own end. A guest that ends before the script does gives its own status if it failed, else 1; " +
   "a time-out gives 124. What was awaited is then told, with the last lines of output.",
 ];
+
+const CHAOS =
+  "What devices do is legal, and the same seed, options, image and input repeat it exactly; --trace-devices shows each " +
+  "piece as it happens. A device keeps features and queue sizes that the command line gives it. To find which kind a " +
+  "driver cannot bear, switch kinds off one by one: the others go on as they were, as long as the guest does.";
 
 /** Columns of `--help`, and where its right-hand side begins unless a name is longer. */
 const WIDTH = 100;
@@ -111,6 +117,19 @@ export function deviceHelp(): string {
   ].join("\n");
 }
 
+/** What `--chaos help` prints. */
+export function chaosHelp(): string {
+  return [
+    "Kinds of chaos, for --chaos seed=N[,KIND=on|off]…:",
+    ...columns(chaosRows),
+    "",
+    ...wrap(CHAOS, WIDTH),
+    "",
+  ].join("\n");
+}
+
+const chaosRows = chaosKinds.map((row) => [row.name, `${row.what} (${row.spec})`] as const);
+
 function parameter(row: (typeof parameters)[number]): string {
   return row.value === undefined ? row.name : `${row.name}=${row.value}`;
 }
@@ -159,6 +178,9 @@ export function optionsDocument(): string {
       const params = parameters.map((row) => [parameter(row), `${row.help}${where(row)}`] as const);
       lines.push("Parameters, after commas:", "", ...table(["parameter", "meaning"], params), "");
     }
+    if (section === "Run") {
+      lines.push("Kinds for `--chaos`:", "", ...table(["kind", "what it is"], chaosRows), "", ...wrap(CHAOS, 120), "");
+    }
   }
   lines.push(
     "## Keys on a terminal",
@@ -171,7 +193,7 @@ export function optionsDocument(): string {
 }
 
 /** What is printed in place of a run. */
-export function shown(what: "help" | "version" | "devices"): string {
+export function shown(what: "help" | "version" | "devices" | "chaos"): string {
   if (what === "version") return `ringside ${VERSION} (deno ${Deno.version.deno}, v8 ${Deno.version.v8})\n`;
-  return what === "help" ? helpText() : deviceHelp();
+  return what === "help" ? helpText() : what === "chaos" ? chaosHelp() : deviceHelp();
 }

@@ -61,6 +61,8 @@ export interface Settings {
   /** Check drivers, and report what this profile asks for. */
   check?: Profile;
   seed: number;
+  /** Make devices hostile: what `--chaos` says, as written. */
+  chaos?: string;
   /** Steps after which the run ends. */
   timeoutInsns?: number;
   /** Host time after which it ends, in nanoseconds. */
@@ -69,7 +71,7 @@ export interface Settings {
   stdin?: ConsoleName;
   readonly script: ScriptStep[];
   /** Something to print instead of running. */
-  show?: "help" | "version" | "devices";
+  show?: "help" | "version" | "devices" | "chaos";
 }
 
 /** Settings of an empty command line. */
@@ -321,6 +323,17 @@ export const options: readonly OptionRow[] = [
     default: "0",
     help: "seed of everything random: the same image, options, seed and input give the same run",
     set: (s, text) => s.seed = parseInteger(text, { min: 0, max: 2 ** 32 - 1 }),
+  },
+  {
+    name: "chaos",
+    section: "Run",
+    value: "seed=N[,KIND=on|off]…",
+    help: "make the virtio devices legal but hostile, by chance that N repeats: drivers that this breaks have bugs. " +
+      "--chaos help lists kinds; all of them are on unless switched off, all=off stands for every one",
+    set: (s, text) => {
+      if (text === "help") s.show ??= "chaos";
+      else s.chaos = text;
+    },
   },
   {
     name: "timeout-insns",

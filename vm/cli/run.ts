@@ -37,7 +37,8 @@ export async function runMachine(settings: Settings): Promise<number> {
   const { boot, xlen } = await readBoot(settings);
   const symbols = settings.symbols === undefined ? bootSymbols(boot) : symbolsOf(settings.symbols);
   const run = new Run();
-  const specs = assignSlots(settings.devices, settings.defaultDevices);
+  const chaos = settings.chaos === undefined ? undefined : (await import("./chaos.ts")).parseChaos(settings.chaos);
+  const specs = assignSlots(settings.devices, settings.defaultDevices, chaos?.reversed);
   const host = new HostConsole(settings, specs, run);
   run.wake = () => host.pacing.wake();
   const slots = await makeSlots(specs, {
@@ -45,6 +46,7 @@ export async function runMachine(settings: Settings): Promise<number> {
     seed: settings.seed,
     port: (slot) => host.port(slot),
     size: host.size,
+    chaos,
   });
   try {
     const machine = new Machine({

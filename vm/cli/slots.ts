@@ -9,6 +9,7 @@ import { VirtioDummy } from "../../devices/virtio/dummy.ts";
 import { featureSwitches, legacyHas } from "../../devices/virtio/offered.ts";
 import { VirtioRng } from "../../devices/virtio/rng.ts";
 import type { SlotOptions } from "../machine.ts";
+import type { Chaos } from "./chaos.ts";
 import { type DeviceKind, type DeviceSpec, DISK_SIZE } from "./device_spec.ts";
 import { fileError, InputError, UsageError } from "./errors.ts";
 
@@ -20,6 +21,8 @@ export interface SlotContext {
   readonly port: (slot: number) => CharPort;
   /** Size of the terminal, where there is one. */
   readonly size: { readonly cols: number; readonly rows: number } | undefined;
+  /** Makes devices hostile. */
+  readonly chaos?: Chaos | undefined;
 }
 
 /** What fills the slots, with what has to be told or closed later. */
@@ -31,7 +34,9 @@ export interface Slots {
 }
 
 /** Makes the device of every slot; the files of disks are opened, nothing in them is changed. */
-export async function makeSlots(specs: readonly (DeviceSpec | undefined)[], context: SlotContext): Promise<Slots> {
+export async function makeSlots(asked: readonly (DeviceSpec | undefined)[], context: SlotContext): Promise<Slots> {
+  const { chaos } = context;
+  const specs = chaos?.offers(asked, context.defaultVersion) ?? asked;
   for (const spec of specs) if (spec !== undefined) checkVersion(spec, spec.version ?? context.defaultVersion);
   const consoles: VirtioConsole[] = [];
   const files: OpenDisk[] = [];
@@ -53,6 +58,7 @@ export async function makeSlots(specs: readonly (DeviceSpec | undefined)[], cont
       ...(spec.latencyNs !== undefined && { latencyNs: spec.latencyNs }),
       ...(spec.strict !== undefined && { strict: spec.strict }),
       ...(spec.switches !== undefined && { switches: spec.switches }),
+      ...(chaos !== undefined && { transport: chaos.transport(slot) }),
     }
   );
   return { options, consoles, close: () => files.forEach(closeDisk) };

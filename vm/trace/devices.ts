@@ -201,6 +201,8 @@ export class DeviceTrace {
         return say(`DEVICE_NEEDS_RESET: ${harmless(fact.reason)}`, "bad");
       case "request":
         return say(`queue ${fact.queue}: request ${fact.head}: ${harmless(fact.text)}`, "good");
+      case "chaos":
+        return say(`chaos ${fact.chaos}: ${fact.text}`, "quiet");
     }
   }
 
