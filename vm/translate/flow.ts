@@ -28,8 +28,32 @@ export type FlowEnd =
 /** Straight code. */
 export interface FlowBlock {
   readonly offset: number;
+  /** Where it stands in the program: its offset, or that of the call through which it was inlined. */
+  readonly position: number;
   readonly instructions: readonly FlowInstruction[];
   end: FlowEnd;
+}
+
+/** The blocks a block can go to, in the order of its end's edges. */
+export function successors(block: FlowBlock): FlowBlock[] {
+  const end = block.end;
+  const edges = end.kind === "branch"
+    ? [end.taken, end.next]
+    : end.kind === "goto"
+    ? [end.to]
+    : end.kind === "jump"
+    ? end.targets.map((t) => t.to)
+    : [];
+  return edges.flatMap((e) => "block" in e ? [e.block] : []);
+}
+
+/** Sends a block's edges elsewhere. */
+export function redirect({ end }: FlowBlock, to: (edge: Edge) => Edge): void {
+  if (end.kind === "branch") {
+    end.taken = to(end.taken);
+    end.next = to(end.next);
+  } else if (end.kind === "goto") end.to = to(end.to);
+  else if (end.kind === "jump") { for (const target of end.targets) target.to = to(target.to); }
 }
 
 /** What discovery may look at. */
@@ -187,7 +211,13 @@ class Discovery {
 
   #block(place: Place): FlowBlock {
     const cut = (offset: number) => this.#leaders.has(keyOf({ offset, calls: place.calls }));
-    return { offset: place.offset, instructions: this.#walk(place, cut), end: { kind: "leave", at: place.offset } };
+    const { offset } = place;
+    return {
+      offset,
+      position: positionOf(place),
+      instructions: this.#walk(place, cut),
+      end: { kind: "leave", at: offset },
+    };
   }
 
   #link(place: Place): void {
@@ -222,6 +252,12 @@ class Discovery {
 
 function keyOf({ offset, calls }: Place): string {
   return calls === undefined ? `${offset}` : `${offset}/${calls.id}`;
+}
+
+function positionOf({ offset, calls }: Place): number {
+  let position = offset;
+  for (let call = calls; call !== undefined; call = call.outer) position = call.back - 1;
+  return position;
 }
 
 /** `ret`: jalr x0, 0(ra). */

@@ -257,24 +257,35 @@ class RegionEmitter extends Emitter {
   /** A block, and all that it dominates. */
   #tree(node: Node): void {
     const f = this.f;
+    for (const after of node.after) f.block(`block${after.order}`);
     if (node.header) {
       f.loop(`loop${node.order}`);
-      // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
-      f.get(this.#left).i32(node.longest).op(Op.I32LtS).ifSeldom();
-      this.#exitTo(node.block.offset);
-      f.end();
+      if (!this.#checksNext(node)) {
+        // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
+        f.get(this.#left).i32(node.longest).op(Op.I32LtS).ifSeldom();
+        this.#exitTo(node.block.offset);
+        f.end();
+      }
     }
-    this.#within(node, 0);
+    for (const merge of node.merges) f.block(`block${merge.order}`);
+    this.#body(node);
+    this.#endAll(node.merges);
     if (node.header) f.end();
+    this.#endAll(node.after);
   }
 
-  #within(node: Node, i: number): void {
-    const merge = node.merges[i];
-    if (merge === undefined) return this.#body(node);
-    this.f.block(`block${merge.order}`);
-    this.#within(node, i + 1);
-    this.f.end();
-    this.#tree(merge);
+  /** Whether a header without instructions goes to another one, which looks at the budget. */
+  #checksNext({ block: { instructions, end } }: Node): boolean {
+    if (instructions.length > 0 || end.kind !== "goto" || !("block" in end.to)) return false;
+    return this.#structure.of.get(end.to.block)!.header;
+  }
+
+  /** Ends the blocks of nodes, the earliest of which was opened last, and puts each node where its block ends. */
+  #endAll(nodes: readonly Node[]): void {
+    for (const node of nodes.toReversed()) {
+      this.f.end();
+      this.#tree(node);
+    }
   }
 
   #body(node: Node): void {

@@ -3,7 +3,10 @@
  * (ICFP 2022): a loop header becomes a loop, a block with several forward ways into it becomes the end of a block, and
  * every other block stands where its one predecessor goes to it.
  */
+import { redirect, successors } from "./flow.ts";
 import type { Edge, FlowBlock } from "./flow.ts";
+import { loopsOf, partHeaders, predecessors } from "./loops.ts";
+import type { Loops } from "./loops.ts";
 
 /** A block's place in the structure. */
 export interface Node {
@@ -12,10 +15,12 @@ export interface Node {
   readonly order: number;
   /** Some back edge goes here. */
   header: boolean;
-  /** Several forward edges come here. */
+  /** Control is sent here: several forward edges come here, or the one that does leaves a loop. */
   merge: boolean;
-  /** Merge nodes that this one immediately dominates, latest first. */
+  /** Merge nodes that this one immediately dominates and that are in all its loops, latest first. */
   readonly merges: Node[];
+  /** Of a header: the nodes after its loop, latest first: no loop holds code that it does not repeat. */
+  readonly after: Node[];
   /** Longest way, in instructions, from here to a back edge or out of the region. */
   longest: number;
 }
@@ -28,26 +33,16 @@ export interface Structure {
 }
 
 /** Structures a region. Edges that would make it irreducible are cut: they leave the region at their target. */
-export function structure(entry: FlowBlock): Structure {
+export function structure(block: FlowBlock): Structure {
+  let entry = block;
   for (;;) {
     const order = reversePostorder(entry);
     const idom = dominators(order);
     if (cutIrreducible(order, idom)) continue;
-    return build(order, idom);
+    const outer = partHeaders(order);
+    if (outer === undefined) return build(order, idom);
+    entry = outer.get(entry) ?? entry;
   }
-}
-
-/** The blocks a block can go to, in the order of its end's edges. */
-export function successors(block: FlowBlock): FlowBlock[] {
-  const end = block.end;
-  const edges = end.kind === "branch"
-    ? [end.taken, end.next]
-    : end.kind === "goto"
-    ? [end.to]
-    : end.kind === "jump"
-    ? end.targets.map((t) => t.to)
-    : [];
-  return edges.flatMap((e) => "block" in e ? [e.block] : []);
 }
 
 function reversePostorder(entry: FlowBlock): FlowBlock[] {
@@ -70,9 +65,7 @@ function reversePostorder(entry: FlowBlock): FlowBlock[] {
 
 /** Immediate dominators by position (Cooper, Harvey, Kennedy). */
 function dominators(order: readonly FlowBlock[]): Int32Array {
-  const position = new Map(order.map((b, i) => [b, i]));
-  const preds: number[][] = order.map(() => []);
-  order.forEach((b, i) => successors(b).forEach((s) => preds[position.get(s)!]!.push(i)));
+  const preds = predecessors(order);
   const idom = new Int32Array(order.length).fill(-1);
   idom[0] = 0;
   for (let changed = true; changed;) {
@@ -118,13 +111,7 @@ function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean 
     cut = true;
     return { exit: edge.block.offset };
   };
-  order.forEach(({ end }, i) => {
-    if (end.kind === "branch") {
-      end.taken = keep(end.taken, i);
-      end.next = keep(end.next, i);
-    } else if (end.kind === "goto") end.to = keep(end.to, i);
-    else if (end.kind === "jump") { for (const t of end.targets) t.to = keep(t.to, i); }
-  });
+  order.forEach((block, i) => redirect(block, (edge) => keep(edge, i)));
   return cut;
 }
 
@@ -135,6 +122,7 @@ function build(order: readonly FlowBlock[], idom: Int32Array): Structure {
     header: false,
     merge: false,
     merges: [],
+    after: [],
     longest: 0,
   }));
   const of = new Map(nodes.map((n) => [n.block, n]));
@@ -146,11 +134,26 @@ function build(order: readonly FlowBlock[], idom: Int32Array): Structure {
       else if (++forward[to.order]! > 1) to.merge = true;
     }
   }
-  for (let i = nodes.length - 1; i > 0; i--) if (nodes[i]!.merge) nodes[idom[i]!]!.merges.push(nodes[i]!);
+  place(nodes, idom, loopsOf(order));
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
     const after = successors(node.block).map((s) => of.get(s)!).filter((n) => n.order > i).map((n) => n.longest);
     node.longest = node.block.instructions.length + Math.max(0, ...after);
   }
   return { entry: nodes[0]!, nodes, of };
+}
+
+/** Says where merge nodes stand: at the node that dominates them, or after the outermost loop that they are not in. */
+function place(nodes: readonly Node[], idom: Int32Array, { innermost, parent }: Loops): void {
+  for (let i = nodes.length - 1; i > 0; i--) {
+    const node = nodes[i]!;
+    const around = new Set<number>();
+    for (let loop = innermost[i]!; loop >= 0; loop = parent[loop]!) around.add(loop);
+    let left = -1;
+    for (let loop = innermost[idom[i]!]!; loop >= 0 && !around.has(loop); loop = parent[loop]!) left = loop;
+    if (left >= 0) {
+      node.merge = true;
+      nodes[left]!.after.push(node);
+    } else if (node.merge) nodes[idom[i]!]!.merges.push(node);
+  }
 }

@@ -1,0 +1,90 @@
+/** How regions are put into WebAssembly's loops and blocks. What the code does is tested by running it. */
+import { assert, assertEquals } from "@std/assert";
+import { Assembler } from "../../vm/isa/assemble.ts";
+import { Decoder } from "../../vm/isa/decode.ts";
+import { parseIsa } from "../../vm/isa/table.ts";
+import { discover, flowSource } from "../../vm/translate/flow.ts";
+import { type Node, type Structure, structure } from "../../vm/translate/structure.ts";
+
+const ISA = parseIsa("rv64ima");
+
+/** The structure of the region that begins at `entry` of a program; all of it can be emitted. */
+function structureOf(text: string, entry: number): Structure {
+  const { bytes } = new Assembler(ISA).program(text, 0n);
+  const u16 = new Uint16Array(bytes.slice().buffer);
+  const source = flowSource(u16, new Decoder(ISA), () => true, entry, 0, bytes.length, () => []);
+  return structure(discover(source, { instructions: 400, depth: 2, callee: 40 })![0]!);
+}
+
+function at({ nodes }: Structure, offset: number): Node {
+  return nodes.find(({ block }) => block.offset === offset && block.instructions.length > 0)!;
+}
+
+Deno.test("what follows a loop does not stand in it", () => {
+  const shape = structureOf(
+    `
+        li a0, 9
+  loop: addi a0, a0, -1
+        beqz a1, out
+        bnez a0, loop
+  out:  addi a2, a2, 1
+        ret
+  `,
+    0,
+  );
+  const loop = at(shape, 4);
+  assert(loop.header);
+  assertEquals(loop.after.map(({ block }) => block.offset), [16]);
+  assertEquals(loop.merges, []);
+});
+
+Deno.test("a region that begins in an inner loop has that loop by itself, in the outer one", () => {
+  const nested = `
+  outer: li a0, 9
+  inner: addi a0, a0, -1
+         bnez a0, inner
+         addi a1, a1, -1
+         bnez a1, outer
+         ret
+  `;
+  const shape = structureOf(nested, 4);
+  assertEquals([shape.entry.header, shape.entry.block.instructions.length], [true, 0]);
+  const inner = at(shape, 0);
+  assert(inner.header);
+  assertEquals(inner.after.map(({ block }) => block.offset), [8]);
+  // From the outer loop's start there is nothing to part.
+  assertEquals(structureOf(nested, 0).nodes.filter(({ block }) => block.instructions.length === 0), []);
+});
+
+Deno.test("several ways to go on with a loop are one loop", () => {
+  const shape = structureOf(
+    `
+  loop: addi a0, a0, -1
+        andi a2, a0, 1
+        beqz a2, loop
+        addi a1, a1, 1
+        bnez a0, loop
+        ret
+  `,
+    0,
+  );
+  assertEquals(shape.nodes.filter((node) => node.header).length, 1);
+});
+
+Deno.test("loops in loops: code after an inner one that the outer one repeats stays in the outer one", () => {
+  const shape = structureOf(
+    `
+  outer: addi a0, a0, 1
+  inner: addi a1, a1, -1
+         bnez a1, inner
+         addi a2, a2, 1
+         bnez a2, outer
+         addi a3, a3, 1
+         ret
+  `,
+    0,
+  );
+  const [outer, inner] = [at(shape, 0), at(shape, 4)];
+  assertEquals(outer.after.map(({ block }) => block.offset), [20]);
+  assertEquals(inner.after.map(({ block }) => block.offset), [12]);
+});
