@@ -35,7 +35,7 @@ import type { Device } from "./bus/device.ts";
 import { GuestMemory } from "./bus/memory.ts";
 import { EventStream } from "./events.ts";
 import { Interrupt } from "./hart/csr.ts";
-import { type Engine, type EngineName, engineNames } from "./hart/engine.ts";
+import { type EngineName, engineNames } from "./hart/engine.ts";
 import { Hart } from "./hart/hart.ts";
 import { layoutOf } from "./hart/layout.ts";
 import type { PmpEntries } from "./hart/pmp.ts";
@@ -44,7 +44,7 @@ import { CACHE_BLOCK } from "./isa/rv_zicbo.ts";
 import type { Isa } from "./isa/table.ts";
 import { checkOptions } from "./machine/check_options.ts";
 import { makeEnvironment, uartConsole } from "./machine/environment.ts";
-import { makeEngines } from "./machine/engines.ts";
+import { Engines } from "./machine/engines.ts";
 import { EventLoopTurns } from "./machine/event_loop_turns.ts";
 import { attachFirmwareDevices } from "./machine/firmware_devices.ts";
 import { flashRegions } from "./machine/flash_banks.ts";
@@ -138,11 +138,11 @@ export class Machine {
   /** Harts by hart id. */
   readonly harts: readonly Hart[];
   /**
-   * What executes each hart, by hart id.
+   * What executes the harts.
    *
    * @internal
    */
-  readonly engines: readonly Engine[];
+  readonly engines: Engines;
   /** Which engine executes the harts. */
   readonly engine: EngineName;
   /**
@@ -202,7 +202,7 @@ export class Machine {
         time: () => this.clint.ticks(),
         ...(options.pmpEntries !== undefined && { pmpEntries: options.pmpEntries }),
       }));
-    this.engines = makeEngines(this.engine, { harts: this.harts, wasm, layout, ramSize: options.memorySize });
+    this.engines = new Engines(this.engine, { harts: this.harts, wasm, layout, ramSize: options.memorySize });
     this.clint = new Clint({
       clock: this.clock,
       harts: this.harts.map((h) => ({ software: h.line(Interrupt.MSI), timer: h.line(Interrupt.MTI) })),
@@ -237,7 +237,7 @@ export class Machine {
     this.events.drainRecords = () => this.#records.drain();
     this.events.onSpecialise = (records) => {
       this.#records.active = records;
-      for (const engine of this.engines) engine.specialise(records);
+      this.engines.specialise(records);
     };
   }
 
@@ -322,7 +322,7 @@ export class Machine {
     // Once more, after the clock, whose line into one of them lies below it.
     this.plic.reset();
     for (const hart of this.harts) hart.reset();
-    for (const engine of this.engines) engine.reset();
+    this.engines.reset();
     if (this.#boot !== undefined) this.load(this.#boot);
     this.#stop = undefined;
     if (this.events.wants("machine")) this.events.emit({ kind: "machine", step: "reset", code: 0 });
@@ -353,8 +353,13 @@ export class Machine {
     for (;;) {
       const before = this.clock.steps;
       // Several harts take whole slices, so that their order is the same on every engine; HTIF is looked at after each.
-      const most = this.harts.length > 1 || this.#htif !== undefined ? SLICE : ROUND[this.engine];
-      this.#round(Math.min(most, last - before));
+      const sliced = this.harts.length > 1 || this.#htif !== undefined;
+      const first = this.engines.stepsLeft(before, sliced);
+      if (first === 0 && before < last) {
+        await this.engines.next();
+        continue;
+      }
+      this.#round(Math.min(sliced ? SLICE : ROUND[this.engine], first, last - before));
       this.#htif?.poll(this.#idling);
       const stop = this.#ended(last) ?? await this.#idle();
       if (stop !== undefined) return stop;
@@ -379,7 +384,7 @@ export class Machine {
       this.#active = i;
       clock.inSlice = 0;
       clock.sliceEnd = Math.min(start + slice, clock.next);
-      this.engines[i]!.run();
+      this.engines.current[i]!.run();
       longest = Math.max(longest, clock.inSlice);
       if (several) hart.clearReservation();
     });

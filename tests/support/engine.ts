@@ -14,7 +14,8 @@ import { layoutOf } from "../../vm/hart/layout.ts";
 import type { PmpEntries } from "../../vm/hart/pmp.ts";
 import { RecordRing } from "../../vm/hart/record_ring.ts";
 import { type EngineName, engineNames } from "../../vm/machine.ts";
-import { makeEngines } from "../../vm/machine/engines.ts";
+import { ReferenceEngine } from "../../vm/hart/reference_engine.ts";
+import { emittedEngines } from "../../vm/machine/emitted_engines.ts";
 import type { Isa } from "../../vm/isa/table.ts";
 
 export { type EngineName, engineNames };
@@ -99,7 +100,9 @@ export class BareMachine {
     });
     // Everything that is seen twice is translated, so that short programs reach translated code.
     const tuning = { hot: 1, quantum: 37 };
-    this.engine = makeEngines(name, { harts: [this.hart], wasm, layout, ramSize: BARE.ramSize, tuning })[0]!;
+    this.engine = name === "reference"
+      ? new ReferenceEngine(this.hart)
+      : emittedEngines(name, { harts: [this.hart], wasm, layout, ramSize: BARE.ramSize, tuning })[0]!;
   }
 
   /** Power-on, with memory cleared and `bytes` at the start of RAM, where execution begins. */

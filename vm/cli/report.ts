@@ -72,7 +72,7 @@ export function statusLines({ machine, symbolize }: ReportContext): string[] {
 /** The instructions between the branches that the engine remembers, read back from memory. */
 function recentOf(machine: Machine, hart: Hart): RecentInstruction[] {
   const { memory } = machine;
-  const runs = machine.engines[hart.index]!.recentRuns();
+  const runs = machine.engines.recentRuns(hart.index);
   return recentFromRuns(runs, (addr) => {
     const low = memory.read(Number(addr), 2);
     if (low < 0 || (low & 3) !== 3) return low < 0 ? undefined : low;

@@ -1,8 +1,10 @@
+import { PAGE_SIZE } from "../bus/memory.ts";
 import type { Engine, Run } from "./engine.ts";
 import type { Hart } from "./hart.ts";
+import { fetchablePage } from "./memory_access.ts";
 import { Reference } from "./reference.ts";
 
-/** How many instructions are remembered for the report on a guest's death. */
+/** How many steps are remembered for the report on a guest's death. */
 const RECENT = 64;
 
 /** `--engine reference`: nothing but the reference executor. */
@@ -10,7 +12,8 @@ export class ReferenceEngine implements Engine {
   readonly name = "reference";
   readonly #hart: Hart;
   readonly #reference: Reference;
-  readonly #recent: bigint[] = [];
+  /** Oldest at `#oldest` once it is full. */
+  readonly #recent: Run[] = [];
   #oldest = 0;
 
   constructor(hart: Hart) {
@@ -26,18 +29,31 @@ export class ReferenceEngine implements Engine {
         hart.takeInterrupt();
         if (hart.waiting) return;
       }
-      this.#recent[this.#oldest] = hart.pc;
-      this.#oldest = (this.#oldest + 1) % RECENT;
+      const at = this.#fetchAddress();
+      const trapped = hart.trapped;
       this.#reference.step();
       clock.inSlice++;
+      if (at !== undefined) this.#note(at, hart.trapped === trapped);
       if (hart.waiting) return;
     }
   }
 
+  /** Guest-physical address of the instruction at pc; undefined where nothing can be fetched. */
+  #fetchAddress(): bigint | undefined {
+    const { pc, addressing } = this.#hart;
+    const low = Number(pc & 0xffff_ffffn);
+    if (fetchablePage(this.#hart, low, Number(pc >> 32n), true) < 0) return undefined;
+    return BigInt(addressing.mmu.frame * PAGE_SIZE + low % PAGE_SIZE);
+  }
+
+  #note(at: bigint, done: boolean): void {
+    this.#recent[this.#oldest] = { from: at, to: at, done };
+    this.#oldest = (this.#oldest + 1) % RECENT;
+  }
+
   recentRuns(): readonly Run[] {
     const filled = this.#recent.length === RECENT ? this.#oldest : 0;
-    const inOrder = [...this.#recent.slice(filled), ...this.#recent.slice(0, filled)];
-    return inOrder.map((pc) => ({ from: pc, to: pc, done: true }));
+    return [...this.#recent.slice(filled), ...this.#recent.slice(0, filled)];
   }
 
   specialise(): void {}

@@ -1,33 +1,63 @@
-import type { Engine, EngineName } from "../hart/engine.ts";
-import type { Hart } from "../hart/hart.ts";
-import type { Layout } from "../hart/layout.ts";
+import type { Engine, EngineName, Run } from "../hart/engine.ts";
 import { ReferenceEngine } from "../hart/reference_engine.ts";
-import { DecodedPages } from "../translate/decoded_pages.ts";
-import { Handlers } from "../translate/handlers.ts";
-import { Interpreter, type TranslationOptions } from "../translate/interpreter.ts";
+import type { EnginesOptions } from "./emitted_engines.ts";
 
-/** What engines are made for. */
-export interface EnginesOptions {
-  /** One engine each; all of one ISA. */
-  readonly harts: readonly Hart[];
-  readonly wasm: WebAssembly.Memory;
-  readonly layout: Layout;
-  /** Bytes of RAM. */
-  readonly ramSize: number;
-  /** How eagerly code is translated, for tests. */
-  readonly tuning?: Pick<TranslationOptions, "hot" | "quantum">;
-}
+/**
+ * Steps that `auto` leaves to the reference executor before it loads and emits anything: a guest that ends within them,
+ * or fails in its first instructions, has its answer sooner.
+ */
+const FIRST_STEPS = 200;
 
-/** An engine of one kind for every hart. */
-export function makeEngines(name: EngineName, { harts, wasm, layout, ramSize, tuning }: EnginesOptions): Engine[] {
-  if (name === "reference") return harts.map((hart) => new ReferenceEngine(hart));
-  const { decoder, isa } = harts[0]!;
-  const handlers = new Handlers(decoder, isa.ialign);
-  const lines = { at: layout.codeLines, ramHost: layout.ram, ramSize };
-  const pages = new DecodedPages(wasm.buffer as ArrayBuffer, layout.pages, lines, decoder, (d) => handlers.of(d));
-  // Regions are one hart's: their code has its state's address in it, and the pool's entries name one set of them.
-  const translation = name === "auto" && harts.length === 1
-    ? { table: layout.regions, lines: layout.codeLines, ...tuning }
-    : undefined;
-  return harts.map((hart) => new Interpreter(hart, pages, handlers, wasm, translation));
+/** What executes the harts, which may become another engine while they run; nothing but speed changes then. */
+export class Engines {
+  /** By hart id. */
+  current: readonly Engine[];
+  readonly #name: EngineName;
+  readonly #options: EnginesOptions;
+  /** The reference executor's part, once it is over: what is remembered of it may still be asked for. */
+  #first: readonly Engine[] = [];
+  /** Whether these are the engines that were asked for. */
+  #final: boolean;
+
+  constructor(name: EngineName, options: EnginesOptions) {
+    this.#name = name;
+    this.#options = options;
+    this.#final = name === "reference";
+    this.current = options.harts.map((hart) => new ReferenceEngine(hart));
+  }
+
+  /**
+   * How many more steps the present engines should do before {@linkcode next} is called; Infinity for as many as there
+   * are. With `sliced`, turns have a fixed length, which is far too long for the reference executor.
+   */
+  stepsLeft(steps: number, sliced: boolean): number {
+    if (this.#final) return Infinity;
+    return this.#name === "auto" && !sliced ? Math.max(0, FIRST_STEPS - steps) : 0;
+  }
+
+  /** Goes on with the engines that were asked for. */
+  async next(): Promise<void> {
+    if (this.#final || this.#name === "reference") return;
+    const { emittedEngines } = await import("./emitted_engines.ts");
+    this.#first = this.current;
+    this.current = emittedEngines(this.#name, this.#options);
+    this.#final = true;
+    if (this.#options.harts[0]!.records.active) this.specialise(true);
+  }
+
+  /** As {@linkcode Engine.specialise}. */
+  specialise(records: boolean): void {
+    for (const engine of this.current) engine.specialise(records);
+  }
+
+  /** As {@linkcode Engine.recentRuns}, of one hart. */
+  recentRuns(hart: number): readonly Run[] {
+    return [...this.#first[hart]?.recentRuns() ?? [], ...this.current[hart]!.recentRuns()];
+  }
+
+  /** Forgets everything derived from memory. */
+  reset(): void {
+    this.#first = [];
+    for (const engine of this.current) engine.reset();
+  }
 }
