@@ -1,5 +1,5 @@
 /** The CSRs that a hart keeps as plain storage, by name. Their numbers stand in `vm/isa/csr_names.ts`. */
-import { type CsrName, csrNames } from "../isa/csr_names.ts";
+import { csrByName, type CsrName } from "../isa/csr_names.ts";
 
 /** In the order of their slots in the hart's state. */
 const NAMES = [
@@ -27,11 +27,9 @@ const NAMES = [
   "stimecmp",
 ] as const;
 
-const byName: ReadonlyMap<string, CsrName> = new Map(csrNames.map((c) => [c.name, c]));
-
 /** The CSR called `name`; throws for a name that is not in the table (a mistake of ours). */
 export function csrNamed(name: string): CsrName {
-  const found = byName.get(name);
+  const found = csrByName(name);
   if (found === undefined) throw new Error(`CSRs: no register is called ${name}`);
   return found;
 }

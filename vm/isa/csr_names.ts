@@ -13,113 +13,132 @@ export interface CsrName {
   readonly rv32?: true;
 }
 
-/** `"mstatus misa - mie"` from `first`: consecutive numbers, `-` leaves one out. */
-function run(first: number, names: string): CsrName[] {
-  return names.split(" ").map((name, i) => ({ number: first + i, name })).filter((c) => c.name !== "-");
+/** Consecutive numbers: from which on, the names (`-` leaves one out), and whether they are RV32's high halves. */
+type Run = readonly [first: number, names: string, rv32?: true];
+
+/** `count` names: `prefix3 prefix4 …`, each with `suffix`. */
+function numbered(prefix: string, from: number, count: number, suffix = ""): string {
+  let names = "";
+  for (let i = from; i < from + count; i++) names += `${i === from ? "" : " "}${prefix}${i}${suffix}`;
+  return names;
 }
 
-/** `count` consecutive registers `prefix3`, `prefix4`, … with `suffix`. */
-function numbered(first: number, prefix: string, from: number, count: number, suffix = ""): CsrName[] {
-  return Array.from({ length: count }, (_, i) => ({ number: first + i, name: `${prefix}${from + i}${suffix}` }));
+/** pmpcfg0 to pmpcfg15: RV64 has the even ones (priv §3.7.1). */
+function pmpcfg(): Run[] {
+  return Array.from(
+    { length: 16 },
+    (_, i): Run => i % 2 === 0 ? [0x3a0 + i, `pmpcfg${i}`] : [0x3a0 + i, `pmpcfg${i}`, true],
+  );
 }
 
-function rv32(names: CsrName[]): CsrName[] {
-  return names.map((c) => ({ ...c, rv32: true }));
-}
+const runs: readonly Run[] = [
+  // Unprivileged: floating point, vector, entropy, table jump.
+  [0x001, "fflags frm fcsr"],
+  [0x008, "vstart vxsat vxrm - - - - vcsr"],
+  [0x011, "ssp - - - seed - jvt"],
+  // Unprivileged counters.
+  [0xc00, "cycle time instret"],
+  [0xc03, numbered("hpmcounter", 3, 29)],
+  [0xc20, "vl vtype vlenb"],
+  [0xc80, "cycleh timeh instreth", true],
+  [0xc83, numbered("hpmcounter", 3, 29, "h"), true],
+  // Supervisor.
+  [0x100, "sstatus"],
+  [0x104, "sie stvec scounteren - - - senvcfg - sstateen0 sstateen1 sstateen2 sstateen3"],
+  [0x120, "scountinhibit"],
+  [0x140, "sscratch sepc scause stval sip"],
+  [0x14d, "stimecmp"],
+  [0x15d, "stimecmph", true],
+  [0x150, "siselect sireg sireg2 sireg3 - sireg4 sireg5 sireg6"],
+  [0x180, "satp srmcfg"],
+  [0x114, "sieh", true],
+  [0x154, "siph", true],
+  [0x15c, "stopei"],
+  [0x5a8, "scontext"],
+  [0xda0, "scountovf"],
+  [0xdb0, "stopi"],
+  // Hypervisor and virtual supervisor.
+  [0x200, "vsstatus - - - vsie vstvec"],
+  [0x240, "vsscratch vsepc vscause vstval vsip"],
+  [0x24d, "vstimecmp"],
+  [0x25d, "vstimecmph", true],
+  [0x214, "vsieh", true],
+  [0x250, "vsiselect vsireg vsireg2 vsireg3 - vsireg4 vsireg5 vsireg6"],
+  [0x254, "vsiph", true],
+  [0x25c, "vstopei"],
+  [0x280, "vsatp"],
+  [0x600, "hstatus - hedeleg hideleg hie htimedelta hcounteren hgeie hvien hvictl henvcfg"],
+  [0x60c, "hstateen0 hstateen1 hstateen2 hstateen3"],
+  [0x612, "hedelegh hidelegh", true],
+  [0x618, "hvienh", true],
+  [0x615, "htimedeltah", true],
+  [0x61a, "henvcfgh", true],
+  [0x61c, "hstateen0h hstateen1h hstateen2h hstateen3h", true],
+  [0x643, "htval hip hvip hviprio1 hviprio2"],
+  [0x655, "hviph hviprio1h hviprio2h", true],
+  [0x64a, "htinst"],
+  [0x680, "hgatp"],
+  [0x6a8, "hcontext"],
+  [0xe12, "hgeip"],
+  [0xeb0, "vstopi"],
+  // Machine.
+  [0x300, "mstatus misa medeleg mideleg mie mtvec mcounteren - mvien mvip menvcfg"],
+  [0x30c, "mstateen0 mstateen1 mstateen2 mstateen3"],
+  [0x310, "mstatush - medelegh midelegh mieh", true],
+  [0x318, "mvienh mviph", true],
+  [0x31a, "menvcfgh", true],
+  [0x31c, "mstateen0h mstateen1h mstateen2h mstateen3h", true],
+  [0x320, "mcountinhibit mcyclecfg minstretcfg"],
+  [0x323, numbered("mhpmevent", 3, 29)],
+  [0x340, "mscratch mepc mcause mtval mip"],
+  [0x34a, "mtinst mtval2"],
+  [0x350, "miselect mireg mireg2 mireg3 - mireg4 mireg5 mireg6"],
+  [0x354, "miph", true],
+  [0x35c, "mtopei"],
+  ...pmpcfg(),
+  [0x3b0, numbered("pmpaddr", 0, 64)],
+  [0x721, "mcyclecfgh minstretcfgh", true],
+  [0x723, numbered("mhpmevent", 3, 29, "h"), true],
+  [0x740, "mnscratch mnepc mncause - mnstatus"],
+  [0x747, "mseccfg"],
+  [0x757, "mseccfgh", true],
+  // Machine counters: number 1 is left out, `time` has no machine-level twin.
+  [0xb00, "mcycle - minstret"],
+  [0xb03, numbered("mhpmcounter", 3, 29)],
+  [0xb80, "mcycleh - minstreth", true],
+  [0xb83, numbered("mhpmcounter", 3, 29, "h"), true],
+  // Debug and trace, readable in machine mode and in debug mode.
+  [0x7a0, "tselect tdata1 tdata2 tdata3 tinfo tcontrol - - mcontext - mscontext"],
+  [0x7b0, "dcsr dpc dscratch0 dscratch1"],
+  [0xf11, "mvendorid marchid mimpid mhartid mconfigptr"],
+  [0xfb0, "mtopi"],
+];
 
 /** All names, by rising number. */
-export const csrNames: readonly CsrName[] = [
-  // Unprivileged: floating point, vector, entropy, table jump.
-  ...run(0x001, "fflags frm fcsr"),
-  ...run(0x008, "vstart vxsat vxrm - - - - vcsr"),
-  ...run(0x011, "ssp - - - seed - jvt"),
-  // Unprivileged counters.
-  ...run(0xc00, "cycle time instret"),
-  ...numbered(0xc03, "hpmcounter", 3, 29),
-  ...run(0xc20, "vl vtype vlenb"),
-  ...rv32(run(0xc80, "cycleh timeh instreth")),
-  ...rv32(numbered(0xc83, "hpmcounter", 3, 29, "h")),
-  // Supervisor.
-  ...run(0x100, "sstatus"),
-  ...run(0x104, "sie stvec scounteren - - - senvcfg - sstateen0 sstateen1 sstateen2 sstateen3"),
-  ...run(0x120, "scountinhibit"),
-  ...run(0x140, "sscratch sepc scause stval sip"),
-  ...run(0x14d, "stimecmp"),
-  ...rv32(run(0x15d, "stimecmph")),
-  ...run(0x150, "siselect sireg sireg2 sireg3 - sireg4 sireg5 sireg6"),
-  ...run(0x180, "satp srmcfg"),
-  ...rv32(run(0x114, "sieh")),
-  ...rv32(run(0x154, "siph")),
-  ...run(0x15c, "stopei"),
-  ...run(0x5a8, "scontext"),
-  ...run(0xda0, "scountovf"),
-  ...run(0xdb0, "stopi"),
-  // Hypervisor and virtual supervisor.
-  ...run(0x200, "vsstatus - - - vsie vstvec"),
-  ...run(0x240, "vsscratch vsepc vscause vstval vsip"),
-  ...run(0x24d, "vstimecmp"),
-  ...rv32(run(0x25d, "vstimecmph")),
-  ...rv32(run(0x214, "vsieh")),
-  ...run(0x250, "vsiselect vsireg vsireg2 vsireg3 - vsireg4 vsireg5 vsireg6"),
-  ...rv32(run(0x254, "vsiph")),
-  ...run(0x25c, "vstopei"),
-  ...run(0x280, "vsatp"),
-  ...run(0x600, "hstatus - hedeleg hideleg hie htimedelta hcounteren hgeie hvien hvictl henvcfg"),
-  ...run(0x60c, "hstateen0 hstateen1 hstateen2 hstateen3"),
-  ...rv32(run(0x612, "hedelegh hidelegh")),
-  ...rv32(run(0x618, "hvienh")),
-  ...rv32(run(0x615, "htimedeltah")),
-  ...rv32(run(0x61a, "henvcfgh")),
-  ...rv32(run(0x61c, "hstateen0h hstateen1h hstateen2h hstateen3h")),
-  ...run(0x643, "htval hip hvip hviprio1 hviprio2"),
-  ...rv32(run(0x655, "hviph hviprio1h hviprio2h")),
-  ...run(0x64a, "htinst"),
-  ...run(0x680, "hgatp"),
-  ...run(0x6a8, "hcontext"),
-  ...run(0xe12, "hgeip"),
-  ...run(0xeb0, "vstopi"),
-  // Machine.
-  ...run(0x300, "mstatus misa medeleg mideleg mie mtvec mcounteren - mvien mvip menvcfg"),
-  ...run(0x30c, "mstateen0 mstateen1 mstateen2 mstateen3"),
-  ...rv32(run(0x310, "mstatush - medelegh midelegh mieh")),
-  ...rv32(run(0x318, "mvienh mviph")),
-  ...rv32(run(0x31a, "menvcfgh")),
-  ...rv32(run(0x31c, "mstateen0h mstateen1h mstateen2h mstateen3h")),
-  ...run(0x320, "mcountinhibit mcyclecfg minstretcfg"),
-  ...numbered(0x323, "mhpmevent", 3, 29),
-  ...run(0x340, "mscratch mepc mcause mtval mip"),
-  ...run(0x34a, "mtinst mtval2"),
-  ...run(0x350, "miselect mireg mireg2 mireg3 - mireg4 mireg5 mireg6"),
-  ...rv32(run(0x354, "miph")),
-  ...run(0x35c, "mtopei"),
-  ...numbered(0x3a0, "pmpcfg", 0, 16).map((c): CsrName => c.number % 2 === 0 ? c : { ...c, rv32: true }),
-  ...numbered(0x3b0, "pmpaddr", 0, 64),
-  ...rv32(run(0x721, "mcyclecfgh minstretcfgh")),
-  ...rv32(numbered(0x723, "mhpmevent", 3, 29, "h")),
-  ...run(0x740, "mnscratch mnepc mncause - mnstatus"),
-  ...run(0x747, "mseccfg"),
-  ...rv32(run(0x757, "mseccfgh")),
-  // Machine counters: number 1 is left out, `time` has no machine-level twin.
-  ...run(0xb00, "mcycle - minstret"),
-  ...numbered(0xb03, "mhpmcounter", 3, 29),
-  ...rv32(run(0xb80, "mcycleh - minstreth")),
-  ...rv32(numbered(0xb83, "mhpmcounter", 3, 29, "h")),
-  // Debug and trace, readable in machine mode and in debug mode.
-  ...run(0x7a0, "tselect tdata1 tdata2 tdata3 tinfo tcontrol - - mcontext - mscontext"),
-  ...run(0x7b0, "dcsr dpc dscratch0 dscratch1"),
-  ...run(0xf11, "mvendorid marchid mimpid mhartid mconfigptr"),
-  ...run(0xfb0, "mtopi"),
-].sort((a, b) => a.number - b.number);
+export const csrNames: readonly CsrName[] = runs.flatMap(([first, names, rv32]) => {
+  const list: CsrName[] = [];
+  names.split(" ").forEach((name, i) => {
+    if (name !== "-") list.push(rv32 ? { number: first + i, name, rv32 } : { number: first + i, name });
+  });
+  return list;
+}).sort((a, b) => a.number - b.number);
 
-const byNumber: ReadonlyMap<number, string> = new Map(csrNames.map((c) => [c.number, c.name]));
-const byName: ReadonlyMap<string, number> = new Map(csrNames.map((c) => [c.name, c.number]));
+const byName: ReadonlyMap<string, CsrName> = new Map(csrNames.map((c) => [c.name, c]));
+/** Made when it is first asked for: only what shows CSRs to people needs it. */
+let byNumber: ReadonlyMap<number, string> | undefined;
 
 /** Name of CSR `number`; undefined if it has none here. */
 export function csrName(number: number): string | undefined {
+  byNumber ??= new Map(csrNames.map((c) => [c.number, c.name]));
   return byNumber.get(number);
+}
+
+/** The CSR called `name`; undefined if there is none. */
+export function csrByName(name: string): CsrName | undefined {
+  return byName.get(name);
 }
 
 /** Number of the CSR called `name`; undefined if there is none. */
 export function csrNumber(name: string): number | undefined {
-  return byName.get(name);
+  return byName.get(name)?.number;
 }
