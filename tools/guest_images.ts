@@ -16,6 +16,10 @@ export interface GuestProgram {
   readonly devices: readonly string[];
   /** virtio-mmio version it insists on, where it does. */
   readonly virtioVersion?: 1 | 2;
+  /** What it runs on: I, M, A and C, or what a machine has that is told nothing. Absent: the former. */
+  readonly isa?: "default";
+  /** The page that compares its text with QEMU's line by line, where the two are not the same but for a few words. */
+  readonly qemuDiffers?: string;
   /** What its expected console text was recorded with on standard input; absent: nothing. */
   readonly input?: string;
   /** Exit status of the run. */
@@ -41,6 +45,11 @@ export const guestPrograms: readonly GuestProgram[] = [
   plain("uart_hello", "one line on the UART"),
   { ...plain("uart_echo", "UART input by interrupt, echoed by line"), input: "one\ntwo\n.\n" },
   plain("traps", "every synchronous trap, delegation, vectored mtvec and stvec"),
+  {
+    ...plain("csr_sweep", "which of all CSR numbers exist, and what they keep of zeros and ones"),
+    isa: "default",
+    qemuDiffers: "docs/CSR_SWEEP.md",
+  },
   plain("timer", "mtime, deadlines, wfi, software interrupt"),
   plain("plic", "pending, enable, priority, threshold, claim, complete"),
   {

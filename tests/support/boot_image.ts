@@ -2,6 +2,7 @@
 import type { GuestProgram } from "../../tools/guest_images.ts";
 import { readImage } from "../../vm/boot/image.ts";
 import { parseChaos } from "../../vm/cli/chaos.ts";
+import { DEFAULT_ISA } from "../../vm/cli/default_isa.ts";
 import { ConsoleRoute } from "../../vm/cli/console_route.ts";
 import { assignSlots, parseDevice } from "../../vm/cli/device_spec.ts";
 import { makeSlots } from "../../vm/cli/slots.ts";
@@ -14,6 +15,8 @@ const images = new URL("../../images/", import.meta.url);
 export interface BootOptions {
   readonly engine: EngineName;
   readonly xlen: 32 | 64;
+  /** Default: I, M, A and C. */
+  readonly isa?: string;
   readonly version?: 1 | 2;
   /** `--device` values beyond the default ones. */
   readonly devices?: readonly string[];
@@ -36,6 +39,7 @@ const EXTRA: readonly string[] = ["dummy"];
 export function bootOptions(program: GuestProgram, xlen: 32 | 64): Omit<BootOptions, "engine"> {
   return {
     xlen,
+    ...(program.isa === "default" && { isa: DEFAULT_ISA[xlen] }),
     version: program.virtioVersion ?? 2,
     devices: program.devices.filter((device) => EXTRA.includes(device)),
     ...(program.input === undefined ? {} : { input: program.input }),
@@ -70,7 +74,7 @@ export async function bootImage(file: string, options: BootOptions): Promise<Boo
     size: undefined,
   });
   const machine = new Machine({
-    isa: parseIsa(`rv${options.xlen}imac`),
+    isa: parseIsa(options.isa ?? `rv${options.xlen}imac`),
     memorySize: options.memorySize ?? 128 << 20,
     harts: options.harts ?? 1,
     engine: options.engine,

@@ -8,6 +8,7 @@ import { Machine, type MachineOptions, type Stop } from "../machine.ts";
 import type { Symbolizer } from "../trace/symbolizer.ts";
 import { imageError, readBoot } from "./boot_files.ts";
 import { boots } from "./boot_names.ts";
+import { DEFAULT_ISA } from "./default_isa.ts";
 import { assignSlots } from "./device_spec.ts";
 import { fileError, InputError, Status, writeStderr } from "./errors.ts";
 import { OutputFile, readInput } from "./files.ts";
@@ -18,12 +19,6 @@ import { statusOf, type StopCause } from "./outcome.ts";
 import type { ReportContext } from "./report.ts";
 import type { Session } from "./session.ts";
 import { makeSlots } from "./slots.ts";
-
-/** ISA of a machine that is told none: what QEMU's `virt` has by default, as far as it is built. */
-const DEFAULT_ISA = {
-  32: "rv32gc_zba_zbb_zbc_zbs_zicbom_zicboz_zihpm_sstc_svadu_svinval",
-  64: "rv64gc_zba_zbb_zbc_zbs_zicbom_zicboz_zihpm_sstc_svadu_svinval_svnapot_svpbmt",
-} as const;
 
 /** The longest that one `setTimeout` can wait, in milliseconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
