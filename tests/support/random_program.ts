@@ -357,8 +357,24 @@ class Generator {
     this.#instruction(random.pick(this.#indirect), { rs1: base });
   }
 
+  /** Interrupts off and on again, as they were, around a short loop. */
+  #criticalSection(): void {
+    const random = this.#random;
+    const status = random.pick([0x100, 0x300]);
+    const saved = random.pick([8, 9]);
+    this.#named("csrrci", { rd: saved, rs1: random.pick([2, 8, 10]), imm: status });
+    this.#constant(30, BigInt(random.between(1, 6)));
+    const head = this.#here;
+    this.#instruction(random.pick(this.#plain), { rd: 10 });
+    this.#named("addi", { rd: 30, rs1: 30, imm: -1 });
+    const row = rowNamed(this.#isa, "blt");
+    this.#push({ kind: "jump", row, operands: { rd: 0, rs1: 0, rs2: 30, imm: 0 }, target: head });
+    this.#named("csrrs", { rd: random.pick([0, 0, 11]), rs1: saved, imm: status });
+  }
+
   #csrAccess(): void {
     const random = this.#random;
+    if (random.chance(20)) return this.#criticalSection();
     const kind = random.below(100);
     const favourite = random.pick(FAVOURITES);
     const number = kind < 75

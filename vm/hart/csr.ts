@@ -24,8 +24,21 @@ export interface CsrRow {
   readonly partOf?: number;
   /** For read-modify-write, where the value to modify is not the value read (mip, priv §3.1.9). */
   modify?(hart: Hart): bigint;
+  /** What emitted code may do without the hart; read and write do the same. */
+  readonly bits?: CsrBits;
   /** Whether the access is refused now although the number allows it (counters, TVM). */
   refused?(hart: Hart, write: boolean): boolean;
+}
+
+/** A register that is bits of a stored one. */
+export interface CsrBits {
+  readonly of: StoredCsr;
+  /** The bits that are read; where they are mstatus, as `Hart.statusFor` does. */
+  readonly read: (hart: Hart) => bigint;
+  /** The bits that a write changes. */
+  readonly write: (hart: Hart) => bigint;
+  /** Of these, the ones whose change means nothing but that an interrupt may be taken now; absent: all of them mean nothing. */
+  readonly free?: bigint;
 }
 
 /** Bits of mstatus (priv §3.1.6). */
@@ -82,7 +95,14 @@ const MSTATUS_WRITABLE = MSTATUS.SIE | MSTATUS.MIE | MSTATUS.SPIE | MSTATUS.MPIE
   MSTATUS.MPRV | MSTATUS.SUM | MSTATUS.MXR | MSTATUS.TVM | MSTATUS.TW | MSTATUS.TSR;
 /** FS can be written where there is a floating-point unit (priv §3.1.6.6). */
 const fs = (hart: Hart): bigint => hart.isa.extensions.includes("f") ? MSTATUS.FS : 0n;
+/** Where interrupts are enabled, and what traps stack of that: no field that decides about addresses. */
+const INTERRUPT_STACK = MSTATUS.SIE | MSTATUS.MIE | MSTATUS.SPIE | MSTATUS.MPIE | MSTATUS.SPP;
 const SSTATUS = MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.SUM | MSTATUS.MXR;
+
+/** Fields of mstatus that are constants: UXL and SXL are 64 bits. */
+export function statusWidths(xlen: 32 | 64): bigint {
+  return xlen === 64 ? (2n << 32n) | (2n << 34n) : 0n;
+}
 
 /** Changes mstatus within `mask`; an MPP that names no mode keeps its old value (WARL). */
 function writeStatus(hart: Hart, value: bigint, mask: bigint): void {
@@ -106,6 +126,18 @@ function stored(name: StoredCsr, spec: string, mask: (hart: Hart) => bigint): Cs
   return row(name, spec, {
     read: (hart) => hart.stored(number),
     write: (hart, value) => hart.store(number, value & mask(hart)),
+    bits: { of: name, read: mask, write: mask },
+  });
+}
+
+/** mstatus, or what it shows as sstatus: the fields in `read`, of which those in `write` can be written. */
+function status(name: string, spec: string, read: (hart: Hart) => bigint, write: bigint): CsrRow {
+  const mask = (hart: Hart) => write | fs(hart);
+  return row(name, spec, {
+    partOf: CSR.mstatus,
+    read: (hart) => hart.statusFor(read(hart)),
+    write: (hart, value) => writeStatus(hart, value, mask(hart)),
+    bits: { of: "mstatus", read, write: mask, free: INTERRUPT_STACK },
   });
 }
 
@@ -201,11 +233,7 @@ export const csrRows: readonly CsrRow[] = [
   ...userCounter("cycle", 0, (hart) => hart.counters.value("cycle")),
   ...userCounter("time", 1, (hart) => hart.time()),
   ...userCounter("instret", 2, (hart) => hart.counters.value("instret")),
-  row("sstatus", "priv §10.1.1", {
-    partOf: CSR.mstatus,
-    read: (hart) => hart.statusFor(SSTATUS | MSTATUS.FS | MSTATUS.UXL),
-    write: (hart, value) => writeStatus(hart, value, SSTATUS | fs(hart)),
-  }),
+  status("sstatus", "priv §10.1.1", () => SSTATUS | MSTATUS.FS | MSTATUS.UXL, SSTATUS),
   row("sie", "priv §10.1.3", {
     partOf: CSR.mie,
     read: (hart) => hart.stored(CSR.mie) & hart.stored(CSR.mideleg),
@@ -236,10 +264,7 @@ export const csrRows: readonly CsrRow[] = [
   constant("mimpid", "priv §3.1.4", zero),
   constant("mhartid", "priv §3.1.5", (hart) => BigInt(hart.index)),
   constant("mconfigptr", "priv §3.1.17", zero),
-  row("mstatus", "priv §3.1.6", {
-    read: (hart) => hart.statusFor(hart.mask),
-    write: (hart, value) => writeStatus(hart, value, MSTATUS_WRITABLE | fs(hart)),
-  }),
+  status("mstatus", "priv §3.1.6", (hart) => hart.mask, MSTATUS_WRITABLE),
   constant("mstatush", "priv §3.1.6", zero),
   constant("misa", "priv §3.1.1", (hart) => hart.misa),
   stored("medeleg", "priv §3.1.8", delegable),

@@ -6,24 +6,24 @@ import type { Bus } from "../bus/bus.ts";
 import type { Clock } from "../bus/clock.ts";
 import type { IrqLine } from "../bus/irq.ts";
 import type { GuestMemory } from "../bus/memory.ts";
-import { Privilege, RecordKind } from "../events.ts";
+import { Privilege } from "../events.ts";
 import type { EventStream, TrapEvent } from "../events.ts";
 import { Decoder } from "../isa/decode.ts";
 import { Rounding } from "../isa/rounding.ts";
 import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
 import { Addressing } from "./addressing.ts";
-import { csrTable, Interrupt, MSTATUS } from "./csr.ts";
+import { csrTable, type Interrupt, MSTATUS, statusWidths } from "./csr.ts";
 import type { CsrRow } from "./csr.ts";
 import { CSR } from "./csr_numbers.ts";
 import { Counters } from "./counters.ts";
 import { type Death, TrapWatch } from "./death.ts";
-import { HART, NO_RESERVATION, NO_ROUNDING } from "./layout.ts";
+import { Interrupts } from "./interrupts.ts";
+import { HART, LEVEL, NO_RESERVATION, NO_ROUNDING } from "./layout.ts";
 import type { PmpEntries } from "./pmp.ts";
 import { RecordRing } from "./record_ring.ts";
 import { SupervisorTimer } from "./supervisor_timer.ts";
 import type { Tlb } from "./tlb.ts";
-import { nextInterrupt, takeTrap } from "./trap.ts";
 
 /** What a hart needs of the machine around it. */
 export interface HartOptions {
@@ -51,9 +51,6 @@ export interface CodeWatch {
   holds(page: number): boolean;
   written(host: number, length: number): void;
 }
-
-/** Marks an interrupt's cause in a record. */
-const INTERRUPT_MARK = 0x8000;
 
 /** What serves S-mode's environment calls where no firmware in M-mode does. */
 export interface Environment {
@@ -152,9 +149,7 @@ export class Hart {
   readonly #u32: Uint32Array;
   readonly #csrs: ReadonlyMap<number, CsrRow>;
   readonly #slots: ReadonlyMap<number, number>;
-  /** External interrupt levels, as bits of mip. */
-  #lines = 0;
-  /** Added to the counters: what the guest wrote, and what was not counted while inhibited. */
+  readonly #interrupts: Interrupts;
   readonly #trapWatch = new TrapWatch();
 
   /**
@@ -184,6 +179,7 @@ export class Hart {
     this.addressing = new Addressing({ ...options, updated: (host) => this.code?.written(host, 4) });
     this.tlb = this.addressing.tlb;
     this.timer = new SupervisorTimer(this);
+    this.#interrupts = new Interrupts(this);
     options.memory.onWrite((addr, length) => this.#memoryWritten(addr, length));
     options.memory.onMap(() => this.tlb.flush());
     this.reset();
@@ -302,6 +298,15 @@ export class Hart {
     return this.#csrs.get(number)?.read(this);
   }
 
+  /**
+   * Host address of a CSR kept as plain storage, by its number.
+   *
+   * @internal
+   */
+  slotOf(number: number): number {
+    return this.#slots.get(number)! * 8;
+  }
+
   /** A CSR kept as plain storage, by its number: one of `CSR`. */
   stored(number: number): bigint {
     return this.#u64[this.#slots.get(number)!]!;
@@ -322,9 +327,9 @@ export class Hart {
     if (changed !== 0n) this.#floatChanged();
   }
 
-  /** mstatus as it reads through `mask`: the fields that are constants added (UXL and SXL: 64 bits), and SD. */
+  /** mstatus as it reads through `mask`: the fields that are constants added, and SD. */
   statusFor(mask: bigint): bigint {
-    const widths = this.xlen === 64 ? (2n << 32n) | (2n << 34n) : 0n;
+    const widths = statusWidths(this.xlen);
     const dirty = (this.mstatus & MSTATUS.FS) === MSTATUS.FS ? 1n << BigInt(this.xlen - 1) : 0n;
     return ((this.mstatus | widths) & mask | dirty) & this.mask;
   }
@@ -342,7 +347,7 @@ export class Hart {
   modeChanged(): void {
     const status = this.#u32[this.#slots.get(CSR.mstatus)! * 2]!;
     this.#u32[(this.base + HART.tlb) / 4] = this.addressing.enter(this.privilege, status);
-    this.#u32[(this.base + HART.flat) / 4] = this.addressing.flat ? 1 : 0;
+    this.#u32[(this.base + HART.level) / 4] = this.addressing.flat ? LEVEL.flat : this.privilege;
     this.attention = true;
   }
 
@@ -364,7 +369,7 @@ export class Hart {
 
   /** mip as the guest reads it. */
   pending(): bigint {
-    return this.stored(CSR.mip) | BigInt(this.#lines | this.timer.pending);
+    return BigInt(this.#interrupts.pending);
   }
 
   /**
@@ -373,34 +378,17 @@ export class Hart {
    * @internal
    */
   line(interrupt: Interrupt): IrqLine {
-    const bit = 1 << interrupt;
-    return {
-      set: (level) => {
-        const next = level ? this.#lines | bit : this.#lines & ~bit;
-        if (next === this.#lines) return;
-        this.#lines = next;
-        this.attention = true;
-      },
-    };
+    return this.#interrupts.line(interrupt);
   }
 
   /** Takes the interrupt that is due, if one is. Engines call it when `attention` is set, before an instruction. */
   takeInterrupt(): void {
-    this.attention = false;
-    if (this.pending() & this.stored(CSR.mie)) this.wake();
-    if (this.waiting) return;
-    const interrupt = nextInterrupt(this);
-    if (interrupt === undefined) return;
-    const { pc, privilege } = this;
-    takeTrap(this, true, interrupt, 0n);
-    if (!this.records.active) return;
-    const at = this.records.begin(RecordKind.Trapped, pc, privilege, this.index, this.clock.steps + this.clock.inSlice);
-    this.records.trapped(at, this, interrupt | INTERRUPT_MARK, 0n);
+    this.#interrupts.take();
   }
 
   /** Begins to wait for an interrupt (priv §3.3.3). */
   wait(): void {
-    if (this.pending() & this.stored(CSR.mie)) return;
+    if (this.#interrupts.enabled !== 0) return;
     this.waiting = true;
     if (this.events.wants("wfi")) this.events.emit({ kind: "wfi", step: "wait" });
   }

@@ -35,10 +35,12 @@ export const HART = {
    */
   windowLow: 0x150,
   windowLength: 0x158,
-  /** u32: 1 where RAM may be accessed without the TLB: addresses are physical and nothing forbids any. */
-  flat: 0x140,
+  /** u32: what emitted code may do in the mode that the hart is in, see `LEVEL`. */
+  level: 0x140,
   /** u32: where a region left at an instruction: the bytes from its block's start to there, times 2, plus 1; else 0. */
   blockBytes: 0x144,
+  /** u32: the interrupts that are pending and enabled in mie; right whenever emitted code runs. */
+  ready: 0x148,
   /** u32: accrued floating-point exceptions, `fflags`. */
   fflags: 0x1f0,
   /** u32: dynamic rounding mode, `frm`. */
@@ -55,6 +57,12 @@ export const HART = {
   tlbs: 0x1_0000,
   size: 0x5_0000,
 } as const;
+
+/**
+ * Values of `HART.level`, each of which allows all that lower ones do: the privilege modes by their numbers, and above
+ * them M-mode where RAM may be accessed without the TLB, as addresses are physical and nothing forbids any.
+ */
+export const LEVEL = { flat: 4 } as const;
 
 /** How many taken branches are remembered for the report on a guest's death. */
 export const EDGES = 64;
@@ -134,8 +142,8 @@ export const REGION = {
   max: 8192,
   /** u32: steps that the region may do before it looks at the budget. */
   cost: 0,
-  /** u32: 1 if it may run only while `HART.flat` is. */
-  flat: 4,
+  /** u32: it may run only while `HART.level` is no lower. */
+  level: 4,
   /** u64: virtual address that it begins at. */
   pc: 8,
 } as const;

@@ -44,12 +44,15 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
     this.#mask = hart.mask;
   }
 
-  /** Does the instruction at the hart's pc; afterwards it has retired or trapped, and counts as one step. */
-  step(): void {
+  /**
+   * Does the instruction at the hart's pc; afterwards it has retired or trapped, and counts as one step. `fetched` is what
+   * is there, if that is known.
+   */
+  step(fetched?: number): void {
     const hart = this.#hart;
     this.#trapped = false;
     this.#pc = hart.pc;
-    const word = fetchInstruction(hart, this.#pc);
+    const word = fetched ?? fetchInstruction(hart, this.#pc);
     this.#word = typeof word === "number" ? word : 0;
     const records = hart.records;
     if (records.active) {

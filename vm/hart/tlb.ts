@@ -163,6 +163,12 @@ export class Tlb {
     return this.#u32[this.#fetch(context, low) + FETCH.page / 4]!;
   }
 
+  /** Host address of the code at a virtual address; -1 if fetches from it are not known. */
+  fetchedFrom(context: Context, low: number, high: number): number {
+    if (!this.has(context, low, high, Access.Fetch)) return -1;
+    return (low + this.#u32[this.#fetch(context, low) + FETCH.addend / 4]!) >>> 0;
+  }
+
   /** A virtual page whose fetches go to these decoded entries; undefined if none is known. */
   fetchedAs(context: Context, page: number): bigint | undefined {
     const start = this.#words(context) + DATA_WORDS;

@@ -341,7 +341,8 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
   csr(_operation: "write" | "set" | "clear", _source: "rs1" | "uimm"): void {
     this.leaves = true;
   }
-  system(_operation: SystemOperation): void {
-    this.leaves = true;
+  system(operation: SystemOperation): void {
+    // Decoded code and regions follow every write at once, so that there is nothing to forget.
+    if (operation !== "fence.i") this.leaves = true;
   }
 }

@@ -6,6 +6,7 @@ import { EDGES, ENTRY, HART } from "../hart/layout.ts";
 import { fetchablePage, fillTlb } from "../hart/memory_access.ts";
 import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
+import { Decoder } from "../isa/decode.ts";
 import { type DecodedPages, STORE_REACH } from "./decoded_pages.ts";
 import { EdgeMark, Exit } from "./exit.ts";
 import type { Handlers } from "./handlers.ts";
@@ -41,6 +42,7 @@ export class Interpreter implements Engine {
   readonly #handlers: Handlers;
   readonly #memory: WebAssembly.Memory;
   readonly #reference: Reference;
+  readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   #run: (budget: number) => number;
   /** Both versions once they are made, by whether they record. */
@@ -65,6 +67,7 @@ export class Interpreter implements Engine {
     this.#handlers = handlers;
     this.#memory = memory;
     this.#reference = new Reference(hart);
+    this.#u16 = new Uint16Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
     this.#regionTable = translation?.table;
     this.#shortest = translation?.quantum ?? SAMPLED_QUANTUM;
@@ -177,8 +180,19 @@ export class Interpreter implements Engine {
 
   #step(): void {
     if (this.regions !== undefined) this.#noteBlock();
-    this.#reference.step();
+    this.#reference.step(this.#fetched());
     this.#hart.clock.inSlice++;
+  }
+
+  /** The instruction at pc, if the TLB knows all of it. */
+  #fetched(): number | undefined {
+    const { base, addressing: { tlb, context } } = this.#hart;
+    const low = this.#u32[(base + HART.pc) >>> 2]!;
+    const host = tlb.fetchedFrom(context, low, this.#u32[((base + HART.pc) >>> 2) + 1]!);
+    if (host < 0) return undefined;
+    const first = this.#u16[host >>> 1]!;
+    if (Decoder.length(first) === 2) return first;
+    return host % PAGE_SIZE > PAGE_SIZE - 4 ? undefined : (first | (this.#u16[(host >>> 1) + 1]! << 16)) >>> 0;
   }
 
   /** Emitted code cannot do the instruction at pc. If it lies in two pages, it may be able to the next time. */

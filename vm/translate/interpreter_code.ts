@@ -116,7 +116,7 @@ class InterpreterEmitter extends EntryEmitter {
     f.get(this.ip).memory(Op.I32Load, ENTRY.word).i32(REGION.bytes).op(Op.I32Mul).tee(entry);
     // The step that the loop's head counted is the region's.
     f.memory(Op.I32Load, table + REGION.cost).get(this.left).i32(1).op(Op.I32Add, Op.I32GtS);
-    f.get(entry).memory(Op.I32Load, table + REGION.flat).i32(0).memory(Op.I32Load, this.hart + HART.flat);
+    f.get(entry).memory(Op.I32Load, table + REGION.level).i32(0).memory(Op.I32Load, this.hart + HART.level);
     f.op(Op.I32GtU, Op.I32Or);
     // Code mapped elsewhere too has its region for one of the places.
     f.get(entry).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, table + REGION.pc);

@@ -10,6 +10,7 @@ import type { Decoded } from "../isa/decode.ts";
 import { isFloat } from "../isa/format.ts";
 import { RM_BITS, RM_WIDTH } from "../isa/rounding.ts";
 import type { MemorySize, Xlen } from "../isa/row.ts";
+import { type CsrCode, emitCsr } from "./csr_code.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
 import type { Edge, FlowInstruction } from "./flow.ts";
@@ -37,6 +38,8 @@ export interface RegionCode {
   readonly hart: number;
   /** Virtual address of the entry. */
   readonly pc: bigint;
+  /** How an access to a CSR is done; undefined where it is not for emitted code. */
+  readonly csr: (decoded: Decoded) => CsrCode | undefined;
   /** Absent: every access goes by the TLB. */
   readonly flat?: FlatMemory;
   readonly memoryPages: number;
@@ -190,6 +193,25 @@ class RegionEmitter extends Emitter {
     this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site).br("slow");
   }
   protected override noteAccess(): void {}
+
+  override csr(operation: "write" | "set" | "clear", source: "rs1" | "uimm"): void {
+    const { decoded } = this.#instruction;
+    const { rd, rs1 } = decoded.operands;
+    const code = this.#code.csr(decoded);
+    if (code === undefined) return super.csr(operation, source);
+    const emitter = {
+      f: this.f,
+      xlen: this.xlen,
+      hart: this.hart,
+      old: this.addr,
+      next: this.data,
+      rs1: () => this.rs1(),
+      rd: () => this.rd("value"),
+      leaveIf: () => this.leaveIf(),
+    };
+    const writes = operation === "write" || rs1 !== 0;
+    emitCsr(emitter, code, operation, { immediate: source === "uimm" ? rs1 : undefined, writes, rd: rd !== 0 });
+  }
 
   // --- memory ------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,9 @@
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { Hart } from "../hart/hart.ts";
-import { EDGES, ENTRY, HART, REGION } from "../hart/layout.ts";
+import { EDGES, ENTRY, HART, LEVEL, REGION } from "../hart/layout.ts";
+import type { Decoded } from "../isa/decode.ts";
+import { type CsrCode, csrCode } from "./csr_code.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
 import { discover, flowSource } from "./flow.ts";
 import type { FlowBlock } from "./flow.ts";
@@ -136,14 +138,17 @@ export class Regions {
     const { hart, pages, handlers, table } = this.#o;
     const region = hart.memory.regions.find((r) => host >= r.host && host < r.host + r.size);
     if (host < 0 || region === undefined || this.#byEntry.has(host)) return;
-    const flat = this.#u32[(hart.base + HART.flat) >>> 2] === 1;
+    const flat = this.#u32[(hart.base + HART.level) >>> 2] === LEVEL.flat;
     const page = host - (host % PAGE_SIZE);
     const pc = flat ? BigInt(region.base + host - region.host) : this.#virtualAddress(page, host);
     if (pc === undefined) return;
     // Where addresses are translated, the next page may be anywhere.
     const low = flat ? Math.max(region.host, host - REACH) : page;
     const high = flat ? Math.min(region.host + region.size, host + REACH) : page + PAGE_SIZE;
-    const emittable = (d: Parameters<Handlers["of"]>[0]) => handlers.of(d) >= Handler.First;
+    const csr = (d: Decoded) => csrCode(hart, d);
+    // What the mode does not allow is left to the hart, like all that only the hart can do.
+    const emittable = (d: Decoded) =>
+      handlers.of(d) >= Handler.First || (csr(d)?.privilege ?? Infinity) <= hart.privilege;
     const source = flowSource(this.#u16, hart.decoder, emittable, host, low, high, (at) => this.#seen(at));
     const blocks = discover(source, LIMITS);
     if (blocks === undefined) return;
@@ -160,6 +165,7 @@ export class Regions {
       ialign: hart.isa.ialign,
       hart: hart.base,
       pc,
+      csr,
       ...(flat && { flat: { base: ram.base, size: ram.size, host: ram.host, lines: this.#o.lines } }),
       memoryPages: this.#o.memory.buffer.byteLength / 0x1_0000,
     }, shape);
@@ -170,7 +176,7 @@ export class Regions {
     this.functions.set(index, instance.exports["region"] as () => void);
     const row = (table + index * REGION.bytes) >>> 2;
     this.#u32[row + REGION.cost / 4] = shape.entry.longest;
-    this.#u32[row + REGION.flat / 4] = flat ? 1 : 0;
+    this.#u32[row + REGION.level / 4] = flat ? LEVEL.flat : levelOf(used, csr);
     this.#u32[row + REGION.pc / 4] = Number(pc & 0xffff_ffffn);
     this.#u32[row + REGION.pc / 4 + 1] = Number(pc >> 32n);
     this.#byEntry.set(host, made);
@@ -232,6 +238,12 @@ export class Regions {
     this.#heat.clear();
     this.stats.flushed++;
   }
+}
+
+/** The lowest `HART.level` for all that blocks do with CSRs. */
+function levelOf(blocks: readonly FlowBlock[], csr: (decoded: Decoded) => CsrCode | undefined): number {
+  const levels = blocks.flatMap((b) => b.instructions.map(({ decoded }) => csr(decoded)?.privilege ?? 0));
+  return levels.reduce((a, b) => Math.max(a, b), 0);
 }
 
 /** The code of blocks as host ranges, joined where they touch. */
