@@ -2,7 +2,7 @@
  * What the image `csr_sweep` prints here and on QEMU, CSR by CSR. docs/CSR_SWEEP.md has a row for every difference, with its
  * reason: a difference without a row, a row without a difference, and a row without a reason fail.
  *
- * `deno test -A tests/guest/csr_sweep_test.ts -- --update` writes the rows anew and keeps the reasons.
+ * `deno test -A tests/guest/firmware_csr_sweep_test.ts -- --update` writes the rows anew and keeps the reasons.
  */
 import { assert, assertEquals } from "@std/assert";
 import { csrName } from "../../vm/isa/csr_names.ts";
