@@ -50,7 +50,13 @@ export class FeatureSet {
 
   /** The bits, ascending. */
   bits(): number[] {
-    return Array.from({ length: FEATURE_WORDS * 32 }, (_, bit) => bit).filter((bit) => this.has(bit));
+    const bits: number[] = [];
+    for (let word = 0; word < FEATURE_WORDS; word++) {
+      for (let rest = this.word(word); rest !== 0; rest &= rest - 1) {
+        bits.push(word * 32 + 31 - Math.clz32(rest & -rest));
+      }
+    }
+    return bits;
   }
 
   /** The bits that `other` does not have. */

@@ -55,6 +55,18 @@ function configRegisters(fields: readonly ConfigField[]): RegisterDef[] {
   }));
 }
 
+/** The register table by word, of one version only. */
+function registerWords(legacy: boolean): readonly (RegisterDef | undefined)[] {
+  return Array.from(
+    { length: virtioMmioConfigOffset / 4 },
+    (_, word) => findRegister(virtioMmioRegisters, word * 4, legacy)?.def,
+  );
+}
+
+/** Made for the first device that needs them. */
+let modernWords: ReturnType<typeof registerWords> | undefined;
+let legacyWords: ReturnType<typeof registerWords> | undefined;
+
 /** virtio over MMIO (virtio 1.2 §4.2): the register file of one slot, version 1 or 2. */
 export class VirtioMmio implements Device {
   readonly name: string;
@@ -79,10 +91,7 @@ export class VirtioMmio implements Device {
     this.legacy = options.version === 1;
     this.#irq = options.irq;
     this.#vendorId = options.vendorId ?? DEFAULT_VENDOR_ID;
-    this.#words = Array.from(
-      { length: virtioMmioConfigOffset / 4 },
-      (_, word) => findRegister(virtioMmioRegisters, word * 4, this.legacy)?.def,
-    );
+    this.#words = this.legacy ? legacyWords ??= registerWords(true) : modernWords ??= registerWords(false);
     this.core = new VirtioCore(options, this.legacy, (cause) => this.#interrupt(cause));
     this.#queues = this.#freshQueues();
   }

@@ -14,15 +14,22 @@ export interface Pattern {
 
 /** Reads a row's `bits`. Throws if it is neither 16 nor 32 bits long. */
 export function patternOf(row: Row): Pattern {
-  const text = row.bits.replaceAll(" ", "");
-  const match = text.replaceAll(".", "0");
-  const mask = text.replaceAll("0", "1").replaceAll(".", "0");
-  // parseInt stops at a character that is no binary digit: then the lengths differ.
-  if ((text.length !== 16 && text.length !== 32) || parseInt(`1${match}`, 2) < 2 ** text.length) {
+  let mask = 0, match = 0, length = 0, other = 0;
+  for (let i = 0; i < row.bits.length; i++) {
+    const c = row.bits.charCodeAt(i);
+    if (c === SPACE) continue;
+    if (c !== ANY && c !== ZERO && c !== ONE) other++;
+    mask = mask << 1 | (c === ANY ? 0 : 1);
+    match = match << 1 | (c === ONE ? 1 : 0);
+    length++;
+  }
+  if ((length !== 16 && length !== 32) || other > 0) {
     throw new Error(`row ${row.name}: bits must be 16 or 32 of 0, 1 and ., got ${row.bits}`);
   }
-  return { mask: parseInt(mask, 2) | 0, match: parseInt(match, 2) | 0, length: text.length === 16 ? 2 : 4 };
+  return { mask, match, length: length === 16 ? 2 : 4 };
 }
+
+const [SPACE, ANY, ZERO, ONE] = [" ", ".", "0", "1"].map((c) => c.charCodeAt(0));
 
 /** One decoded instruction. */
 export interface Decoded {
