@@ -287,6 +287,24 @@ export const RecordFlag = {
 /** A batch of records: `count` of them from `view`'s start. Valid only during the call. */
 export type RecordListener = (view: DataView<ArrayBuffer>, count: number) => void;
 
+/**
+ * Instructions one after the other in memory, none of which jumped away before the last: what engines remember of the
+ * past where nobody reads records.
+ */
+export interface StraightRun {
+  /** Guest-physical address of the first instruction. */
+  readonly from: bigint;
+  /** Guest-physical address of the last one. */
+  readonly to: bigint;
+  /**
+   * Whether emitted code did the last one. If not, an interrupt or trap came instead, the run is still going on, or
+   * something else had to do it, such as a device, or to make it ready: then the next run starts behind it or there.
+   */
+  readonly done: boolean;
+  /** Translated code ran from `to` on, whose instructions are not remembered. */
+  readonly translated?: boolean;
+}
+
 /** The one stream of a machine. */
 export class EventStream {
   /** Tells where the run stands; set by the machine. */

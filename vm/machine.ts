@@ -163,6 +163,8 @@ export class Machine {
   readonly #config: FwCfg;
   readonly #uart: Uart;
   readonly #records: RecordRing;
+  /** How often it was reset. */
+  resets = 0;
   #active = 0;
   #stop: Stop | undefined = undefined;
   #boot: Boot | undefined = undefined;
@@ -325,6 +327,7 @@ export class Machine {
     this.engines.reset();
     if (this.#boot !== undefined) this.load(this.#boot);
     this.#stop = undefined;
+    this.resets++;
     if (this.events.wants("machine")) this.events.emit({ kind: "machine", step: "reset", code: 0 });
   }
 

@@ -158,3 +158,11 @@ Deno.test("death: several harts, RV32, and a hart that is not there", () => {
   assertStringIncludes(lines.join("\n"), "  hart 1  waits in M mode at 0x8000000c; mie");
   assertThrows(() => report({ reason: "stall" }, harts, { hart: 2 }), RangeError, "no hart 2 of 2");
 });
+
+Deno.test("death: instructions are counted since the last reset, and the report says so", () => {
+  const where = (resets: number) =>
+    report({ reason: "stall" }, [hart()], { resets }).find((l) => l.startsWith("Hart 0"));
+  assertEquals(where(0)?.match(/after.*/)?.[0], "after 34 instructions.");
+  assertEquals(where(1)?.match(/after.*/)?.[0], "after 34 instructions since the guest's reset.");
+  assertEquals(where(3)?.match(/after.*/)?.[0], "after 34 instructions since the last of 3 resets.");
+});

@@ -4,7 +4,7 @@ import { RAM_BASE, TIMEBASE_HZ, virtBoard } from "../board.ts";
 import { Privilege } from "../events.ts";
 import type { Hart } from "../hart/hart.ts";
 import type { Machine, Stop } from "../machine.ts";
-import { deathReport, type Ending } from "../trace/death.ts";
+import { deathReport, type Ending, sinceReset } from "../trace/death.ts";
 import { recentFromRuns, type RecentInstruction } from "../trace/recent.ts";
 import { type Symbolizer, symbolText } from "../trace/symbolizer.ts";
 import { type TimerView, waitText } from "../trace/wait_text.ts";
@@ -32,6 +32,7 @@ export function reportText(stop: Stop, limit: string | undefined, context: Repor
     harts: machine.harts,
     hart: hart.index,
     steps: machine.clock.steps,
+    resets: machine.resets,
     recent: context.recent?.(hart.index) ?? recentOf(machine, hart),
     symbolize,
     describe: (addr) => describeAddress(machine, addr),
@@ -58,7 +59,7 @@ function endingOf(stop: Stop, limit: string | undefined): Ending | undefined {
 /** One line per hart: where it is and what it waits for. */
 export function statusLines({ machine, symbolize }: ReportContext): string[] {
   return [
-    `${machine.clock.steps} instructions`,
+    `${machine.clock.steps} instructions${sinceReset(machine.resets)}`,
     ...machine.harts.map((hart) => {
       const symbol = symbolText(symbolize, hart.pc);
       const mode = Object.entries(Privilege).find(([, value]) => value === hart.privilege)?.[0];

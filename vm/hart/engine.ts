@@ -1,17 +1,9 @@
+import type { StraightRun } from "../events.ts";
+
 /** Engines by the name that `--engine` takes, slowest first. */
 export const engineNames = ["reference", "interpreter", "auto"] as const;
 /** Name of an engine. */
 export type EngineName = typeof engineNames[number];
-
-/** Instructions one after the other, none of which jumped away before the last. Guest-physical addresses. */
-export interface Run {
-  readonly from: bigint;
-  readonly to: bigint;
-  /** Whether the instruction at `to` was done; if not, something else came first. */
-  readonly done: boolean;
-  /** Translated code ran from `to` on, whose instructions are not remembered. */
-  readonly translated?: boolean;
-}
 
 /** What executes a hart's instructions. Engines are interchangeable: all of them do the same, step by step. */
 export interface Engine {
@@ -24,7 +16,7 @@ export interface Engine {
   /** Emits or drops the code that records retired instructions. */
   specialise(records: boolean): void;
   /** What the hart executed last, oldest run first: at least the last 32 instructions, where there were as many. */
-  recentRuns(): readonly Run[];
+  recentRuns(): readonly StraightRun[];
   /** Forgets everything derived from memory. */
   reset(): void;
 }

@@ -1,5 +1,6 @@
 import { PAGE_SIZE } from "../bus/memory.ts";
-import type { Engine, Run } from "./engine.ts";
+import type { StraightRun } from "../events.ts";
+import type { Engine } from "./engine.ts";
 import type { Hart } from "./hart.ts";
 import { fetchablePage } from "./memory_access.ts";
 import { Reference } from "./reference.ts";
@@ -13,7 +14,7 @@ export class ReferenceEngine implements Engine {
   readonly #hart: Hart;
   readonly #reference: Reference;
   /** Oldest at `#oldest` once it is full. */
-  readonly #recent: Run[] = [];
+  readonly #recent: StraightRun[] = [];
   #oldest = 0;
 
   constructor(hart: Hart) {
@@ -51,7 +52,7 @@ export class ReferenceEngine implements Engine {
     this.#oldest = (this.#oldest + 1) % RECENT;
   }
 
-  recentRuns(): readonly Run[] {
+  recentRuns(): readonly StraightRun[] {
     const filled = this.#recent.length === RECENT ? this.#oldest : 0;
     return [...this.#recent.slice(filled), ...this.#recent.slice(0, filled)];
   }

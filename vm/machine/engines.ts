@@ -1,4 +1,5 @@
-import type { Engine, EngineName, Run } from "../hart/engine.ts";
+import type { StraightRun } from "../events.ts";
+import type { Engine, EngineName } from "../hart/engine.ts";
 import { ReferenceEngine } from "../hart/reference_engine.ts";
 import type { EnginesOptions } from "./emitted_engines.ts";
 
@@ -51,7 +52,7 @@ export class Engines {
   }
 
   /** As {@linkcode Engine.recentRuns}, of one hart. */
-  recentRuns(hart: number): readonly Run[] {
+  recentRuns(hart: number): readonly StraightRun[] {
     return [...this.#first[hart]?.recentRuns() ?? [], ...this.current[hart]!.recentRuns()];
   }
 

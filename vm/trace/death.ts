@@ -47,8 +47,10 @@ export interface ReportInput {
   readonly harts: readonly HartView[];
   /** Index of the hart whose registers and instructions are shown: the one that died, or that ran last. */
   readonly hart: number;
-  /** Instructions retired or trapped. */
+  /** Instructions retired or trapped since the last reset. */
   readonly steps: number;
+  /** How often the machine was reset; default 0. */
+  readonly resets?: number;
   /** The last instructions of that hart, oldest first; empty if nobody knows them. */
   readonly recent: readonly RecentInstruction[];
   /** Names of addresses. */
@@ -139,7 +141,14 @@ function noted({ recent, ending }: ReportInput): readonly RecentInstruction[] {
 
 function whereLine(input: ReportInput, hart: HartView): string {
   const mode = `${privilegeName(hart.privilege)} mode`;
-  return `Hart ${hart.index} is in ${mode} at ${place(input, hart.pc)} after ${input.steps} instructions.`;
+  return `Hart ${hart.index} is in ${mode} at ${place(input, hart.pc)} after ${input.steps} instructions${
+    sinceReset(input.resets)
+  }.`;
+}
+
+/** Which reset a count of instructions begins at, where there was one. */
+export function sinceReset(resets: number = 0): string {
+  return resets === 0 ? "" : resets === 1 ? " since the guest's reset" : ` since the last of ${resets} resets`;
 }
 
 /** An address with its symbol. */

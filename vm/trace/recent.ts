@@ -7,7 +7,7 @@ import { hex } from "../bits.ts";
 import { causeName } from "../isa/causes.ts";
 import { Disassembler } from "../isa/disassemble.ts";
 import type { Isa } from "../isa/table.ts";
-import { RecordKind } from "../events.ts";
+import { RecordKind, type StraightRun } from "../events.ts";
 import {
   hasInstruction,
   isInterrupt,
@@ -32,21 +32,6 @@ export interface RecentInstruction {
   readonly insn: number | undefined;
   /** What happened instead of retiring: the trap's or interrupt's name. */
   readonly note?: string;
-}
-
-/** Instructions one after the other in memory, none of which jumped away before the last. */
-export interface StraightRun {
-  /** Address of the first instruction. */
-  readonly from: bigint;
-  /** Address of the last one. */
-  readonly to: bigint;
-  /**
-   * Whether emitted code did the last one. If not, an interrupt or trap came instead, the run is still going on, or
-   * something else had to do it, such as a device, or to make it ready: then the next run starts behind it or there.
-   */
-  readonly done: boolean;
-  /** Translated code ran from `to` on, whose instructions are not remembered. */
-  readonly translated?: boolean;
 }
 
 /** Reads one instruction (only the low half counts for a compressed one); undefined where nothing can be fetched. */

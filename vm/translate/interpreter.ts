@@ -1,6 +1,7 @@
 /** The interpreter as an engine: emitted code for what it can do, the reference executor for the rest. */
 import { PAGE_SIZE } from "../bus/memory.ts";
-import type { Engine, Run } from "../hart/engine.ts";
+import type { StraightRun } from "../events.ts";
+import type { Engine } from "../hart/engine.ts";
 import type { Hart } from "../hart/hart.ts";
 import { EDGES, ENTRY, HART } from "../hart/layout.ts";
 import { fetchablePage, fillTlb } from "../hart/memory_access.ts";
@@ -298,8 +299,8 @@ export class Interpreter implements Engine {
   }
 
   /** Read from the ring of taken branches in the hart's state: each entry is where control left and where it went. */
-  recentRuns(): readonly Run[] {
-    const runs: Run[] = [];
+  recentRuns(): readonly StraightRun[] {
+    const runs: StraightRun[] = [];
     const ring = (this.#hart.base + HART.edges) >>> 2;
     const next = this.#u32[(this.#hart.base + HART.edge) >>> 2]! / 8;
     let start = 0;
@@ -313,7 +314,7 @@ export class Interpreter implements Engine {
     return runs;
   }
 
-  #addRun(runs: Run[], start: number, end: number): void {
+  #addRun(runs: StraightRun[], start: number, end: number): void {
     const from = this.#pages.codeAt(start);
     const to = this.#pages.codeAt(end & ~EdgeMark.all);
     if (from < 0 || to < from || to - from > PAGE_SIZE) return;
