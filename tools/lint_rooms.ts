@@ -76,8 +76,8 @@ export const ROOMS: readonly Room[] = [
   { name: "vm/boot", files: ["vm/boot/"], imports: ["vm/board.ts", "vm/bus", "vm/bits.ts"] },
   { name: "vm/board.ts", files: ["vm/board.ts"], imports: ["vm/bits.ts"] },
   { name: "vm/trace", files: ["vm/trace/"], imports: READER_IMPORTS },
-  // Findings word register accesses and addresses as traces do.
-  { name: "vm/check", files: ["vm/check/"], imports: ["vm/trace", ...READER_IMPORTS] },
+  // Findings word register accesses and addresses as traces do, and say file and line.
+  { name: "vm/check", files: ["vm/check/"], imports: ["vm/trace", "vm/debug", ...READER_IMPORTS] },
   { name: "vm/debug", files: ["vm/debug/"], imports: READER_IMPORTS },
   // The environment that a kernel calls where no firmware runs: a part of the machine, above its harts.
   {

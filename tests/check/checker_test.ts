@@ -2,11 +2,16 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { rulesDocument } from "../../vm/check/document.ts";
 import { FINDINGS_MAX } from "../../vm/check/finding.ts";
+import type { Checker } from "../../vm/check/checker.ts";
+import type { Names } from "../../vm/check/places.ts";
+import { checkResult } from "../../vm/check/result.ts";
 import { checkReport } from "../../vm/check/text.ts";
 import { Privilege } from "../../vm/events.ts";
 import { AGREED, BEGUN, CheckRig, LIVE, PROBE, PROGRAM, QUEUE, RESET, START } from "../support/check_rig.ts";
 
 const symbolize = (addr: bigint) => ({ name: "probe", offset: addr - PROGRAM });
+
+const report = (checker: Checker, names: Names = {}) => checkReport(checkResult(checker, names));
 
 /** Has the program be at `pc` for good. */
 function at(rig: CheckRig, pc: bigint): void {
@@ -16,10 +21,10 @@ function at(rig: CheckRig, pc: bigint): void {
 Deno.test("a finding tells what, where, why, how to mend it, and what the driver had done", () => {
   const { checker } = new CheckRig().play(`${PROBE} ${RESET} W070=2`);
   assertEquals(
-    checkReport(checker, { symbolize }),
+    report(checker, { symbolize }),
     `error: virtio0: A status bit was set before the one that the initialisation has before it.
   seen   Status := 0x02: DRIVER before ACKNOWLEDGE; once
-  where  probe+0x18 (0x80000018), M mode, hart 0, after 6 instructions
+  where  probe+0x18 (0x80000018); M mode, hart 0, after 6 instructions
   why    The steps tell the device what it may rely on: ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK.
          A strict device ignores a step out of turn, and the driver waits for a device that was
          never started.
@@ -74,7 +79,7 @@ Deno.test("a guest that does wrong everywhere fills no memory: findings and hist
   }
   const { list, lost } = rig.checker.findings;
   assertEquals([list.length, lost], [FINDINGS_MAX, 500]);
-  assertStringIncludes(checkReport(rig.checker), "500 more times a rule was broken");
+  assertStringIncludes(report(rig.checker), "500 more times a rule was broken");
   const busy = new CheckRig().play(LIVE);
   for (let i = 0; i < 1000; i++) busy.play("W050=0");
   const { history } = busy.play("R0c4").checker.findings.list[0]!;
@@ -114,12 +119,12 @@ Deno.test("what no rule is about is counted and said", () => {
   const rig = new CheckRig().play(LIVE);
   rig.d.board.events.emit({ ...violation, device: "plic", id: "completion-ignored" });
   assertEquals(rig.found, []);
-  assertStringIncludes(checkReport(rig.checker), "also told by a device, once: completion-ignored");
+  assertStringIncludes(report(rig.checker), "also told by a device, once: completion-ignored");
 });
 
 Deno.test("control characters of the guest do not reach the terminal", () => {
   const { checker } = new CheckRig().play(`${AGREED} ${QUEUE} W050=0`);
-  const text = checkReport(checker, { symbolize: () => ({ name: "a\x1b[2Jb", offset: 0 }) });
+  const text = report(checker, { symbolize: () => ({ name: "a\x1b[2Jb", offset: 0 }) });
   assertStringIncludes(text, "a?[2Jb");
 });
 

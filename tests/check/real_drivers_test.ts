@@ -11,30 +11,44 @@ import { RECORDINGS } from "../support/driver_recordings.ts";
 
 /** What each is told, by profile. */
 const FOUND: Readonly<Record<string, Readonly<Record<Profile, readonly string[]>>>> = {
-  "Linux, modern": { spec: [], qemu: [], firecracker: [] },
-  "Linux, legacy": { spec: [], qemu: [], firecracker: [] },
+  "Linux, modern": { spec: [], qemu: [], firecracker: [], legacy: [] },
+  "Linux, legacy": { spec: [], qemu: [], firecracker: [], legacy: [] },
   // Shortened: neither the probe nor what is read in between was recorded.
   "Linux, modern, unbound and bound again": {
     spec: ["device-id-unread", "reset-unread", "queue-num-max-unread", "queue-ready-unread"],
     qemu: [],
     firecracker: [],
+    legacy: ["queue-num-max-unread", "queue-ready-unread"],
   },
-  "U-Boot 2023.01, modern": { spec: ["status-order"], qemu: [], firecracker: ["status-order"] },
-  "U-Boot 2023.01, legacy": { spec: ["status-order"], qemu: [], firecracker: ["status-order"] },
+  "U-Boot 2023.01, modern": {
+    spec: ["status-order"],
+    qemu: [],
+    firecracker: ["status-order"],
+    legacy: ["status-order"],
+  },
+  "U-Boot 2023.01, legacy": {
+    spec: ["status-order"],
+    qemu: [],
+    firecracker: ["status-order"],
+    legacy: ["status-order"],
+  },
   "xv6-riscv": {
     spec: ["reset-unread", "device-features-sel", "driver-features-sel", "features-word-1", "feature-version-1"],
     qemu: [],
     firecracker: ["features-word-1", "feature-version-1"],
+    legacy: ["device-features-sel", "driver-features-sel"],
   },
   "rcore virtio-drivers, modern": {
     spec: ["probe-order", "reset-unread", "status-combined", "features-ok-unread"],
     qemu: [],
     firecracker: ["status-combined"],
+    legacy: [],
   },
   "rcore virtio-drivers, legacy": {
     spec: ["probe-order", "reset-unread", "status-combined", "status-features-ok-legacy"],
     qemu: [],
     firecracker: ["status-combined", "status-features-ok-legacy"],
+    legacy: ["status-features-ok-legacy"],
   },
 };
 

@@ -22,7 +22,7 @@ Deno.test("--check tells on standard error what the driver did wrong, and does n
     "virtio-1.2/3.1.1-status-not-reset",
     "virtio-1.2/3.1.1-status-order",
   ]);
-  assertMatch(stderr, /^ {2}where {2}0x8000000c, M mode, hart 0, after \d+ instructions$/m);
+  assertMatch(stderr, /^ {2}where {2}0x8000000c; M mode, hart 0, after \d+ instructions$/m);
   assertMatch(stderr, /^driver check: 3 errors; of \d+ rules \d+ exercised: \d+ passed, 3 broken; \d+ not reached$/m);
 });
 
@@ -31,5 +31,58 @@ Deno.test("--check=qemu leaves out what works there; another profile is refused"
   const image = folder.program("a.bin", PROGRAM);
   assertMatch((await folder.run(["--check=qemu", image])).stderr, /^driver check: no findings; of /);
   const { status, stderr } = await folder.run(["--check=bochs", image]);
-  assertEquals([status, stderr], [2, 'ringside: --check: expected spec, qemu or firecracker, got "bochs"\n']);
+  assertEquals([status, stderr], [2, 'ringside: --check: expected spec, qemu, firecracker or legacy, got "bochs"\n']);
+});
+
+Deno.test("--check-fail tells of findings by the exit status, as far as the guest ended well", async () => {
+  using folder = new CommandFolder();
+  const image = folder.program("a.bin", PROGRAM);
+  assertEquals((await folder.run(["--check", "--check-fail", image])).status, 97);
+  assertEquals((await folder.run(["--check=qemu", "--check-fail=advice", image])).status, 0);
+  const failing = folder.program("b.bin", PROGRAM.replace("0x5555", "0x33333"));
+  assertEquals((await folder.run(["--check", "--check-fail", failing])).status, 3);
+});
+
+Deno.test("--check-output writes a file in each format; --check-suppress and --check-level leave findings out", async () => {
+  using folder = new CommandFolder();
+  const image = folder.program("a.bin", PROGRAM);
+  const out = folder.file("out");
+  for (const [format, start] of [["json", "{"], ["sarif", "{"], ["junit", "<?xml"], ["text", "error: "]] as const) {
+    const { status, stderr } = await folder.run(["--check", "--check-format", format, "--check-output", out, image]);
+    assertEquals(status, 0);
+    assertMatch(stderr, /^driver check: 3 errors; [^\n]*\n$/);
+    assertEquals(Deno.readTextFileSync(out).startsWith(start), true, format);
+  }
+  const known = folder.write("known", "probe-order\nblk-range nowhere\n");
+  const { stderr } = await folder.run(["--check", "--check-suppress", known, image]);
+  assertMatch(stderr, /^suppression of line 2 was not needed: blk-range nowhere$/m);
+  assertMatch(stderr, /^driver check: 2 errors \(1 suppressed\); /m);
+});
+
+Deno.test("options of the check that make no sense are refused, and a wrong line of a file is named", async () => {
+  using folder = new CommandFolder();
+  const image = folder.program("a.bin", PROGRAM);
+  const refused = async (...args: string[]) => {
+    const { status, stderr } = await folder.run([...args, image]);
+    return [status, stderr];
+  };
+  assertEquals(await refused("--check-level", "error"), [2, "ringside: --check-level needs --check\n"]);
+  const known = folder.write("known", "\nno-such-rule\n");
+  assertEquals(await refused("--check", "--check-suppress", known), [
+    66,
+    `ringside: ${known}: line 2: no rule is called "no-such-rule"\n`,
+  ]);
+});
+
+Deno.test("explain prints a rule's page, and the nearest rules for what is none", async () => {
+  using folder = new CommandFolder();
+  const page = await folder.run(["explain", "queue-size"]);
+  assertEquals([page.status, page.stderr], [0, ""]);
+  assertMatch(page.stdout, /^virtio-1.2\/2.7-queue-size\n\nerror: /);
+  const wrong = await folder.run(["explain", "queue-sise"]);
+  assertEquals([wrong.status, wrong.stderr], [
+    2,
+    'ringside: no rule is called "queue-sise"; did you mean queue-size?\n',
+  ]);
+  assertEquals((await folder.run(["explain"])).status, 2);
 });

@@ -9,7 +9,11 @@ Deno.test("the defaults that help tells are the defaults", () => {
     if (row.default === undefined || row.default.includes(" ")) continue;
     const settings = defaultSettings();
     row.set(settings, row.default);
-    const expected = { ...defaultSettings(), ...(row.name === "trace-format" && { traceFormat: "text" as const }) };
+    const expected = {
+      ...defaultSettings(),
+      ...(row.name === "trace-format" && { traceFormat: "text" as const }),
+      ...(row.name === "check-format" && { checkFormat: "text" as const }),
+    };
     assertEquals(settings, expected, row.name);
     told++;
   }

@@ -63,7 +63,11 @@ for (const [xlen, file] of [[64, "demo.elf"], [32, "late_callback_rv32.elf"]] as
         const key = `${pc} ${shadow.calls.length}`;
         if (fact.device?.name.startsWith("virtio") !== true || seen.has(key)) return;
         seen.add(key);
-        const source = { xlen, x: (n: number) => hart.x(n), peek: (at: bigint, n: number) => peek(hart, at, n) };
+        const source = {
+          xlen,
+          x: (n: number) => hart.x(n),
+          peek: (at: bigint, target: Uint8Array) => peek(hart, at, target),
+        };
         const callers = debug.callers(new CapturedStack(source, pc), known);
         // Up to the trap that interrupted the rest: its handler is assembly without frame information.
         const expected = shadow.calls.slice(shadow.calls.lastIndexOf(undefined) + 1).reverse();

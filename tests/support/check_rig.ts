@@ -6,6 +6,7 @@ import { Bus } from "../../vm/bus/bus.ts";
 import type { AccessSize, Device } from "../../vm/bus/device.ts";
 import { Checker } from "../../vm/check/checker.ts";
 import type { Profile } from "../../vm/check/rule.ts";
+import { CapturedStack } from "../../vm/debug/captured_stack.ts";
 import { Privilege } from "../../vm/events.ts";
 import { DriverQueue, type Part, TestDriver } from "./virtio_driver.ts";
 import { HoldingDevice } from "./virtio_device.ts";
@@ -37,9 +38,13 @@ export class CheckRig {
 
   constructor(options: CheckRigOptions = {}) {
     const { version = 2, device = new HoldingDevice(), queueSize = 8 } = options;
-    this.checker = new Checker(options.profile);
     this.device = device;
     this.d = new TestDriver(device, { version });
+    const { memory } = this.d.board;
+    this.checker = new Checker(options.profile, {
+      stack: ({ pc }) => new CapturedStack({ xlen: 64, x: () => 0n, peek: () => 0 }, pc),
+      memory: (addr, size) => memory.bytes(addr, size)?.slice(),
+    });
     const { events } = this.d.board;
     this.checker.attach(events);
     const where = () => ({

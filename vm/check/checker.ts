@@ -13,6 +13,7 @@
  * if (checker.findings.list[0]?.rule.statement !== "basic002") throw new Error("rule changed");
  * ```
  */
+import type { CapturedStack } from "../debug/captured_stack.ts";
 import { findRegister, type RegisterDef } from "../bus/register.ts";
 import type {
   EventDevice,
@@ -23,7 +24,9 @@ import type {
   VirtqueueEvent,
   Where,
 } from "../events.ts";
+import { Drawings } from "./drawing.ts";
 import { type Finding, Findings } from "./finding.ts";
+import type { GuestView } from "./guest_view.ts";
 import { type Access, History } from "./history.ts";
 import { QueueWatch } from "./queues.ts";
 import { RegisterWatch } from "./registers.ts";
@@ -39,6 +42,8 @@ export interface Coverage {
   readonly notReached: readonly Rule[];
 }
 
+/** What is about a chain of descriptors. */
+const CHAINED: ReadonlySet<Occasion> = new Set<Occasion>(["chain", "indirect", "request"]);
 /** What a driver has done by the time it notifies the device. */
 const REQUESTED: ReadonlySet<Occasion> = new Set<Occasion>(["available", "chain", "indirect", "request"]);
 
@@ -47,8 +52,11 @@ interface Watched {
   readonly name: string;
   readonly registers: RegisterWatch;
   readonly history: History;
-  /** Where the driver last notified the device. */
+  /** Where the driver last notified the device, and who called then. */
   notified: Where | undefined;
+  stack: CapturedStack | undefined;
+  /** A finding has that stack. */
+  kept: boolean;
   /** Registers by offset, as they are met. */
   readonly defs: Map<number, RegisterDef | undefined>;
 }
@@ -59,6 +67,8 @@ export class Checker {
   /** How often devices have told of something that no rule here is about, by its id. */
   readonly unruled: Map<string, number> = new Map();
   readonly #profile: Profile;
+  readonly #guest: GuestView | undefined;
+  readonly #drawings: Drawings;
   /** By the device told in accesses; null for what is not virtio-mmio. */
   readonly #devices = new Map<EventDevice, Watched | null>();
   readonly #byName = new Map<string, Watched>();
@@ -66,10 +76,19 @@ export class Checker {
   #where: Where | undefined;
   /** Findings of an access that is told only after it: a read. */
   #open: Finding[] = [];
+  /** Findings in a chain that is told only after it was read. */
+  #undrawn: Finding[] = [];
 
-  /** Reports what `profile` asks for. */
-  constructor(profile: Profile = "spec") {
+  /** Reports what `profile` asks for, with what `guest` shows at that moment. */
+  constructor(profile: Profile = "spec", guest?: GuestView) {
     this.#profile = profile;
+    this.#guest = guest;
+    this.#drawings = new Drawings(guest);
+  }
+
+  /** What is reported. */
+  get profile(): Profile {
+    return this.#profile;
   }
 
   /** Listens to everything it needs; the returned function ends that. */
@@ -123,12 +142,22 @@ export class Checker {
       def = findRegister(fact.device!.registers, fact.offset, registers.legacy)?.def;
       defs.set(fact.offset, def);
     }
-    if (fact.write && def?.name === "QueueNotify") watched.notified = where;
+    if (fact.write && def?.name === "QueueNotify") this.#notified(watched, where);
     const access = { fact, where };
     if (fact.write && fact.value === 0 && def?.name === "Status") history.clear();
     history.push(access);
     if (this.#open.length > 0) this.#close(access, watched);
     registers.access(fact, def, where);
+  }
+
+  /** The driver has notified the device: what it finds wrong with the requests, it may tell much later. */
+  #notified(watched: Watched, where: Where): void {
+    // Another hart's stack is another object; else one serves until a finding keeps it.
+    const same = watched.notified?.hart === where.hart && !watched.kept ? watched.stack : undefined;
+    watched.notified = where;
+    watched.kept = false;
+    if (same === undefined) watched.stack = this.#guest?.stack(where);
+    else same.take(where.pc);
   }
 
   /** A read is told after the device has found fault with it: the access belongs to those findings. */
@@ -149,9 +178,27 @@ export class Checker {
 
   #virtqueue(fact: VirtqueueEvent, where: Where): void {
     this.#where = where;
+    this.#drawings.step(fact);
+    if (this.#undrawn.length > 0) this.#draw(fact);
     const registers = this.#byName.get(fact.device)?.registers;
     const report = (rule: string, what: string) => this.#report(fact.device, rule, what, where);
     this.#queues.step(fact, registers?.stopping ?? false, registers?.occasions ?? new Set(), report);
+  }
+
+  /** The stack of the last notification, which the finding keeps: the next one gets its own. */
+  #keptStack(watched: Watched): CapturedStack | undefined {
+    watched.kept = true;
+    return watched.stack;
+  }
+
+  /** The chain that findings have waited for comes next, or not at all. */
+  #draw({ device, step }: VirtqueueEvent): void {
+    for (const finding of this.#undrawn) {
+      if (finding.device === device && step === "chain") {
+        finding.drawing = this.#drawings.of(finding.rule.name, device, true);
+      }
+    }
+    this.#undrawn = [];
   }
 
   #irq(fact: IrqEvent, where: Where): void {
@@ -185,6 +232,8 @@ export class Checker {
         registers: new RegisterWatch(legacy, report),
         history: new History(),
         notified: undefined,
+        stack: undefined,
+        kept: false,
         defs: new Map(),
       };
       this.#byName.set(name, watched);
@@ -201,10 +250,18 @@ export class Checker {
     }
     if (!reports(this.#profile, rule)) return;
     const watched = this.#byName.get(device);
+    const now = this.#where?.steps;
     // The device comes to a request some time after the notification: the driver's mistake was there.
-    if (REQUESTED.has(rule.occasion)) where = watched?.notified ?? where;
-    const view = () => watched?.history.view() ?? { first: [], left: 0, last: [] };
-    const finding = this.findings.add(rule, device, what, where, view);
-    if (finding !== undefined && watched?.history.latest?.where.steps !== where.steps) this.#open.push(finding);
+    const requested = REQUESTED.has(rule.occasion) && watched?.notified !== undefined;
+    if (requested) where = watched.notified!;
+    const later = this.#drawings.comesLater(rule.name);
+    const finding = this.findings.add(rule, device, what, where, () => ({
+      history: watched?.history.view() ?? { first: [], left: 0, last: [] },
+      stack: requested ? this.#keptStack(watched) : where.steps === now ? this.#guest?.stack(where) : undefined,
+      drawing: later ? undefined : this.#drawings.of(rule.name, device, CHAINED.has(rule.occasion)),
+    }));
+    if (finding === undefined) return;
+    if (later) this.#undrawn.push(finding);
+    if (watched?.history.latest?.where.steps !== where.steps) this.#open.push(finding);
   }
 }

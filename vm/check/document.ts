@@ -1,7 +1,7 @@
 /** What docs/RULES.md says, out of the tables of rules. */
 import type { Rule } from "./rule.ts";
 import { ruleGroups, rules } from "./rules.ts";
-import { monitorsText, sourceText, wrap } from "./text.ts";
+import { monitorsText, ruleSourceText, wrap } from "./text.ts";
 
 /** Width of the page's lines, and of those of a list. */
 const WIDTH = 120;
@@ -10,7 +10,9 @@ const HEAD = [
   "# Rules of the driver checker",
   "`--check` compares what the guest's virtio drivers do with these rules while the guest runs, and tells at the end of " +
   "the run which were broken: once for each rule and place of the program, with how often. The guest is never stopped. " +
-  "`--check=qemu` and `--check=firecracker` leave out what works on that monitor all the same.",
+  "`--check=qemu` and `--check=firecracker` leave out what works on that monitor all the same, `--check=legacy` what " +
+  "drivers of virtio 0.9.5 were not asked for. `deno run vm/main.ts explain ID` prints one rule. docs/OPTIONS.md has " +
+  "the other options: findings as JSON, SARIF or JUnit, a file of known ones, and an exit status for CI.",
   "A rule is an **error** where the specification says MUST or the device cannot go on, a **warning** where it says " +
   "SHOULD or some devices refuse, and **advice** where most devices work and a careful driver does better.",
   "Others have checked drivers before: Akaros's monitor (2016) knew about 65 of these mistakes and stopped the machine " +
@@ -33,7 +35,7 @@ function ruleSection(rule: Rule): string {
   const items = [
     `Why: ${why}`,
     `Mend: ${mend}`,
-    `Source: ${sourceText(rule)}${interfaces}`,
+    `Source: ${ruleSourceText(rule)}${interfaces}`,
     ...(elsewhere === "" ? [] : [`Elsewhere: ${elsewhere}`]),
   ];
   return [`### ${id}`, paragraph(`**${severity}**: ${wrong}`), items.map(item).join("\n")].join("\n\n");

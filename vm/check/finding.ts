@@ -1,10 +1,22 @@
 /** What the checker found: which rule was broken, where, and how often. */
+import type { CapturedStack } from "../debug/captured_stack.ts";
 import type { Where } from "../events.ts";
+import type { Drawing } from "./drawing.ts";
 import type { HistoryView } from "./history.ts";
 import type { Rule } from "./rule.ts";
 
+/** What is kept of the moment when a rule was first broken at a place. */
+export interface Evidence {
+  /** The driver's accesses to the device from its last reset up to then. */
+  history: HistoryView;
+  /** Registers and stack of the hart, where the finding is about the instruction it was at. */
+  readonly stack?: CapturedStack | undefined;
+  /** The chain or ring that it is about. */
+  drawing?: Drawing | undefined;
+}
+
 /** One rule, broken at one place of the program. */
-export interface Finding {
+export interface Finding extends Evidence {
   readonly rule: Rule;
   /** Name of the device. */
   readonly device: string;
@@ -14,8 +26,6 @@ export interface Finding {
   readonly where: Where;
   /** How often it was seen, the first time included. */
   count: number;
-  /** The driver's accesses to the device from its last reset up to the first time. */
-  history: HistoryView;
 }
 
 /** How many findings are kept. */
@@ -33,8 +43,8 @@ export class Findings {
     return this.#list;
   }
 
-  /** Adds what was seen, or counts it; `history` is asked for only the first time. The finding, if it is new. */
-  add(rule: Rule, device: string, what: string, where: Where, history: () => HistoryView): Finding | undefined {
+  /** Adds what was seen, or counts it; `evidence` is asked for only the first time. The finding, if it is new. */
+  add(rule: Rule, device: string, what: string, where: Where, evidence: () => Evidence): Finding | undefined {
     let places = this.#places.get(rule.name);
     if (places === undefined) this.#places.set(rule.name, places = new Map());
     const known = places.get(where.pc);
@@ -46,7 +56,7 @@ export class Findings {
       this.lost++;
       return undefined;
     }
-    const finding: Finding = { rule, device, what, where, count: 1, history: history() };
+    const finding: Finding = { rule, device, what, where, count: 1, ...evidence() };
     places.set(where.pc, finding);
     this.#list.push(finding);
     return finding;

@@ -1,21 +1,19 @@
 /** Findings for people: what is wrong, why, how to mend it, where it is, and what the driver had done before. */
 import { hex } from "../bits.ts";
-import type { MmioEvent } from "../events.ts";
+import type { MmioEvent, Where } from "../events.ts";
 import { harmless, painter } from "../trace/colour.ts";
 import type { Paint } from "../trace/colour.ts";
 import { privilegeName } from "../trace/record.ts";
 import { accessedRegister, registerName, valueText } from "../trace/register_text.ts";
-import { symbolText } from "../trace/symbolizer.ts";
-import type { Symbolizer } from "../trace/symbolizer.ts";
-import type { Checker } from "./checker.ts";
+import { drawingLines } from "./drawing.ts";
 import type { Finding } from "./finding.ts";
 import type { Access } from "./history.ts";
+import { type Frame, frameText, type Place, type Places, placeText } from "./places.ts";
+import type { CheckResult, PlacedFinding } from "./result.ts";
 import { type Monitor, type Rule, severities, type Severity, virtioVersions } from "./rule.ts";
 
 /** How to write findings. */
-export interface ReportOptions {
-  /** Names of addresses. */
-  readonly symbolize?: Symbolizer | undefined;
+export interface TextOptions {
   /** For a terminal; plain text otherwise. */
   readonly colour?: boolean | undefined;
 }
@@ -29,40 +27,59 @@ const PAINTS: Readonly<Record<Severity, Paint>> = { error: "bad", warning: "irq"
 const MONITORS: Readonly<Record<Monitor, string>> = { qemu: "QEMU", firecracker: "Firecracker" };
 
 /** Everything a checker found, and how far it got; ends in a newline. */
-export function checkReport(checker: Checker, options: ReportOptions = {}): string {
-  const { list, lost } = checker.findings;
-  const parts = list.map((finding) => `${findingText(finding, options)}\n`);
-  for (const [id, times] of checker.unruled) {
-    parts.push(`also told by a device, ${times === 1 ? "once" : `${times} times`}: ${id} (see --trace-devices)\n`);
+export function checkReport(result: CheckResult, options: TextOptions = {}): string {
+  const parts = result.findings.map((finding) => `${findingText(finding, result, options)}\n`);
+  for (const [id, times] of result.unruled) {
+    parts.push(`also told by a device, ${timesText(times)}: ${id} (see --trace-devices)\n`);
   }
-  if (lost > 0) parts.push(`${lost} more times a rule was broken, in places that are not listed\n`);
-  return `${parts.join("\n")}${parts.length > 0 ? "\n" : ""}${coverageLine(checker)}\n`;
+  if (result.lost > 0) parts.push(`${result.lost} more times a rule was broken, in places that are not listed\n`);
+  for (const { line, text } of result.unused) parts.push(`suppression of line ${line} was not needed: ${text}\n`);
+  return `${parts.join("\n")}${parts.length > 0 ? "\n" : ""}${coverageLine(result)}\n`;
 }
 
 /** One finding, in lines; without a newline at the end. */
-export function findingText(finding: Finding, options: ReportOptions = {}): string {
-  const { rule, device, what, where, count } = finding;
+export function findingText(placed: PlacedFinding, { places }: CheckResult, options: TextOptions = {}): string {
+  const { finding, place, stack } = placed;
+  const { rule, device, what, where, count, drawing } = finding;
   const paint = painter(options.colour ?? false);
-  const times = count === 1 ? "once" : `${count} times`;
+  const elsewhere = monitorsText(rule);
   const lines = [
     `${paint(`${rule.severity}:`, PAINTS[rule.severity])} ${harmless(device)}: ${rule.wrong}`,
-    ...field("seen", `${harmless(what)}; ${times}`),
-    ...field(
-      "where",
-      `${placeText(where.pc, options)}, ${privilegeName(where.privilege)} mode, hart ${where.hart}, ` +
-        `after ${where.steps} instructions`,
-    ),
+    ...field("seen", `${harmless(what)}; ${timesText(count)}`),
+    ...field("where", whereText(place, where)),
     ...field("why", rule.why),
     ...field("mend", rule.mend),
-    ...field("rule", `${rule.id}; ${sourceText(rule)}`),
+    ...field("rule", `${rule.id}; ${ruleSourceText(rule)}`),
+    ...(elsewhere === "" ? [] : field("hosts", elsewhere)),
+    ...(drawing === undefined ? [] : drawingLines(drawing).map((line) => `  ${line}`)),
+    ...stackLines(stack),
+    ...historyLines(finding, places),
   ];
-  const elsewhere = monitorsText(rule);
-  if (elsewhere !== "") lines.push(...field("hosts", elsewhere));
-  return [...lines, ...historyLines(finding, options)].join("\n");
+  return lines.join("\n");
+}
+
+function timesText(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
+}
+
+function whereText(place: Place, { pc, privilege, hart, steps }: Where): string {
+  const text = placeText(place);
+  // Where the source says the place, the address is still what a disassembly and a debugger go by.
+  const address = text.includes(hex(pc, 8)) ? "" : `, ${hex(pc, 8)}`;
+  return `${text}${address}; ${privilegeName(privilege)} mode, hart ${hart}, after ${steps} instructions`;
+}
+
+/** Over a list of calls. */
+export const CALLS_TITLE = "how the program came there, the last call first";
+
+/** The calls that led to the place, if there are any beside it. */
+function stackLines(stack: readonly Frame[]): string[] {
+  if (stack.length < 2) return [];
+  return [`  ${CALLS_TITLE}:`, ...stack.map((frame) => `    ${frameText(frame)}`)];
 }
 
 /** Where a rule is written, and how strongly: `virtio 1.2 §2.1.1, MUST NOT (1.0 to 1.4), statement basic002`. */
-export function sourceText({ section, keyword, statement, since }: Rule): string {
+export function ruleSourceText({ section, keyword, statement, since }: Rule): string {
   const number = statement.startsWith("implied:") ? "" : `, statement ${statement}`;
   if (section.startsWith("ringside")) return "of Ringside's own test device";
   const word = keyword === "implied" ? "follows from the text" : keyword;
@@ -79,22 +96,26 @@ export function monitorsText({ tolerated, refused }: Rule): string {
 }
 
 /** How many findings there are, and how many rules were met. */
-export function coverageLine(checker: Checker): string {
-  const { passed, broken, notReached } = checker.coverage();
-  const { list } = checker.findings;
+export function coverageLine({ findings, suppressed, below, coverage }: CheckResult): string {
+  const { passed, broken, notReached } = coverage;
   const counts = severities
-    .map((severity) => [severity, list.filter(({ rule }) => rule.severity === severity).length] as const)
+    .map((severity) => [severity, findings.filter(({ finding }) => finding.rule.severity === severity).length] as const)
     .filter(([, count]) => count > 0)
     .map(([severity, count]) => `${count} ${severity}${count === 1 || severity === "advice" ? "" : "s"}`);
+  const left = [
+    ...(suppressed > 0 ? [`${suppressed} suppressed`] : []),
+    ...(below > 0 ? [`${below} below the level`] : []),
+  ];
   const met = passed.length + broken.length;
-  return `driver check: ${counts.join(", ") || "no findings"}; of ${met + notReached.length} rules ${met} exercised: ` +
+  return `driver check: ${counts.join(", ") || "no findings"}${left.length > 0 ? ` (${left.join(", ")})` : ""}; ` +
+    `of ${met + notReached.length} rules ${met} exercised: ` +
     `${passed.length} passed, ${broken.length} broken; ${notReached.length} not reached`;
 }
 
-function historyLines({ device, history }: Finding, options: ReportOptions): string[] {
+function historyLines({ device, history }: Finding, places: Places): string[] {
   const { first, left, last } = history;
   if (first.length === 0) return [];
-  const line = (access: Access) => `    ${accessText(access.fact)}  ${placeText(access.where.pc, options)}`;
+  const line = (access: Access) => `    ${accessText(access.fact)}  ${placeText(places.at(access.where.pc))}`;
   return [
     `  what the driver did with ${harmless(device)} since its reset:`,
     ...first.map(line),
@@ -109,15 +130,14 @@ function accessText(fact: MmioEvent): string {
   return `${fact.write ? "W" : "R"} ${name} = ${valueText(fact, found).padEnd(VALUE_WIDTH)}`;
 }
 
-function placeText(pc: bigint, { symbolize }: ReportOptions): string {
-  const symbol = symbolText(symbolize, pc);
-  const address = hex(pc, 8);
-  return symbol === undefined ? address : `${symbol} (${address})`;
-}
-
 /** A name and a text beside it, wrapped. */
 function field(name: string, text: string): string[] {
   return wrap(text, WIDTH - LEFT).map((part, i) => `${(i === 0 ? `  ${name}` : "").padEnd(LEFT)}${part}`);
+}
+
+/** Names and texts in two columns. */
+export function fields(texts: Readonly<Record<string, string>>): string[] {
+  return Object.entries(texts).flatMap(([name, text]) => field(name, text));
 }
 
 /** `text` in lines of at most `width` characters. */

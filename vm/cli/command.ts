@@ -7,6 +7,7 @@ import { parseCommandLine } from "./parse.ts";
 export async function command(args: readonly string[], main: string): Promise<number> {
   let settings: Settings | undefined;
   try {
+    if (args[0] === "explain") return await explain(args.slice(1));
     settings = parseCommandLine(args);
     return settings.show === undefined ? await run(settings) : await show(settings.show);
   } catch (error) {
@@ -22,7 +23,16 @@ async function run(settings: Settings): Promise<number> {
 
 async function show(what: NonNullable<Settings["show"]>): Promise<Status> {
   const { shown } = await import("./help.ts");
-  const bytes = new TextEncoder().encode(shown(what));
+  return print(shown(what));
+}
+
+async function explain(args: readonly string[]): Promise<Status> {
+  const { explained } = await import("./explain.ts");
+  return print(explained(args));
+}
+
+function print(text: string): Status {
+  const bytes = new TextEncoder().encode(text);
   try {
     for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
   } catch (error) {

@@ -14,6 +14,7 @@ export const Status = {
   Input: 66,
   Bug: 70,
   Permission: 77,
+  Findings: 97,
   Stall: 98,
   Died: 99,
   Timeout: 124,
@@ -33,6 +34,10 @@ export const statusTable: readonly StatusRow[] = [
   { status: `${Status.Input}`, meaning: "a file is missing, unreadable, unwritable or not what it should be" },
   { status: `${Status.Bug}`, meaning: "a bug in Ringside" },
   { status: `${Status.Permission}`, meaning: "Deno denied a permission; the message has the command to use" },
+  {
+    status: `${Status.Findings}`,
+    meaning: "the guest ended well, and the driver check found what --check-fail asks about",
+  },
   { status: `${Status.Stall}`, meaning: "the guest waits for something that can never come" },
   { status: `${Status.Died}`, meaning: "the guest died: a trap without a handler, an access to nowhere" },
   { status: `${Status.Timeout}`, meaning: "--timeout or --timeout-insns ran out" },

@@ -8,6 +8,7 @@ import { type OptionRow, options, sections } from "./options.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = "deno run -A vm/main.ts [OPTIONS] IMAGE";
+const EXPLAIN = "deno run vm/main.ts explain RULE";
 
 const IMAGE =
   "IMAGE is a flat binary, loaded at 0x80000000, or an ELF file for RV32 or RV64; - reads it from standard " +
@@ -84,6 +85,7 @@ export function helpText(): string {
     "Ringside, a RISC-V virtual machine with virtio devices",
     "",
     `Usage: ${USAGE}`,
+    `       ${EXPLAIN}    (a rule of --check; an image of that name: ./explain)`,
     "",
     ...wrap(IMAGE, WIDTH),
     ...wrap(DEFAULTS, WIDTH),
@@ -156,6 +158,7 @@ export function optionsDocument(): string {
     "",
     "```sh",
     USAGE,
+    EXPLAIN,
     "```",
     "",
     ...[IMAGE, DEFAULTS, VALUES].flatMap((text) => [...wrap(text, 120), ""]),

@@ -4,7 +4,7 @@
  */
 import { hex } from "../bits.ts";
 import { boardEntry, HARTS_MAX, RAM_BASE, RAM_MAX, RTC_EPOCH } from "../board.ts";
-import { type Profile, profiles } from "../check/rule.ts";
+import { type Profile, profiles, severities, type Severity } from "../check/rule.ts";
 import { type EngineName, engineNames } from "../hart/engine.ts";
 import { parseIsa } from "../isa/table.ts";
 import { type DeviceSpec, parseDevice, parseDrive } from "./device_spec.ts";
@@ -15,6 +15,10 @@ import { formatSize, parseCount, parseDate, parseInteger, parseSize, parseTime }
 /** Forms of an instruction trace. */
 export const traceFormats = ["text", "commit", "jsonl"] as const;
 export type TraceFormat = typeof traceFormats[number];
+
+/** Forms of the driver checker's findings. */
+export const checkFormats = ["text", "json", "sarif", "junit"] as const;
+export type CheckFormat = typeof checkFormats[number];
 
 /** Consoles that standard input can be tied to. */
 export const consoles = ["uart", "virtio"] as const;
@@ -60,6 +64,15 @@ export interface Settings {
   traceDevices?: string;
   /** Check drivers, and report what this profile asks for. */
   check?: Profile;
+  /** Findings of this severity and above only. */
+  checkLevel?: Severity;
+  /** File of findings that are known. */
+  checkSuppress?: string;
+  checkFormat?: CheckFormat;
+  /** Where the findings go, in place of standard error. */
+  checkOutput?: string;
+  /** Let the exit status tell of findings of this severity and above. */
+  checkFail?: Severity;
   seed: number;
   /** Make devices hostile: what `--chaos` says, as written. */
   chaos?: string;
@@ -93,7 +106,7 @@ export function defaultSettings(): Settings {
 }
 
 /** Headings of `--help`, in order. */
-export const sections = ["Machine", "Boot", "Devices", "Trace", "Run", "Scripted session", "About"] as const;
+export const sections = ["Machine", "Boot", "Devices", "Trace", "Check", "Run", "Scripted session", "About"] as const;
 export type Section = typeof sections[number];
 
 /** One option. */
@@ -307,14 +320,58 @@ export const options: readonly OptionRow[] = [
   },
   {
     name: "check",
-    section: "Trace",
+    section: "Check",
     value: "PROFILE",
     optional: true,
     values: profiles,
     default: "spec, if no PROFILE is given",
     help: "compare what the guest's virtio drivers do with the VIRTIO specification, and tell at the end of the run " +
-      "what they break, where, why it matters and how to mend it; qemu and firecracker leave out what works there",
+      "what they break, where, why it matters and how to mend it; qemu and firecracker leave out what works there, " +
+      "legacy what drivers of virtio 0.9.5 were not asked for",
     set: (s, text) => s.check = text === "" ? "spec" : text as Profile,
+  },
+  {
+    name: "check-level",
+    section: "Check",
+    value: "LEVEL",
+    values: severities,
+    default: "advice, which is all of them",
+    help: "tell only of findings that are at least so bad",
+    set: (s, text) => s.checkLevel = text as Severity,
+  },
+  {
+    name: "check-suppress",
+    section: "Check",
+    value: "FILE",
+    help: "leave out what FILE lists: in each line the id of a rule, or *, and the function, or none for everywhere",
+    set: (s, text) => s.checkSuppress = fileName(text),
+  },
+  {
+    name: "check-format",
+    section: "Check",
+    value: "FORMAT",
+    values: checkFormats,
+    default: "text",
+    help: "text for people, json for programs, sarif for code hosts and editors, junit for CI",
+    set: (s, text) => s.checkFormat = text as CheckFormat,
+  },
+  {
+    name: "check-output",
+    section: "Check",
+    value: "FILE",
+    default: "standard error",
+    help: "write the findings to FILE",
+    set: (s, text) => s.checkOutput = fileName(text),
+  },
+  {
+    name: "check-fail",
+    section: "Check",
+    value: "LEVEL",
+    optional: true,
+    values: severities,
+    default: "error, if no LEVEL is given",
+    help: "end with status 97 in place of 0 where a finding is at least so bad",
+    set: (s, text) => s.checkFail = text === "" ? "error" : text as Severity,
   },
   {
     name: "seed",

@@ -137,6 +137,7 @@ function check(settings: Settings): void {
     throw new UsageError("--stdin virtio: the machine has no virtio console");
   }
   checkBoot(settings);
+  checkOfCheck(settings);
   const { trace, traceDevices, traceFormat, traceFilters } = settings;
   if (trace === undefined && traceFilters.length > 0) throw new UsageError("--trace-filter needs --trace");
   if (trace === undefined && traceFormat !== undefined && (traceDevices === undefined || traceFormat === "commit")) {
@@ -144,6 +145,18 @@ function check(settings: Settings): void {
   }
   if (trace !== undefined && trace !== "" && trace === traceDevices) {
     throw new UsageError(`--trace and --trace-devices would both write ${trace}`);
+  }
+}
+
+/** Refuses options of the driver checker without it, or that write where a trace does. */
+function checkOfCheck(settings: Settings): void {
+  const { check, checkOutput, trace, traceDevices } = settings;
+  const options = { level: "checkLevel", suppress: "checkSuppress", format: "checkFormat", fail: "checkFail" } as const;
+  for (const [name, setting] of Object.entries({ ...options, output: "checkOutput" as const })) {
+    if (check === undefined && settings[setting] !== undefined) throw new UsageError(`--check-${name} needs --check`);
+  }
+  if (checkOutput !== undefined && (checkOutput === trace || checkOutput === traceDevices)) {
+    throw new UsageError(`--check-output and a trace would both write ${checkOutput}`);
   }
 }
 

@@ -9,10 +9,16 @@ export function shellQuote(word: string): string {
 
 /** Files that a run with `settings` reads and writes. */
 export function filesOf(settings: Settings): { readonly read: readonly string[]; readonly write: readonly string[] } {
-  const read = [...bootFileNames(settings), settings.symbols, ...settings.devices.map((spec) => spec.file)];
+  const read = [
+    ...bootFileNames(settings),
+    settings.symbols,
+    settings.checkSuppress,
+    ...settings.devices.map((spec) => spec.file),
+  ];
   const write = [
     settings.trace,
     settings.traceDevices,
+    settings.checkOutput,
     settings.dumpDtb,
     ...settings.devices.filter((spec) => spec.readOnly !== true).map((spec) => spec.file),
   ];

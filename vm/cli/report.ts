@@ -6,13 +6,14 @@ import type { Hart } from "../hart/hart.ts";
 import type { Machine, Stop } from "../machine.ts";
 import { deathReport, type Ending, sinceReset } from "../trace/death.ts";
 import { recentFromRuns, type RecentInstruction } from "../trace/recent.ts";
-import { type Symbolizer, symbolText } from "../trace/symbolizer.ts";
+import { symbolText } from "../trace/symbolizer.ts";
 import { type TimerView, waitText } from "../trace/wait_text.ts";
+import type { ImageNames } from "./image_names.ts";
 
 /** What the report knows beside the machine. */
 export interface ReportContext {
   readonly machine: Machine;
-  readonly symbolize: Symbolizer | undefined;
+  readonly names: ImageNames;
   /** The last instructions of a hart, where a trace has kept them. */
   readonly recent: ((hart: number) => RecentInstruction[]) | undefined;
 }
@@ -21,8 +22,13 @@ export interface ReportContext {
  * The report on a run that ended with `stop`; `limit` is the option that ran out, as the user wrote it. Undefined where
  * nothing went wrong.
  */
-export function reportText(stop: Stop, limit: string | undefined, context: ReportContext): string | undefined {
-  const { machine, symbolize } = context;
+export async function reportText(
+  stop: Stop,
+  limit: string | undefined,
+  context: ReportContext,
+): Promise<string | undefined> {
+  const { machine, names } = context;
+  const { symbolize } = names;
   const ending = endingOf(stop, limit);
   if (ending === undefined) return undefined;
   const hart = stop.hart ?? machine.harts.find((one) => !one.waiting) ?? machine.harts[0]!;
@@ -35,9 +41,20 @@ export function reportText(stop: Stop, limit: string | undefined, context: Repor
     resets: machine.resets,
     recent: context.recent?.(hart.index) ?? recentOf(machine, hart),
     symbolize,
+    calls: await callLines(machine, hart, stop.death?.trap.epc ?? hart.pc, names),
     describe: (addr) => describeAddress(machine, addr),
     timer: (index) => timerOf(machine, index),
   });
+}
+
+/** How a hart came to `pc`, where it is or where the trap that killed it was: where the image has debug information. */
+async function callLines(machine: Machine, hart: Hart, pc: bigint, names: ImageNames): Promise<string[]> {
+  const sources = await names.sources();
+  if (sources === undefined) return [];
+  const { Places, frameText } = await import("../check/places.ts");
+  const { stackOf } = await import("./stacks.ts");
+  const state = stackOf(machine, hart.index, pc);
+  return new Places({ symbolize: names.symbolize, sources }).stack(pc, state).map(frameText);
 }
 
 function endingOf(stop: Stop, limit: string | undefined): Ending | undefined {
@@ -57,7 +74,7 @@ function endingOf(stop: Stop, limit: string | undefined): Ending | undefined {
 }
 
 /** One line per hart: where it is and what it waits for. */
-export function statusLines({ machine, symbolize }: ReportContext): string[] {
+export function statusLines({ machine, names: { symbolize } }: ReportContext): string[] {
   return [
     `${machine.clock.steps} instructions${sinceReset(machine.resets)}`,
     ...machine.harts.map((hart) => {

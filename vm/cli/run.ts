@@ -1,18 +1,17 @@
 /** Runs an image: builds the machine that the settings describe, runs it to its end, and says how it ended. */
-import { type Boot, fileDeviceTree } from "../boot/boot.ts";
+import { fileDeviceTree } from "../boot/boot.ts";
 import { ImageError } from "../boot/error.ts";
-import { readImage } from "../boot/image.ts";
-import { SymbolTable } from "../boot/symbols.ts";
 import { parseIsa } from "../isa/table.ts";
 import { Machine, type MachineOptions, type Stop } from "../machine.ts";
-import type { Symbolizer } from "../trace/symbolizer.ts";
 import { imageError, readBoot } from "./boot_files.ts";
 import { boots } from "./boot_names.ts";
 import { DEFAULT_ISA } from "./default_isa.ts";
 import { assignSlots } from "./device_spec.ts";
-import { fileError, InputError, Status, writeStderr } from "./errors.ts";
-import { OutputFile, readInput } from "./files.ts";
+import type { RunningCheck } from "./checking.ts";
+import { fileError, Status, writeStderr } from "./errors.ts";
+import { OutputFile } from "./files.ts";
 import { HostConsole, type RunControl } from "./host_console.ts";
+import { ImageNames } from "./image_names.ts";
 import type { Settings } from "./options.ts";
 import { filesOf } from "./permission.ts";
 import { statusOf, type StopCause } from "./outcome.ts";
@@ -30,7 +29,7 @@ const TRACE_FLUSH_MS = 100;
 export async function runMachine(settings: Settings): Promise<number> {
   if (settings.dumpDtb !== undefined) return dumpDeviceTree(settings.dumpDtb, settings);
   const { boot, xlen } = await readBoot(settings);
-  const symbols = settings.symbols === undefined ? bootSymbols(boot) : symbolsOf(settings.symbols);
+  const names = settings.symbols === undefined ? ImageNames.ofBoot(boot) : ImageNames.ofFile(settings.symbols);
   const run = new Run();
   const chaos = settings.chaos === undefined ? undefined : (await import("./chaos.ts")).parseChaos(settings.chaos);
   const specs = assignSlots(settings.devices, settings.defaultDevices, chaos?.reversed);
@@ -54,18 +53,18 @@ export async function runMachine(settings: Settings): Promise<number> {
       pacing: host.pacing,
     });
     machine.load(boot);
-    const symbolize: Symbolizer | undefined = symbols.size === 0 ? undefined : (addr) => symbols.find(addr);
-    const { flush, recent } = await traces(settings, machine, symbols, symbolize);
-    const findings = await driverCheck(settings, machine, symbolize);
-    run.context = { machine, symbolize, recent };
+    const { flush, recent } = await traces(settings, machine, names);
+    const check = await driverCheck(settings, machine, names);
+    run.context = { machine, names, recent };
     host.start(machine.clock, (cols, rows) => slots.consoles.forEach((device) => device.resize(cols, rows)));
     try {
       const stop = await run.toEnd(settings, () => host.restarted());
       flush();
       host.close();
       if (host.failure !== undefined) fileError("standard output", "written", host.failure);
-      writeStderr(findings());
-      return await ended(stop, run.cause, settings, run.context, host.session);
+      if (check !== undefined) writeStderr(await check.end());
+      const status = await ended(stop, run.cause, settings, run.context, host.session);
+      return check?.status(status) ?? status;
     } finally {
       try {
         flush();
@@ -154,7 +153,7 @@ async function ended(
   const lines: string[] = [];
   if (own !== Status.Ok) {
     const { reportText } = await import("./report.ts");
-    const report = reportText(stop, limitOf(stop, settings), context);
+    const report = await reportText(stop, limitOf(stop, settings), context);
     if (report !== undefined) lines.push(report);
   }
   lines.push(...session?.report().map((line, i) => i === 0 ? `ringside: ${line}\n` : `${line}\n`) ?? []);
@@ -168,34 +167,15 @@ function limitOf({ reason }: Stop, { timeout, timeoutInsns }: Settings): string 
   return reason === "stopped" && timeout !== undefined ? `--timeout ${timeout / 1e9}` : undefined;
 }
 
-/** The symbols of the last thing that is started and has some: of a kernel rather than of its firmware. */
-function bootSymbols({ images }: Boot): SymbolTable {
-  return images.map((image) => image.symbols).findLast((symbols) => symbols.size > 0) ?? new SymbolTable([]);
-}
-
-/** The symbols of an ELF file. */
-function symbolsOf(file: string): SymbolTable {
-  try {
-    const image = readImage(readInput(file), { name: file });
-    if (image.elf === undefined) throw new InputError(file, "has no symbols: expected an ELF file");
-    return image.symbols;
-  } catch (error) {
-    throw error instanceof ImageError ? new InputError(file, error.message.replace(`${file}: `, "")) : error;
-  }
-}
-
-/** Starts the driver checker, if it is asked for; the returned function gives its report. */
+/** Starts the driver checker, if it is asked for. */
 async function driverCheck(
-  { check }: Settings,
+  settings: Settings,
   machine: Machine,
-  symbolize: Symbolizer | undefined,
-): Promise<() => string> {
-  if (check === undefined) return () => "";
-  const { Checker } = await import("../check/checker.ts");
-  const { checkReport } = await import("../check/text.ts");
-  const checker = new Checker(check);
-  checker.attach(machine.events);
-  return () => checkReport(checker, { symbolize, colour: Deno.stderr.isTerminal() });
+  names: ImageNames,
+): Promise<RunningCheck | undefined> {
+  if (settings.check === undefined) return undefined;
+  const { startCheck } = await import("./checking.ts");
+  return startCheck(settings, settings.check, machine, names);
 }
 
 /** What runs beside the machine for the traces. */
@@ -209,8 +189,7 @@ interface RunningTraces {
 async function traces(
   settings: Settings,
   machine: Machine,
-  symbols: SymbolTable,
-  symbolize: Symbolizer | undefined,
+  { symbols, symbolize }: ImageNames,
 ): Promise<RunningTraces> {
   if (settings.trace === undefined && settings.traceDevices === undefined) {
     return { flush: () => {}, recent: undefined };

@@ -9,8 +9,8 @@ export interface StackSource {
   readonly xlen: 32 | 64;
   /** Register `n`, unsigned. */
   x(n: number): bigint;
-  /** A copy of up to `size` bytes at a virtual address. */
-  peek(addr: bigint, size: number): Uint8Array;
+  /** Copies bytes at a virtual address, as many as there are; returns how many. */
+  peek(addr: bigint, target: Uint8Array): number;
 }
 
 const SP = 2;
@@ -18,17 +18,29 @@ const SP = 2;
 /** One moment of a hart. */
 export class CapturedStack implements StackState {
   readonly xlen: 32 | 64;
-  readonly pc: bigint;
-  readonly #x: readonly bigint[];
-  readonly #stack: DataView;
+  readonly #source: StackSource;
+  readonly #x: bigint[] = [];
+  readonly #bytes = new Uint8Array(STACK_BYTES);
+  readonly #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+  #pc = 0n;
 
   /** Captures `source`, which executes the instruction at `pc`. */
   constructor(source: StackSource, pc: bigint) {
     this.xlen = source.xlen;
-    this.pc = pc;
-    this.#x = Array.from({ length: 32 }, (_, n) => source.x(n));
-    const bytes = source.peek(this.#x[SP]!, STACK_BYTES);
-    this.#stack = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#source = source;
+    this.take(pc);
+  }
+
+  /** Forgets that moment for this one. */
+  take(pc: bigint): void {
+    this.#pc = pc;
+    for (let n = 0; n < 32; n++) this.#x[n] = this.#source.x(n);
+    this.#length = this.#source.peek(this.#x[SP]!, this.#bytes);
+  }
+
+  get pc(): bigint {
+    return this.#pc;
   }
 
   x(n: number): bigint {
@@ -38,8 +50,8 @@ export class CapturedStack implements StackState {
   word(addr: bigint): bigint | undefined {
     const offset = addr - this.#x[SP]!;
     const size = this.xlen / 8;
-    if (offset < 0n || offset + BigInt(size) > BigInt(this.#stack.byteLength)) return undefined;
+    if (offset < 0n || offset + BigInt(size) > BigInt(this.#length)) return undefined;
     const at = Number(offset);
-    return size === 8 ? this.#stack.getBigUint64(at, true) : BigInt(this.#stack.getUint32(at, true));
+    return size === 8 ? this.#view.getBigUint64(at, true) : BigInt(this.#view.getUint32(at, true));
   }
 }

@@ -5,21 +5,21 @@ import { TRANSLATED } from "./mmu.ts";
 import { Access } from "./tlb.ts";
 
 /**
- * Up to `size` bytes at `addr`, a copy: fewer where the next page is not memory. Protection does not matter, and neither
- * accessed bits nor what the page-table walker last found change.
+ * Copies the bytes at `addr` to `target` and returns how many: fewer than fit where the next page is not memory.
+ * Protection does not matter, and neither accessed bits nor what the page-table walker last found change.
  */
-export function peek(hart: Hart, addr: bigint, size: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size);
+export function peek(hart: Hart, addr: bigint, target: Uint8Array): number {
+  const size = target.length;
   for (let done = 0; done < size;) {
     const at = BigInt.asUintN(hart.xlen, addr + BigInt(done));
     const length = Math.min(size - done, PAGE_SIZE - Number(at & BigInt(PAGE_SIZE - 1)));
     const physical = physicalOf(hart, at);
     const found = physical < 0 ? undefined : hart.memory.bytes(physical, length);
-    if (found === undefined) return bytes.slice(0, done);
-    bytes.set(found, done);
+    if (found === undefined) return done;
+    target.set(found, done);
     done += length;
   }
-  return bytes;
+  return size;
 }
 
 /** The physical address of a virtual one; -1 if it has none. */

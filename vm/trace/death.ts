@@ -55,6 +55,8 @@ export interface ReportInput {
   readonly recent: readonly RecentInstruction[];
   /** Names of addresses. */
   readonly symbolize?: Symbolizer | undefined;
+  /** How that hart came to where it is, the last call first: functions with file and line. Empty if nobody knows. */
+  readonly calls?: readonly string[] | undefined;
   /** What is at a guest-physical address, in words: `between uart and virtio0`, `ram`. */
   readonly describe?: ((addr: bigint) => string | undefined) | undefined;
   /** A hart's timer. */
@@ -76,6 +78,9 @@ export function deathReport(input: ReportInput): string {
     input.recent.length === 0
       ? []
       : [recentTitle(input.recent), ...indent(recentLines(noted(input), input.isa, input.symbolize))],
+    input.calls === undefined || input.calls.length === 0
+      ? []
+      : ["how it came there, the last call first", ...indent(input.calls)],
     [`registers of hart ${hart.index}`, ...indent(registerLines(hart)), ...indent(namedRegisters(input, hart))],
     [`CSRs of hart ${hart.index}`, ...indent(csrLines(input, hart))],
     ["harts", ...indent(input.harts.map((h) => hartLine(input, h)))],

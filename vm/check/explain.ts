@@ -1,0 +1,41 @@
+/** A rule's page for a terminal, by what somebody has of it: its id, its name, or the number of its statement. */
+import type { Rule } from "./rule.ts";
+import { ruleGroups, rules } from "./rules.ts";
+import { ruleCalled } from "./suppressions.ts";
+import { fields, monitorsText, ruleSourceText, wrap } from "./text.ts";
+
+const WIDTH = 100;
+
+/** The rules that `query` means: by id or name one, by the number of a statement all that are about it. */
+export function rulesCalled(query: string): readonly Rule[] {
+  const rule = ruleCalled(query);
+  if (rule !== undefined) return [rule];
+  return rules.filter(({ statement }) => statement === query || statement.split(" ").includes(query));
+}
+
+/** Every word that {@linkcode rulesCalled} knows, for "did you mean". */
+export function ruleWords(): string[] {
+  return rules.flatMap(({ id, name, statement }) => [name, id, ...statement.split(" ")]);
+}
+
+/** A rule's page; ends in a newline. */
+export function rulePage(rule: Rule): string {
+  const { id, name, severity, wrong, why, mend, only } = rule;
+  const group = ruleGroups.find((group) => group.rules.includes(rule))!.title;
+  const monitors = monitorsText(rule);
+  const lines = [
+    id,
+    "",
+    ...wrap(`${severity}: ${wrong}`, WIDTH),
+    "",
+    ...fields({
+      why,
+      mend,
+      rule: ruleSourceText(rule) + (only === undefined ? "" : `; ${only} devices only`),
+      ...(monitors !== "" && { hosts: monitors }),
+      about: group,
+      skip: `a line "${name}" in a file given with --check-suppress; "${name} SYMBOL" for one function`,
+    }),
+  ];
+  return `${lines.join("\n")}\n`;
+}
