@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Assembler } from "../../vm/isa/assemble.ts";
 import { Decoder } from "../../vm/isa/decode.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
+import { straightMap } from "../../vm/translate/code_map.ts";
 import { discover, flowSource } from "../../vm/translate/flow.ts";
 import { type Node, type Structure, structure } from "../../vm/translate/structure.ts";
 
@@ -12,7 +13,7 @@ const ISA = parseIsa("rv64ima");
 function structureOf(text: string, entry: number): Structure {
   const { bytes } = new Assembler(ISA).program(text, 0n);
   const u16 = new Uint16Array(bytes.slice().buffer);
-  const source = flowSource(u16, new Decoder(ISA), () => true, entry, 0, bytes.length, () => []);
+  const source = flowSource(u16, new Decoder(ISA), () => true, straightMap(entry, 0, bytes.length), () => []);
   return structure(discover(source, { instructions: 400, depth: 2, callee: 40 })![0]!);
 }
 

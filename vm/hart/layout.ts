@@ -41,6 +41,8 @@ export const HART = {
   blockBytes: 0x144,
   /** u32: the interrupts that are pending and enabled in mie; right whenever emitted code runs. */
   ready: 0x148,
+  /** u32: changes whenever another page may be fetched from, or the same page at another address; never 0. See `Tlb.space`. */
+  space: 0x14c,
   /** u32: accrued floating-point exceptions, `fflags`. */
   fflags: 0x1f0,
   /** u32: dynamic rounding mode, `frm`. */
@@ -138,7 +140,7 @@ export const PAGES = 2048;
 
 /** One translated region; the table is indexed as the function table is. */
 export const REGION = {
-  bytes: 16,
+  bytes: 32,
   max: 8192,
   /** u32: steps that the region may do before it looks at the budget. */
   cost: 0,
@@ -146,6 +148,10 @@ export const REGION = {
   level: 4,
   /** u64: virtual address that it begins at. */
   pc: 8,
+  /** u32: the `HART.space` in which its other pages were found where they were when it was made; 0: it has none. */
+  space: 16,
+  /** u32: the `HART.space` in which they were not. */
+  refused: 20,
 } as const;
 
 /** Bytes of RAM that are told apart as code and data: code and what it writes seldom share them. */

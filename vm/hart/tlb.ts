@@ -17,6 +17,9 @@ export const Context = {
 } as const;
 export type Context = typeof Context[keyof typeof Context];
 
+/** Contexts by what fetches mean there, from 0: U-mode's, S-mode's, M-mode's. */
+const SPACE = [0, 1, 1, 2, 2] as const;
+
 const DATA_WORDS = TLB.entries * TLB.bytes / 4;
 const FETCH_WORDS = FETCH.entries * FETCH.bytes / 4;
 const CONTEXT_WORDS = TLB.contextBytes / 4;
@@ -48,10 +51,18 @@ export class Tlb {
   readonly #keys: number[] = new Array<number>(TLB.contexts).fill(0);
   readonly #large: readonly LargePages[] = Array.from({ length: TLB.contexts }, () => ({ first: 0, last: -1 }));
 
+  /** By `SPACE`: what `HART.space` is in these contexts, and the pages that it stands for. */
+  readonly #spaces: number[] = [1, 2, 3];
+  readonly #watched: readonly Set<number>[] = [new Set(), new Set(), new Set()];
+  #lastSpace = 3;
+  readonly #spaceWord: number;
+  #current: Context = Context.M;
+
   /** `base` is the host address of the hart whose TLBs these are. */
   constructor(buffer: ArrayBuffer, base: number) {
     this.#u32 = new Uint32Array(buffer);
     this.#base = (base + HART.tlbs) >>> 2;
+    this.#spaceWord = (base + HART.space) >>> 2;
     this.flush();
   }
 
@@ -70,17 +81,42 @@ export class Tlb {
       this.#keys[context] = key;
       this.#flushContext(context);
     }
+    this.#current = context;
+    this.#u32[this.#spaceWord] = this.#spaces[SPACE[context]]!;
     return this.context(context);
+  }
+
+  /** Another page may be fetched from in this context: what was found out about fetches, see `watch`, is to be found out again. */
+  #renew(context: Context): void {
+    const space = SPACE[context];
+    this.#spaces[space] = ++this.#lastSpace;
+    this.#watched[space]!.clear();
+    if (SPACE[this.#current] === space) this.#u32[this.#spaceWord] = this.#lastSpace;
+  }
+
+  /**
+   * Has `HART.space` change when the page of a virtual address, a part of a mapping of `pages` pages, may not be what
+   * fetches from it go to any more.
+   */
+  watch(context: Context, low: number, high: number, pages: number): void {
+    this.#watched[SPACE[context]]!.add(pageNumber(low, high));
+    if (pages > 1) this.noteLarge(context, low, high, pages);
+    this.#used[context] = true;
   }
 
   /** Forgets everything, in every context. */
   flush(): void {
     for (let c = 0; c < TLB.contexts; c++) this.#flushContext(c);
+    this.#renew(Context.U);
+    this.#renew(Context.S);
+    this.#renew(Context.M);
   }
 
   /** Forgets what came from page tables: everything but M-mode's own. */
   flushTranslated(): void {
     for (let c = 0; c < TLB.contexts; c++) if (c !== Context.M) this.#flushContext(c);
+    this.#renew(Context.U);
+    this.#renew(Context.S);
   }
 
   /** Forgets what page tables said of one virtual address (priv §10.6.1), also as a part of a larger mapping. */
@@ -91,8 +127,10 @@ export class Tlb {
       const { first, last } = this.#large[c]!;
       if (page >= first && page <= last) {
         this.#flushContext(c);
+        this.#renew(c as Context);
         continue;
       }
+      if (this.#watched[SPACE[c]!]!.has(page)) this.#renew(c as Context);
       this.#forget(c, this.#data(c, low), TLB.bytes / 4);
       this.#forget(c, this.#fetch(c, low), FETCH.bytes / 4);
     }

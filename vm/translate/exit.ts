@@ -13,6 +13,8 @@ export const Exit = {
   /** The TLB does not allow the load or store at `HART.miss`, which the instruction at pc does. */
   LoadMiss: 4,
   StoreMiss: 5,
+  /** At pc begins a region of several pages, of which it is not known whether they are where they were. */
+  Stale: 6,
 } as const;
 
 /** How a translated region ended: it is over, or the instruction at pc is for somebody else, see `Exit`. */

@@ -2,6 +2,7 @@
  * The control flow of a region: the blocks that direct branches and jumps reach from one entry. Addresses are offsets
  * from the entry, so that the same flow serves wherever the code is mapped.
  */
+import type { CodeMap } from "./code_map.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Decoded } from "../isa/decode.ts";
 
@@ -265,33 +266,31 @@ function isReturn({ base, operands }: Decoded): boolean {
   return base.name === "jalr" && operands.rd === 0 && operands.rs1 === 1 && operands.imm === 0;
 }
 
-/** Reads instructions from host memory around an entry, within `[low, high)`. */
+/** Reads instructions from host memory. `seen` is asked where the jump at a host address went. */
 export function flowSource(
   u16: Uint16Array,
   decoder: Decoder,
   emittable: (decoded: Decoded) => boolean,
-  entry: number,
-  low: number,
-  high: number,
+  map: CodeMap,
   seen: (host: number) => readonly number[],
 ): FlowSource {
   const known = new Map<number, Decoded | undefined>();
+  const read = (offset: number) => {
+    const host = map.host(offset);
+    if (host < 0) return undefined;
+    const half = u16[host >>> 1]!;
+    if (Decoder.length(half) === 2) return decoder.decode(half);
+    const second = map.host(offset + 2);
+    return second < 0 ? undefined : decoder.decode((half | (u16[second >>> 1]! << 16)) >>> 0);
+  };
   return {
     at(offset) {
       if (known.has(offset)) return known.get(offset);
-      const host = entry + offset;
-      let decoded: Decoded | undefined;
-      if (host >= low && host + 2 <= high) {
-        const half = u16[host >>> 1]!;
-        const length = Decoder.length(half);
-        if (host + length <= high) {
-          decoded = decoder.decode(length === 2 ? half : (half | (u16[(host >>> 1) + 1]! << 16)) >>> 0);
-        }
-      }
+      const decoded = read(offset);
       known.set(offset, decoded);
       return decoded;
     },
     emittable,
-    seen: (offset) => seen(entry + offset).filter((h) => h >= low && h < high).map((h) => h - entry),
+    seen: (offset) => seen(map.host(offset)).flatMap((host) => map.offset(host) ?? []),
   };
 }

@@ -151,6 +151,7 @@ export class Interpreter implements Engine {
       if (exit === Exit.Slow) this.#slow();
       else if (exit === Exit.Undecoded) this.#decode();
       else if (exit === Exit.Page) this.#enterPage();
+      else if (exit === Exit.Stale) this.#refresh();
       else if (exit === Exit.LoadMiss) this.#miss(Access.Load);
       else if (exit === Exit.StoreMiss) this.#miss(Access.Store);
       if (hart.waiting) return;
@@ -259,6 +260,15 @@ export class Interpreter implements Engine {
     if (entries < 0) throw new Error(`interpreter: page of 0x${hart.pc.toString(16)} is decoded but not in the TLB`);
     const high = this.#u32[at + 1]!;
     this.#pages.decode(entries + ((low & (PAGE_SIZE - 1)) / 2) * ENTRY.bytes, () => this.#following(low, high));
+  }
+
+  /** A region of several pages begins at pc: finds out whether they are where they were. */
+  #refresh(): void {
+    const { base, addressing: { tlb, context } } = this.#hart;
+    const low = this.#u32[(base + HART.pc) >>> 2]!;
+    const entries = tlb.decodedPage(context, low, this.#u32[((base + HART.pc) >>> 2) + 1]!);
+    const at = entries + ((low & (PAGE_SIZE - 1)) / 2) * ENTRY.bytes;
+    this.regions!.refresh(this.#u32[(at + ENTRY.word) >>> 2]!);
   }
 
   /** Where a region left at pc: puts the straight code it did last into the ring of taken branches. */

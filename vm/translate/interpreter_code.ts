@@ -123,8 +123,9 @@ class InterpreterEmitter extends EntryEmitter {
     this.pc();
     this.plain("Ne");
     f.op(Op.I32Or).if();
-    f.get(this.handlerLocal).i32(REGION_MARK - 1).op(Op.I32And).set(this.handlerLocal).br("dispatch");
+    this.#withoutRegion();
     f.end();
+    this.#checkSpace(table, entry);
     this.noteFrom(EdgeMark.NotDone | EdgeMark.Translated);
     f.get(this.left).i32(1).op(Op.I32Add);
     f.get(this.ip).memory(Op.I32Load, ENTRY.word);
@@ -137,6 +138,22 @@ class InterpreterEmitter extends EntryEmitter {
       f.end();
     }
     this.#return(Exit.Slow);
+  }
+  #withoutRegion(): void {
+    this.f.get(this.handlerLocal).i32(REGION_MARK - 1).op(Op.I32And).set(this.handlerLocal).br("dispatch");
+  }
+  /** Does without a region whose other pages are known to be elsewhere now, and leaves where that is not known. */
+  #checkSpace(table: number, entry: number): void {
+    const f = this.f;
+    const space = this.crossingEntry;
+    f.get(entry).memory(Op.I32Load, table + REGION.space).tee(space).if();
+    f.i32(0).memory(Op.I32Load, this.hart + HART.space).get(space).op(Op.I32Ne).if();
+    f.get(entry).memory(Op.I32Load, table + REGION.refused).i32(0).memory(Op.I32Load, this.hart + HART.space);
+    f.op(Op.I32Eq).if();
+    this.#withoutRegion();
+    f.end();
+    this.#leave(Exit.Stale);
+    f.end().end();
   }
   /** A local free while no record is made. */
   get #recordOrEntry(): number {

@@ -4,8 +4,11 @@
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { Hart } from "../hart/hart.ts";
+import { fetchablePage } from "../hart/memory_access.ts";
 import { EDGES, ENTRY, HART, LEVEL, REGION } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
+import type { Xlen } from "../isa/row.ts";
+import { type CodeMap, hostRanges, PagedMap, straightMap } from "./code_map.ts";
 import { type CsrCode, csrCode } from "./csr_code.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
 import { discover, flowSource } from "./flow.ts";
@@ -26,11 +29,24 @@ const LIMITS = { instructions: 400, depth: 2, callee: 40 } as const;
 /** Farthest that a region's code may lie from its entry: offsets must fit into the constants of its exits. */
 const REACH = 0x4_0000;
 
+/** The same in pages where each may be anywhere; and a `HART.space` that there never is. */
+const PAGED_REACH = REACH / PAGE_SIZE;
+const NO_SPACE = 0xffff_ffff;
+
+/** A page of a region other than the entry's. */
+interface FollowingPage {
+  readonly low: number;
+  readonly high: number;
+  readonly host: number;
+}
+
 /** A live region. */
 interface Region {
   readonly index: number;
   /** Host address of the entry's code. */
   readonly entry: number;
+  /** The virtual pages that it goes on in, and the host pages they were when it was made; none where that cannot change. */
+  readonly pages: readonly FollowingPage[];
   /** Host address ranges of the code it was made from. */
   readonly ranges: readonly (readonly [from: number, to: number])[];
 }
@@ -57,6 +73,7 @@ export class Regions {
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #byEntry = new Map<number, Region>();
+  readonly #byIndex: Region[] = [];
   readonly #byPage = new Map<number, Set<Region>>();
   readonly #free: number[] = [];
   #count = 0;
@@ -142,19 +159,20 @@ export class Regions {
     const page = host - (host % PAGE_SIZE);
     const pc = flat ? BigInt(region.base + host - region.host) : this.#virtualAddress(page, host);
     if (pc === undefined) return;
-    // Where addresses are translated, the next page may be anywhere.
-    const low = flat ? Math.max(region.host, host - REACH) : page;
-    const high = flat ? Math.min(region.host + region.size, host + REACH) : page + PAGE_SIZE;
+    const map = flat
+      ? straightMap(host, Math.max(region.host, host - REACH), Math.min(region.host + region.size, host + REACH))
+      : new PagedMap(host, PAGED_REACH, (n) => this.#fetchable(pc, n));
     const csr = (d: Decoded) => csrCode(hart, d);
     // What the mode does not allow is left to the hart, like all that only the hart can do.
     const emittable = (d: Decoded) =>
       handlers.of(d) >= Handler.First || (csr(d)?.privilege ?? Infinity) <= hart.privilege;
-    const source = flowSource(this.#u16, hart.decoder, emittable, host, low, high, (at) => this.#seen(at));
+    const source = flowSource(this.#u16, hart.decoder, emittable, map, (at) => this.#seen(at));
     const blocks = discover(source, LIMITS);
     if (blocks === undefined) return;
     const shape = structure(blocks[0]!);
     const used = shape.nodes.map((n) => n.block);
-    const ranges = rangesOf(used, host);
+    const ranges = rangesOf(used, map);
+    const following = map instanceof PagedMap ? followingPages(used, map, pc, hart.xlen) : [];
     // All its pages must be in the pool, so that stores to them are seen; a later one may drive out an earlier one.
     const codePages = pagesOf(ranges);
     for (const codePage of codePages) pages.enter(codePage);
@@ -172,13 +190,17 @@ export class Regions {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#o.memory } });
     const index = this.#free.pop() ?? this.#count++;
     if (index >= REGION.max) return this.reset();
-    const made: Region = { index, entry: host, ranges };
+    const made: Region = { index, entry: host, pages: following, ranges };
     this.functions.set(index, instance.exports["region"] as () => void);
     const row = (table + index * REGION.bytes) >>> 2;
     this.#u32[row + REGION.cost / 4] = shape.entry.longest;
     this.#u32[row + REGION.level / 4] = flat ? LEVEL.flat : levelOf(used, csr);
     this.#u32[row + REGION.pc / 4] = Number(pc & 0xffff_ffffn);
     this.#u32[row + REGION.pc / 4 + 1] = Number(pc >> 32n);
+    // Not checked yet: it was only looked at.
+    this.#u32[row + REGION.space / 4] = following.length === 0 ? 0 : NO_SPACE;
+    this.#u32[row + REGION.refused / 4] = 0;
+    this.#byIndex[index] = made;
     this.#byEntry.set(host, made);
     for (const page of codePages) {
       let set = this.#byPage.get(page);
@@ -189,6 +211,29 @@ export class Regions {
     this.#mark(made);
     this.stats.made++;
     this.stats.instructions += used.reduce((sum, b) => sum + b.instructions.length, 0);
+  }
+
+  /** Host address of the code page `number` pages from the one of `pc`, if the hart can fetch from it now; else -1. */
+  #fetchable(pc: bigint, number: number): number {
+    const { hart } = this.#o;
+    const { low, high } = pageAt(pc, number, hart.xlen);
+    return fetchablePage(hart, low, high, true);
+  }
+
+  /** Whether the pages of a region are where they were is found out anew: the hart's mappings may have changed. */
+  refresh(index: number): void {
+    const { hart, table } = this.#o;
+    const { addressing: { tlb, mmu, context } } = hart;
+    const row = (table + index * REGION.bytes) >>> 2;
+    const space = this.#u32[(hart.base + HART.space) >>> 2]!;
+    for (const { low, high, host } of this.#byIndex[index]!.pages) {
+      if (fetchablePage(hart, low, high, true) !== host) {
+        this.#u32[row + REGION.refused / 4] = space;
+        return;
+      }
+      tlb.watch(context, low, high, mmu.pages);
+    }
+    this.#u32[row + REGION.space / 4] = space;
   }
 
   /** The virtual address of code in a page that the hart can fetch from now; undefined if it cannot. */
@@ -246,11 +291,31 @@ function levelOf(blocks: readonly FlowBlock[], csr: (decoded: Decoded) => CsrCod
   return levels.reduce((a, b) => Math.max(a, b), 0);
 }
 
+/** Address of the page `number` pages from the one of `pc`. */
+function pageAt(pc: bigint, number: number, xlen: Xlen): { readonly low: number; readonly high: number } {
+  const page = BigInt.asUintN(xlen, (pc & ~BigInt(PAGE_SIZE - 1)) + BigInt(number * PAGE_SIZE));
+  return { low: Number(page & 0xffff_ffffn), high: Number(page >> 32n) };
+}
+
+/** The pages of blocks other than the entry's, which begins at `pc`. */
+function followingPages(blocks: readonly FlowBlock[], map: PagedMap, pc: bigint, xlen: Xlen): FollowingPage[] {
+  const first = Number(pc & BigInt(PAGE_SIZE - 1));
+  const numbers = new Set<number>();
+  for (const { instructions } of blocks) {
+    const last = instructions.at(-1);
+    if (last === undefined) continue;
+    const to = Math.floor((first + last.offset + last.decoded.length - 1) / PAGE_SIZE);
+    for (let n = Math.floor((first + instructions[0]!.offset) / PAGE_SIZE); n <= to; n++) numbers.add(n);
+  }
+  numbers.delete(0);
+  return [...numbers].map((n) => ({ ...pageAt(pc, n, xlen), host: map.page(n) }));
+}
+
 /** The code of blocks as host ranges, joined where they touch. */
-function rangesOf(blocks: readonly FlowBlock[], entry: number): [number, number][] {
+function rangesOf(blocks: readonly FlowBlock[], map: CodeMap): [number, number][] {
   const ranges = blocks.flatMap(({ instructions }): [number, number][] => {
     const last = instructions.at(-1);
-    return last === undefined ? [] : [[entry + instructions[0]!.offset, entry + last.offset + last.decoded.length]];
+    return last === undefined ? [] : hostRanges(map, instructions[0]!.offset, last.offset + last.decoded.length);
   }).sort((a, b) => a[0] - b[0]);
   const joined: [number, number][] = [];
   for (const range of ranges) {
