@@ -16,6 +16,7 @@ function hart(csrs: Readonly<Record<string, bigint>> = {}, more: Partial<HartVie
     privilege: Privilege.M,
     waiting: false,
     x: (n) => n === 0 ? 0n : BigInt.asUintN(xlen, 0x8000_0000n + BigInt(n)),
+    f: (n) => 0x4000_0000_0000_0000n + BigInt(n),
     csr: (n) => n === csrNumber("satp") && xlen === 32 ? undefined : values.get(n) ?? 0n,
     ...more,
   };
@@ -97,8 +98,19 @@ Deno.test("death: the other ways to end", () => {
   const loop = report({ reason: "died", what: "trap-loop", trap: { ...trap, cause: 2, tval: 0xffn, to: Privilege.S } });
   assertEquals(loop.slice(0, 2), [
     "The guest died: its trap handler traps before it has done anything. stvec leads to 0x0.",
-    "It began with: illegal instruction in M mode at 0x8000002a, tval 0xff.",
+    "It began with: illegal instruction in M mode at 0x8000002a: 0x000000ff, which is no instruction that Ringside knows.",
   ]);
+});
+
+Deno.test("death: floating-point registers where they are on, and PMP where it may be the reason", () => {
+  const lines = report({ reason: "stall" }, [hart({ mstatus: 0x6000n, fcsr: 0x41n })]);
+  assertStringIncludes(lines.join("\n"), "\n  ft0  0x4000000000000000  fs0  0x4000000000000008  fa6 ");
+  assertEquals(lines.includes("  fcsr     0x0000000000000041  NX|frm=rdn"), true);
+  const died = (from: Privilege, cause: number) =>
+    report({ reason: "died", what: "no-handler", trap: { ...trap, from, cause } }).join("\n");
+  assertEquals(died(Privilege.U, 1).includes("\n  pmpcfg0 "), true);
+  assertEquals(died(Privilege.U, 13).includes("\n  pmpcfg0 "), false);
+  assertEquals(died(Privilege.M, 5).includes("\n  pmpcfg0 "), false);
 });
 
 Deno.test("death: gaps that translated code leaves are told, with the way to have none", () => {

@@ -6,10 +6,11 @@ import { hex } from "../bits.ts";
 import { boardEntry, HARTS_MAX, RAM_BASE, RAM_MAX, RTC_EPOCH } from "../board.ts";
 import { type Profile, profiles, severities, type Severity } from "../check/rule.ts";
 import { type EngineName, engineNames } from "../hart/engine.ts";
-import { parseIsa } from "../isa/table.ts";
+import { extensions, parseIsa, UnknownExtensionError } from "../isa/table.ts";
 import { type DeviceSpec, parseDevice, parseDrive } from "./device_spec.ts";
 import { UsageError } from "./errors.ts";
 import { parseKeys } from "./keys.ts";
+import { didYouMean } from "./nearest.ts";
 import { formatSize, parseCount, parseDate, parseInteger, parseSize, parseTime } from "./units.ts";
 
 /** Forms of an instruction trace. */
@@ -154,7 +155,7 @@ export const options: readonly OptionRow[] = [
     name: "isa",
     section: "Machine",
     value: "ISA",
-    default: "rv64gc, or rv32gc for a 32-bit ELF, with the extensions that QEMU's virt has",
+    default: "rv64gc, or rv32gc for a 32-bit ELF, with the extensions that QEMU's virt has and the ELF was built for",
     help: "instruction set, such as rv32imac or rv64ima_zicsr",
     set: (s, text) => s.isa = isaName(text),
   },
@@ -438,7 +439,11 @@ function isaName(text: string): string {
     return parseIsa(text).name;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new UsageError(`--isa: ${error.message}`);
+    const hint = error instanceof UnknownExtensionError && error.extension.length > 1
+      ? didYouMean(error.extension, extensions.map((one) => one.name))
+      : "";
+    // The whole list of what is known only where nothing is near.
+    throw new UsageError(`--isa: ${hint === "" ? error.message : error.message.replace(/; known are.*/, hint)}`);
   }
 }
 

@@ -3,9 +3,9 @@ import { fileDeviceTree } from "../boot/boot.ts";
 import { ImageError } from "../boot/error.ts";
 import { parseIsa } from "../isa/table.ts";
 import { Machine, type MachineOptions, type Stop } from "../machine.ts";
-import { imageError, readBoot } from "./boot_files.ts";
+import { imageError, type PlannedBoot, readBoot } from "./boot_files.ts";
 import { boots } from "./boot_names.ts";
-import { DEFAULT_ISA } from "./default_isa.ts";
+import { defaultIsa } from "./default_isa.ts";
 import { assignSlots } from "./device_spec.ts";
 import type { RunningCheck } from "./checking.ts";
 import { fileError, Status, writeStderr } from "./errors.ts";
@@ -28,7 +28,8 @@ const TRACE_FLUSH_MS = 100;
 /** Runs the image and returns the exit status. Errors of the user's are thrown before anything is written. */
 export async function runMachine(settings: Settings): Promise<number> {
   if (settings.dumpDtb !== undefined) return dumpDeviceTree(settings.dumpDtb, settings);
-  const { boot, xlen } = await readBoot(settings);
+  const planned = await readBoot(settings);
+  const { boot } = planned;
   const names = settings.symbols === undefined ? ImageNames.ofBoot(boot) : ImageNames.ofFile(settings.symbols);
   const run = new Run();
   const chaos = settings.chaos === undefined ? undefined : (await import("./chaos.ts")).parseChaos(settings.chaos);
@@ -44,7 +45,7 @@ export async function runMachine(settings: Settings): Promise<number> {
   });
   try {
     const machine = new Machine({
-      ...machineBase(settings, xlen),
+      ...machineBase(settings, planned),
       engine: settings.engine,
       uart: host.port("uart"),
       slots: slots.options,
@@ -82,17 +83,18 @@ export async function runMachine(settings: Settings): Promise<number> {
 /** What the device tree depends on. */
 function machineBase(
   settings: Settings,
-  xlen: 32 | 64 | undefined,
+  { boot, xlen }: Partial<PlannedBoot>,
 ): Pick<MachineOptions, "isa" | "memorySize" | "harts"> {
-  const isa = parseIsa(settings.isa ?? DEFAULT_ISA[xlen ?? 64]);
+  const isa = parseIsa(settings.isa ?? defaultIsa(xlen ?? 64, boot?.images));
   return { isa, memorySize: settings.memory, harts: settings.harts };
 }
 
 /** Writes the device tree that the guest would be handed. */
 async function dumpDeviceTree(file: string, settings: Settings): Promise<Status> {
-  const { boot, xlen } = boots(settings) ? await readBoot(settings) : { boot: undefined, xlen: undefined };
+  const planned: Partial<PlannedBoot> = boots(settings) ? await readBoot(settings) : {};
+  const { boot } = planned;
   const uart = { write: () => {}, read: () => new Uint8Array(0), onReadable: () => {} };
-  const machine = new Machine({ ...machineBase(settings, xlen), engine: "reference", uart, slots: [] });
+  const machine = new Machine({ ...machineBase(settings, planned), engine: "reference", uart, slots: [] });
   const tree = (boot && fileDeviceTree(boot)) ?? machine.deviceTree(boot);
   OutputFile.open(file, filesOf(settings).read, []).write(tree);
   return Status.Ok;

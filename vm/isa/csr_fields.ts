@@ -1,6 +1,7 @@
 /** Fields of the CSRs that people look at, by name: for reports, traces and the monitor. Data and one reader of it. */
 import { hex } from "../bits.ts";
 import { causeName, interruptNames } from "./causes.ts";
+import { FFlag, roundingNames } from "./rounding.ts";
 import type { Xlen } from "./row.ts";
 
 /** A field: `width` bits from bit `at` up. */
@@ -57,8 +58,15 @@ const satp: readonly CsrField[] = [
   { name: "MODE", at: 60, width: 4, values: { 0: "bare", 8: "Sv39", 9: "Sv48", 10: "Sv57" }, xlen: 64 },
 ];
 
+/** Accrued exceptions and rounding mode (unpriv §20.2). */
+const fcsr: readonly CsrField[] = [
+  ...Object.entries(FFlag).map(([name, bit]) => ({ name, at: 31 - Math.clz32(bit) })),
+  { name: "frm", at: 5, width: 3, values: Object.fromEntries(roundingNames.slice(0, 5).entries()) },
+];
+
 /** Fields by the CSR's name. */
 export const csrFields: Readonly<Record<string, readonly CsrField[]>> = {
+  fcsr,
   mstatus,
   sstatus: mstatus.filter((f) => SSTATUS_NAMES.includes(f.name)),
   mie: interrupts("E"),

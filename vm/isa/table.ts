@@ -87,6 +87,17 @@ export interface Isa {
   readonly ialign: 2 | 4;
 }
 
+/** An ISA string names an extension that there is none of. */
+export class UnknownExtensionError extends RangeError {
+  /** As it is written there. */
+  readonly extension: string;
+
+  constructor(text: string, extension: string) {
+    super(`ISA ${text}: unknown extension ${extension}; known are ${extensions.map((e) => e.name).join(" ")}`);
+    this.extension = extension;
+  }
+}
+
 /**
  * Parses an ISA string such as `rv64imac` or `rv32imac_zicsr`. Throws a RangeError that names the unknown part.
  *
@@ -106,9 +117,7 @@ export function parseIsa(text: string): Isa {
   wanted.delete("g");
   for (const name of wanted) {
     if (!extensions.some((e) => e.name === name)) {
-      throw new RangeError(
-        `ISA ${text}: unknown extension ${name}; known are ${extensions.map((e) => e.name).join(" ")}`,
-      );
+      throw new UnknownExtensionError(text, name);
     }
   }
   const chosen = extensions.filter((e) => wanted.has(e.name));

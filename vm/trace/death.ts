@@ -7,10 +7,11 @@ import type { TrapEvent } from "../events.ts";
 import { causeName } from "../isa/causes.ts";
 import { csrText } from "../isa/csr_fields.ts";
 import { csrNumber } from "../isa/csr_names.ts";
-import { registerNames } from "../isa/names.ts";
+import { floatRegisterNames, registerNames } from "../isa/names.ts";
 import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
 import type { HartView } from "./hart_view.ts";
+import { illegalText } from "./illegal.ts";
 import { RECENT, recentLines, TRANSLATED } from "./recent.ts";
 import type { RecentInstruction } from "./recent.ts";
 import { privilegeName } from "./record.ts";
@@ -66,6 +67,8 @@ export interface ReportInput {
 /** CSRs shown; those of S mode only where the guest has used it. */
 const MACHINE_CSRS = ["mstatus", "mcause", "mepc", "mtval", "mtvec", "mie", "mip", "mscratch"];
 const SUPERVISOR_CSRS = ["medeleg", "mideleg", "scause", "sepc", "stval", "stvec", "sie", "sip", "satp"];
+/** The first PMP entry: without any, lower modes may access nothing (priv §3.7.1). */
+const PROTECTION_CSRS = ["pmpcfg0", "pmpaddr0"];
 /** CSRs that hold addresses of code. */
 const CODE_CSRS = ["mepc", "mtvec", "sepc", "stvec"];
 
@@ -125,7 +128,22 @@ function detail(input: ReportInput, trap: Omit<TrapEvent, "kind">): string {
     const there = input.describe?.(trap.tval);
     return `, address ${place(input, trap.tval)}${there === undefined ? "" : ` (${there})`}`;
   }
+  const hart = input.harts[input.hart]!;
+  const word = trap.cause === 2 ? illegalWord(input, trap) : undefined;
+  if (word !== undefined) {
+    return `: ${illegalText({ isa: input.isa, hart, word, pc: trap.epc, mode: trap.from })}`;
+  }
   return trap.tval === 0n ? "" : `, tval ${hex(trap.tval)}`;
+}
+
+/** The illegal instruction: the trap's value has it, or the list of the last ones. */
+function illegalWord({ recent }: ReportInput, { tval, epc }: Omit<TrapEvent, "kind">): number | undefined {
+  return tval === 0n ? recent.findLast(({ pc }) => pc === epc)?.insn : Number(tval & 0xffff_ffffn);
+}
+
+/** Whether floating point is on: its registers then mean something. */
+function floatOn(hart: HartView): boolean {
+  return ((hart.csr(csrNumber("mstatus")!) ?? 0n) & (3n << 13n)) !== 0n;
 }
 
 /** What the list of instructions is, and how to have one without gaps: the same run, not translated, goes the same way. */
@@ -162,15 +180,20 @@ function place({ symbolize }: ReportInput, addr: bigint): string {
   return `${hex(addr)}${symbol === undefined ? "" : ` <${symbol}>`}`;
 }
 
-/** All registers in four columns, read downwards. */
+/** All registers in four columns, read downwards; floating-point ones where they are on. */
 function registerLines(hart: HartView): string[] {
-  const columns = 4;
-  const rows = registerNames.length / columns;
-  return Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: columns }, (_, column) => {
-      const n = column * rows + row;
-      return `${registerNames[n]!.padEnd(4)} ${wide(hart.x(n), hart.xlen)}`;
-    }).join("  "));
+  return [
+    ...columns(registerNames.map((name, n) => `${name.padEnd(4)} ${wide(hart.x(n), hart.xlen)}`)),
+    ...(floatOn(hart) ? columns(floatRegisterNames.map((name, n) => `${name.padEnd(4)} ${wide(hart.f(n), 64)}`)) : []),
+  ];
+}
+
+function columns(texts: readonly string[]): string[] {
+  const rows = texts.length / 4;
+  return Array.from(
+    { length: rows },
+    (_, row) => Array.from({ length: 4 }, (_, i) => texts[i * rows + row]).join("  "),
+  );
 }
 
 /** Registers that point at something with a name. */
@@ -189,7 +212,14 @@ function namedRegisters({ symbolize }: ReportInput, hart: HartView): string[] {
 function csrLines(input: ReportInput, hart: HartView): string[] {
   const value = (name: string) => hart.csr(csrNumber(name)!);
   const supervisor = hart.privilege < 3 || SUPERVISOR_CSRS.some((name) => (value(name) ?? 0n) !== 0n);
-  const names = [...MACHINE_CSRS, ...(supervisor ? SUPERVISOR_CSRS : [])];
+  const { ending } = input;
+  const refused = ending.reason === "died" && [1, 5, 7].includes(ending.trap.cause) && ending.trap.from < 3;
+  const names = [
+    ...MACHINE_CSRS,
+    ...(supervisor ? SUPERVISOR_CSRS : []),
+    ...(refused ? PROTECTION_CSRS : []),
+    ...(floatOn(hart) ? ["fcsr"] : []),
+  ];
   return names.flatMap((name) => {
     const number = value(name);
     if (number === undefined) return [];

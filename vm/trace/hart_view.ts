@@ -15,6 +15,8 @@ export interface HartView {
   readonly waiting: boolean;
   /** Register `n`, unsigned. */
   x(n: number): bigint;
+  /** Floating-point register `n`: 64 bits, a narrower value NaN-boxed. */
+  f(n: number): bigint;
   /** CSR `number`, without access checks; undefined if the hart has no such CSR. */
   csr(number: number): bigint | undefined;
 }
