@@ -64,7 +64,7 @@ Deno.test("illegal: what the hart has, and does not allow now", () => {
   assertEquals(of("csrw mhartid, a0", Privilege.M), "csrw mhartid, a0: mhartid is read-only");
   assertEquals(
     of("csrr a0, cycle", Privilege.U),
-    "csrr a0, cycle: cycle is read-only, or another register does not allow it to U mode",
+    "rdcycle a0: another register, such as mcounteren or mstatus, does not allow it to U mode",
   );
   assertEquals(of("mret", Privilege.S), "mret: S mode may not do this, or not now");
 });

@@ -51,7 +51,7 @@ export function illegalText({ isa, hart, word, pc, mode }: IllegalInstruction): 
   if (missing !== undefined) return `${text}: an instruction of ${missing}, which ${isa.name} lacks (see --isa)`;
   const { row, base, operands } = decoded;
   const reason = base.class === "csr"
-    ? csrReason(hart, operands.imm & 0xfff, mode)
+    ? csrReason(hart, operands.imm & 0xfff, mode, /^csrrw/.test(base.name) || operands.rs1 !== 0)
     : (row.class === "float" || usesFloat(row)) && ((hart.csr(csrNumber("mstatus")!) ?? 0n) & FS) === 0n
     ? "floating point is off: mstatus.FS is 0"
     : base.class === "system" && mode < Privilege.M
@@ -88,14 +88,12 @@ function usesFloat(row: Row): boolean {
 }
 
 /** Why a CSR may not be accessed (priv §2.1). */
-function csrReason(hart: HartView, number: number, mode: Privilege): string {
+function csrReason(hart: HartView, number: number, mode: Privilege, writes: boolean): string {
   const name = csrName(number) ?? `CSR ${hex(number)}`;
   if (hart.csr(number) === undefined) return `this hart has no ${name}`;
   const needed = (number >> 8) & 3;
-  if (needed > mode) {
-    return `${name} is not for ${privilegeName(mode)} mode`;
-  }
-  if (number >>> 10 === 3 && mode === Privilege.M) return `${name} is read-only`;
+  if (needed > mode) return `${name} is not for ${privilegeName(mode)} mode`;
+  if (number >>> 10 === 3 && writes) return `${name} is read-only`;
   if (number <= 3) return "floating point is off: mstatus.FS is 0";
-  return `${name} is read-only, or another register does not allow it to ${privilegeName(mode)} mode`;
+  return `another register, such as mcounteren or mstatus, does not allow it to ${privilegeName(mode)} mode`;
 }
