@@ -12,7 +12,7 @@ export const SECTOR_SIZE = 512;
 
 /** Where the blocks of a block device are. Everything is synchronous; offsets and lengths are bytes. */
 export interface BlockBackend {
-  /** A multiple of `SECTOR_SIZE`. */
+  /** A multiple of `SECTOR_SIZE`; changes by `resize` only. */
   readonly sizeBytes: number;
   /** Whether `write` is never to be called. */
   readonly readOnly: boolean;
@@ -48,4 +48,10 @@ export interface BlockBackend {
    * @throws {HostError} if the host cannot
    */
   discard?(offset: number, length: number): void;
+  /**
+   * Gives the disk another size, a multiple of `SECTOR_SIZE`; what is new reads as zeroes. Absent: it has only one.
+   *
+   * @throws {HostError} if the host cannot
+   */
+  resize?(sizeBytes: number): void;
 }

@@ -5,7 +5,7 @@ const CHUNK = 65536;
 
 /** A disk in host memory that occupies only what was written to it. */
 export class MemoryDisk implements BlockBackend {
-  readonly sizeBytes: number;
+  #sizeBytes: number;
   /** Whether the guest may only read it. */
   readonly readOnly: boolean;
   readonly #chunks = new Map<number, Uint8Array>();
@@ -16,12 +16,21 @@ export class MemoryDisk implements BlockBackend {
    * @throws if the size is not a multiple of 512
    */
   constructor(content: number | Uint8Array, options: { readonly readOnly?: boolean } = {}) {
-    this.sizeBytes = typeof content === "number" ? content : content.length;
+    this.#sizeBytes = checked(typeof content === "number" ? content : content.length);
     this.readOnly = options.readOnly ?? false;
-    if (!Number.isSafeInteger(this.sizeBytes) || this.sizeBytes < 0 || this.sizeBytes % SECTOR_SIZE !== 0) {
-      throw new RangeError(`memory disk: size ${this.sizeBytes} is not a multiple of ${SECTOR_SIZE} bytes`);
-    }
     if (typeof content !== "number") this.#store(0, content);
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** What is cut off is gone, also if the disk grows again. */
+  resize(sizeBytes: number): void {
+    const before = this.#sizeBytes;
+    checked(sizeBytes);
+    if (sizeBytes < before) this.#clear(sizeBytes, before - sizeBytes);
+    this.#sizeBytes = sizeBytes;
   }
 
   read(offset: number, target: Uint8Array): void {
@@ -46,6 +55,10 @@ export class MemoryDisk implements BlockBackend {
   /** Room of which nothing is left but zeroes is given back. */
   zero(offset: number, length: number): void {
     if (this.readOnly) throw new Error("memory disk: write to a read-only disk");
+    this.#clear(offset, length);
+  }
+
+  #clear(offset: number, length: number): void {
     this.#check(offset, length);
     for (let done = 0; done < length;) {
       const index = Math.floor((offset + done) / CHUNK);
@@ -85,4 +98,10 @@ export class MemoryDisk implements BlockBackend {
       throw new RangeError(`memory disk: ${length} bytes at ${offset} of ${this.sizeBytes}`);
     }
   }
+}
+
+/** A size that a disk can have. */
+function checked(sizeBytes: number): number {
+  if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes % SECTOR_SIZE === 0) return sizeBytes;
+  throw new RangeError(`memory disk: size ${sizeBytes} is not a multiple of ${SECTOR_SIZE} bytes`);
 }

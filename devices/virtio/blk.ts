@@ -1,16 +1,35 @@
 import { hex, join64 } from "../../vm/bits.ts";
 import { type BlockBackend, HostError, SECTOR_SIZE } from "../block_backend.ts";
 import type { Chain } from "./chain.ts";
-import { BlkRanges, RANGE_SECTORS_MAX, RANGES_MAX } from "./blk_ranges.ts";
-import { type ConfigField, ConfigSpace } from "./config.ts";
+import {
+  BLK_F,
+  BLK_ID,
+  BLK_QUEUES_MAX,
+  blkConfig,
+  blkFeatures,
+  type BlkLifetime,
+  type BlkOptions,
+  QUEUE_SIZE,
+  setCapacity,
+} from "./blk_config.ts";
+import { BlkRanges, type RangeKind } from "./blk_ranges.ts";
+import type { ConfigSpace } from "./config.ts";
 import type { QueueDef, VirtioDevice, VirtioTransport } from "./device.ts";
-import { featureBit, type FeatureSet, featureSet } from "./feature_set.ts";
-import { splitSizeMax } from "./queue.ts";
-
-const ID = 2;
+import type { FeatureSet } from "./feature_set.ts";
+import { featureName } from "./features.ts";
 
 /** Request types (virtio 1.2 §5.2.6; FLUSH_OUT §5.2.6.3). */
-export const VirtioBlkT = { IN: 0, OUT: 1, FLUSH: 4, FLUSH_OUT: 5, GET_ID: 8, DISCARD: 11, WRITE_ZEROES: 13 } as const;
+export const VirtioBlkT = {
+  IN: 0,
+  OUT: 1,
+  FLUSH: 4,
+  FLUSH_OUT: 5,
+  GET_ID: 8,
+  GET_LIFETIME: 10,
+  DISCARD: 11,
+  WRITE_ZEROES: 13,
+  SECURE_ERASE: 14,
+} as const;
 
 /** Values of the status byte (virtio 1.2 §5.2.6). */
 export const VirtioBlkS = { OK: 0, IOERR: 1, UNSUPP: 2 } as const;
@@ -24,29 +43,11 @@ const MOVE_MAX = 4 << 20;
 /** Bytes of the device ID string (virtio 1.2 §5.2.6). */
 const ID_BYTES = 20;
 
-const BLK_F = {
-  SEG_MAX: featureBit(ID, "VIRTIO_BLK_F_SEG_MAX"),
-  GEOMETRY: featureBit(ID, "VIRTIO_BLK_F_GEOMETRY"),
-  BLK_SIZE: featureBit(ID, "VIRTIO_BLK_F_BLK_SIZE"),
-  FLUSH: featureBit(ID, "VIRTIO_BLK_F_FLUSH"),
-  TOPOLOGY: featureBit(ID, "VIRTIO_BLK_F_TOPOLOGY"),
-  CONFIG_WCE: featureBit(ID, "VIRTIO_BLK_F_CONFIG_WCE"),
-  SIZE_MAX: featureBit(ID, "VIRTIO_BLK_F_SIZE_MAX"),
-  DISCARD: featureBit(ID, "VIRTIO_BLK_F_DISCARD"),
-  WRITE_ZEROES: featureBit(ID, "VIRTIO_BLK_F_WRITE_ZEROES"),
-} as const;
+/** Bytes of struct virtio_blk_lifetime (virtio 1.2 §5.2.6). */
+const LIFETIME_BYTES = 6;
 
-/** How a block device is built. */
-export interface BlkOptions {
-  /** Where the blocks are. */
-  readonly backend: BlockBackend;
-  /** What GET_ID returns: at most 20 bytes of ASCII. */
-  readonly serial?: string;
-  /** QueueNumMax of its queue; default 256. */
-  readonly queueSize?: number;
-  /** Offer DISCARD and WRITE_ZEROES, unless the backend is read-only; default: do not. */
-  readonly discard?: boolean;
-}
+/** Wear of a new device: fewer than 80 % of the reserved blocks and 10 % of the lifetime are used. */
+const NEW: BlkLifetime = { preEolInfo: 1, typA: 1, typB: 1 };
 
 /** One request, from notification to completion. */
 interface Request {
@@ -64,15 +65,16 @@ interface Request {
 
 /** Block device (virtio 1.2 §5.2) over a {@linkcode BlockBackend}. */
 export class VirtioBlk implements VirtioDevice {
-  readonly id: number = ID;
+  readonly id: number = BLK_ID;
   readonly name = "blk";
   readonly features: FeatureSet;
-  /** One queue, `requestq`. */
+  /** `requestq`, or `requestq1` to `requestqN`. */
   readonly queues: readonly QueueDef[];
-  /** Capacity, geometry, topology, `writeback` (virtio 1.2 §5.2.4). */
+  /** Capacity, limits, geometry, topology, `writeback` (virtio 1.2 §5.2.4). */
   readonly config: ConfigSpace;
   readonly #backend: BlockBackend;
   readonly #serial: Uint8Array;
+  readonly #lifetime: BlkLifetime;
   readonly #header = new Uint8Array(16);
   readonly #headerView = new DataView(this.#header.buffer);
   #transport!: VirtioTransport;
@@ -80,60 +82,47 @@ export class VirtioBlk implements VirtioDevice {
   /**
    * A disk of the backend's size.
    *
-   * @throws if the backend's size is not a multiple of 512 or the serial does not fit
+   * @throws if a size is not what a disk can have, or the serial does not fit
    */
   constructor(options: BlkOptions) {
-    const { backend } = options;
-    if (!(backend.sizeBytes >= 0) || backend.sizeBytes % SECTOR_SIZE !== 0) {
-      throw new RangeError(`virtio blk: size ${backend.sizeBytes} is not a multiple of ${SECTOR_SIZE}`);
+    const { backend, queues = 1, queueSize: sizeMax = QUEUE_SIZE } = options;
+    checkSize(backend.sizeBytes);
+    if (!(Number.isInteger(queues) && queues >= 1 && queues <= BLK_QUEUES_MAX)) {
+      throw new RangeError(`virtio blk: ${queues} queues, expected 1..${BLK_QUEUES_MAX}`);
     }
-    const sizeMax = options.queueSize ?? 256;
     this.#backend = backend;
     this.#serial = new TextEncoder().encode(options.serial ?? "ringside");
     if (this.#serial.length > ID_BYTES) {
       throw new RangeError(`virtio blk: serial of ${this.#serial.length} bytes, at most ${ID_BYTES} fit`);
     }
-    this.queues = [{ name: "requestq", sizeMax }];
-    // §5.2.5.2: FLUSH should always be offered, and must be with CONFIG_WCE.
-    this.features = featureSet(
-      ID,
-      "VIRTIO_BLK_F_SEG_MAX",
-      "VIRTIO_BLK_F_GEOMETRY",
-      "VIRTIO_BLK_F_BLK_SIZE",
-      "VIRTIO_BLK_F_FLUSH",
-      "VIRTIO_BLK_F_TOPOLOGY",
-      "VIRTIO_BLK_F_CONFIG_WCE",
-    );
-    if (backend.readOnly) this.features.add(featureBit(ID, "VIRTIO_BLK_F_RO"));
-    const discard = options.discard === true && !backend.readOnly;
-    if (discard) { for (const bit of [BLK_F.DISCARD, BLK_F.WRITE_ZEROES]) this.features.add(bit); }
-    this.config = new ConfigSpace([
-      { name: "capacity", offset: 0, size: 8 },
-      { name: "size_max", offset: 8, size: 4, feature: BLK_F.SIZE_MAX },
-      { name: "seg_max", offset: 12, size: 4, feature: BLK_F.SEG_MAX },
-      { name: "geometry.cylinders", offset: 16, size: 2, feature: BLK_F.GEOMETRY },
-      { name: "geometry.heads", offset: 18, size: 1, feature: BLK_F.GEOMETRY },
-      { name: "geometry.sectors", offset: 19, size: 1, feature: BLK_F.GEOMETRY },
-      { name: "blk_size", offset: 20, size: 4, feature: BLK_F.BLK_SIZE },
-      { name: "topology.physical_block_exp", offset: 24, size: 1, feature: BLK_F.TOPOLOGY },
-      { name: "topology.alignment_offset", offset: 25, size: 1, feature: BLK_F.TOPOLOGY },
-      { name: "topology.min_io_size", offset: 26, size: 2, feature: BLK_F.TOPOLOGY },
-      { name: "topology.opt_io_size", offset: 28, size: 4, feature: BLK_F.TOPOLOGY },
-      { name: "writeback", offset: 32, size: 1, feature: BLK_F.CONFIG_WCE, writable: true },
-      // §5.2.5.2: padding reads 0.
-      { name: "unused0", offset: 33, size: 1 },
-      ...(discard ? RANGE_FIELDS : []),
-    ], () => this.#writebackWritten());
-    if (discard) {
-      for (const what of ["discard", "write_zeroes"]) {
-        this.config.set(`max_${what}_sectors`, RANGE_SECTORS_MAX);
-        this.config.set(`max_${what}_seg`, RANGES_MAX);
-      }
-      this.config.set("discard_sector_alignment", 1);
-      // §5.2.6.2: set if and only if WRITE_ZEROES can deallocate.
-      this.config.set("write_zeroes_may_unmap", backend.discard === undefined ? 0 : 1);
-    }
-    this.#fillConfig(sizeMax);
+    this.#lifetime = options.lifetime ?? NEW;
+    // §5.2.2: without MQ there is one queue.
+    this.queues = queues === 1 ? [{ name: "requestq", sizeMax }] : Array.from({ length: queues }, (_, i): QueueDef => ({
+      name: `requestq${i + 1}`,
+      sizeMax,
+      ...(i > 0 && { feature: BLK_F.MQ }),
+    }));
+    this.features = blkFeatures(options);
+    this.config = blkConfig(options, this.features, () => this.#writebackWritten());
+    setCapacity(this.config, this.features, backend.sizeBytes);
+    this.reset();
+    this.config.generation = 0;
+  }
+
+  /**
+   * Gives the disk another size, and notifies the driver (virtio 1.3 §5.2.6.2). Requests beyond the end fail from now
+   * on, also those that are on their way.
+   *
+   * @throws {RangeError} if the size is not a multiple of 512, or the backend has only one
+   * @throws {HostError} if the host cannot
+   */
+  resize(sizeBytes: number): void {
+    checkSize(sizeBytes);
+    if (this.#backend.resize === undefined) throw new RangeError("virtio blk: the backend cannot be resized");
+    if (sizeBytes === this.#backend.sizeBytes) return;
+    this.#backend.resize(sizeBytes);
+    setCapacity(this.config, this.features, sizeBytes);
+    this.#transport.configChanged();
   }
 
   attach(transport: VirtioTransport): void {
@@ -153,23 +142,8 @@ export class VirtioBlk implements VirtioDevice {
   }
 
   reset(): void {
-    this.config.set("writeback", 1);
-  }
-
-  #fillConfig(queueSize: number): void {
-    const capacity = this.#backend.sizeBytes / SECTOR_SIZE;
-    const heads = 16;
-    const sectors = 63;
-    this.config.set("capacity", capacity);
-    // The header and the status byte take a descriptor each of the longest chain (§2.7.5.3.1).
-    this.config.set("seg_max", Math.max(1, splitSizeMax(queueSize) - 2));
-    this.config.set("geometry.cylinders", Math.min(0xffff, Math.floor(capacity / (heads * sectors))));
-    this.config.set("geometry.heads", heads);
-    this.config.set("geometry.sectors", sectors);
-    this.config.set("blk_size", SECTOR_SIZE);
-    this.config.set("topology.min_io_size", 1);
-    this.config.set("writeback", 1);
-    this.config.generation = 0;
+    // §5.2.5: the mode after a reset is ours to choose. Without the field it is the negotiated FLUSH that says.
+    this.config.set("writeback", this.features.has(BLK_F.CONFIG_WCE) ? 1 : 0);
   }
 
   #writebackWritten(): void {
@@ -202,7 +176,7 @@ export class VirtioBlk implements VirtioDevice {
     const type = got < 16 ? -1 : view.getUint32(0, true);
     const readable = chain.reader.remaining;
     const writable = chain.writableLength - 1;
-    const dataLength = type === VirtioBlkT.OUT || isRanges(type) ? readable : writable;
+    const dataLength = type === VirtioBlkT.OUT || RANGES.has(type) ? readable : writable;
     if (type < 0) {
       transport.violation("blk-header", `head ${chain.head}: ${got} device-readable bytes, the header has 16`);
     } else this.#checkDirections(chain.head, type, readable, writable);
@@ -212,12 +186,12 @@ export class VirtioBlk implements VirtioDevice {
   }
 
   #checkDirections(head: number, type: number, readable: number, writable: number): void {
-    const { IN, OUT, GET_ID, FLUSH } = VirtioBlkT;
+    const { IN, OUT, GET_ID, GET_LIFETIME, FLUSH } = VirtioBlkT;
     const what = (bytes: number, kind: string) => `head ${head}: ${bytes} ${kind} bytes in ${typeName(type)}`;
-    if ((type === IN || type === GET_ID) && readable > 0) {
+    if ((type === IN || type === GET_ID || type === GET_LIFETIME) && readable > 0) {
       this.#transport.violation("blk-direction", what(readable, "device-readable data"));
     }
-    if ((type === OUT || isRanges(type)) && writable > 0) {
+    if ((type === OUT || RANGES.has(type)) && writable > 0) {
       this.#transport.violation("blk-direction", what(writable, "device-writable data"));
     }
     if (type === FLUSH && readable + writable > 0) {
@@ -234,7 +208,8 @@ export class VirtioBlk implements VirtioDevice {
       else if (type === VirtioBlkT.FLUSH || (type === VirtioBlkT.FLUSH_OUT && this.#transport.legacy)) {
         this.#flush(request);
       } else if (type === VirtioBlkT.GET_ID) this.#getId(request);
-      else if (isRanges(type) && this.features.has(BLK_F.DISCARD)) status = this.#ranges(request);
+      else if (type === VirtioBlkT.GET_LIFETIME && this.features.has(BLK_F.LIFETIME)) this.#getLifetime(request);
+      else if (this.features.has(RANGES.get(type)?.feature ?? -1)) status = this.#ranges(request);
       else if (type < 0) status = VirtioBlkS.IOERR;
       else {
         // §5.2.6: a request the device does not know is UNSUPP, not an error.
@@ -270,7 +245,7 @@ export class VirtioBlk implements VirtioDevice {
       this.#transport.violation("blk-read-only", `head ${request.chain.head}: OUT, the device offers VIRTIO_BLK_F_RO`);
       return VirtioBlkS.IOERR;
     }
-    if (request.moved === 0 && !this.#inRange(request)) return VirtioBlkS.IOERR;
+    if (!this.#inRange(request)) return VirtioBlkS.IOERR;
     const end = Math.min(request.dataLength, request.moved + MOVE_MAX);
     while (request.moved < end) {
       const offset = request.sector * SECTOR_SIZE + request.moved;
@@ -307,13 +282,10 @@ export class VirtioBlk implements VirtioDevice {
   /** Does the next part of a DISCARD or WRITE_ZEROES; undefined while there is more. */
   #ranges(request: Request): number | undefined {
     const { chain, type, dataLength } = request;
-    const discard = type === VirtioBlkT.DISCARD;
+    const { kind, feature } = RANGES.get(type)!;
     if (request.ranges === undefined) {
-      if (!this.#transport.negotiated.has(discard ? BLK_F.DISCARD : BLK_F.WRITE_ZEROES)) {
-        const what = `head ${chain.head}: ${typeName(type)} without VIRTIO_BLK_F_${typeName(type)}`;
-        this.#transport.violation("blk-type-feature", what);
-      }
-      const ranges = BlkRanges.read(chain, dataLength, discard, this.#backend.sizeBytes / SECTOR_SIZE);
+      this.#needs(feature, request);
+      const ranges = BlkRanges.read(chain, dataLength, kind, this.#backend.sizeBytes / SECTOR_SIZE);
       if (!(ranges instanceof BlkRanges)) {
         this.#transport.violation(ranges.rule, `head ${chain.head}: ${typeName(type)}: ${ranges.what}`);
         return ranges.unsupported ? VirtioBlkS.UNSUPP : VirtioBlkS.IOERR;
@@ -321,32 +293,49 @@ export class VirtioBlk implements VirtioDevice {
       request.ranges = ranges;
     }
     if (!request.ranges.step(this.#backend, MOVE_MAX)) return undefined;
-    // §5.2.6.2: unless the driver was told of a cache, what it wrote is stable.
-    if (!discard && !this.#writeback) this.#backend.flush();
+    // §5.2.6.2: unless the driver was told of a cache, what it wrote is stable. What is erased is so for good.
+    if (kind === "secure_erase" || (kind === "write_zeroes" && !this.#writeback)) this.#backend.flush();
     return VirtioBlkS.OK;
   }
 
+  /** Reports a request whose feature was not negotiated; it is done all the same where it is offered. */
+  #needs(feature: number, { chain, type }: Request): void {
+    if (this.#transport.negotiated.has(feature)) return;
+    const what = `head ${chain.head}: ${typeName(type)} without ${featureName(BLK_ID, feature)}`;
+    this.#transport.violation("blk-type-feature", what);
+  }
+
   #flush(request: Request): void {
-    const { head } = request.chain;
-    if (!this.#transport.negotiated.has(BLK_F.FLUSH)) {
-      this.#transport.violation("blk-type-feature", `head ${head}: FLUSH without VIRTIO_BLK_F_FLUSH`);
-    }
+    this.#needs(BLK_F.FLUSH, request);
     if (request.sector !== 0) {
-      this.#transport.violation("blk-flush-sector", `head ${head}: FLUSH of sector ${request.sector}`);
+      this.#transport.violation("blk-flush-sector", `head ${request.chain.head}: FLUSH of sector ${request.sector}`);
     }
     // §5.2.6.2: complete only when what was written before is committed.
     this.#backend.flush();
   }
 
   #getId(request: Request): void {
-    const { chain, dataLength } = request;
-    if (dataLength !== ID_BYTES) {
-      const what = `head ${chain.head}: GET_ID with ${dataLength} bytes of data instead of ${ID_BYTES}`;
-      this.#transport.violation("blk-data-length", what);
-    }
     const id = new Uint8Array(ID_BYTES);
     id.set(this.#serial);
-    chain.writer.write(id.subarray(0, Math.min(ID_BYTES, dataLength)));
+    this.#answer(request, id);
+  }
+
+  #getLifetime(request: Request): void {
+    this.#needs(BLK_F.LIFETIME, request);
+    const { preEolInfo, typA, typB } = this.#lifetime;
+    const lifetime = new Uint8Array(LIFETIME_BYTES);
+    const view = new DataView(lifetime.buffer);
+    [preEolInfo, typA, typB].forEach((value, i) => view.setUint16(2 * i, value, true));
+    this.#answer(request, lifetime);
+  }
+
+  /** Writes the data of a request that asks for `data`, as far as there is room for it. */
+  #answer({ chain, type, dataLength }: Request, data: Uint8Array): void {
+    if (dataLength !== data.length) {
+      const what = `head ${chain.head}: ${typeName(type)} with ${dataLength} bytes of data instead of ${data.length}`;
+      this.#transport.violation("blk-data-length", what);
+    }
+    chain.writer.write(data.subarray(0, Math.min(data.length, dataLength)));
   }
 
   /** Whether a read or write is whole sectors inside the capacity (§5.2.6.1). */
@@ -366,19 +355,16 @@ export class VirtioBlk implements VirtioDevice {
   }
 }
 
-/** Fields of a device that offers DISCARD and WRITE_ZEROES (virtio 1.2 §5.2.4). */
-const RANGE_FIELDS: readonly ConfigField[] = [
-  { name: "max_discard_sectors", offset: 36, size: 4, feature: BLK_F.DISCARD },
-  { name: "max_discard_seg", offset: 40, size: 4, feature: BLK_F.DISCARD },
-  { name: "discard_sector_alignment", offset: 44, size: 4, feature: BLK_F.DISCARD },
-  { name: "max_write_zeroes_sectors", offset: 48, size: 4, feature: BLK_F.WRITE_ZEROES },
-  { name: "max_write_zeroes_seg", offset: 52, size: 4, feature: BLK_F.WRITE_ZEROES },
-  { name: "write_zeroes_may_unmap", offset: 56, size: 1, feature: BLK_F.WRITE_ZEROES },
-];
+/** Requests whose data are segments that name ranges of sectors. */
+const RANGES: ReadonlyMap<number, { readonly kind: RangeKind; readonly feature: number }> = new Map([
+  [VirtioBlkT.DISCARD, { kind: "discard", feature: BLK_F.DISCARD }],
+  [VirtioBlkT.WRITE_ZEROES, { kind: "write_zeroes", feature: BLK_F.WRITE_ZEROES }],
+  [VirtioBlkT.SECURE_ERASE, { kind: "secure_erase", feature: BLK_F.SECURE_ERASE }],
+]);
 
-/** Whether the data of a request are segments that name ranges of sectors. */
-function isRanges(type: number): boolean {
-  return type === VirtioBlkT.DISCARD || type === VirtioBlkT.WRITE_ZEROES;
+function checkSize(sizeBytes: number): void {
+  if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes % SECTOR_SIZE === 0) return;
+  throw new RangeError(`virtio blk: size ${sizeBytes} is not a multiple of ${SECTOR_SIZE}`);
 }
 
 /** Name of a request type, or its number. */

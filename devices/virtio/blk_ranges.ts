@@ -1,15 +1,15 @@
 import { hex, join64 } from "../../vm/bits.ts";
-import { type BlockBackend, SECTOR_SIZE } from "../block_backend.ts";
+import { type BlockBackend, HostError, SECTOR_SIZE } from "../block_backend.ts";
 import type { Chain } from "./chain.ts";
 import type { VirtioRule } from "./rules.ts";
 
 /** Bytes of a segment, struct virtio_blk_discard_write_zeroes (virtio 1.2 §5.2.6). */
 export const RANGE_BYTES = 16;
 
-/** Most segments of a request: max_discard_seg and max_write_zeroes_seg (virtio 1.2 §5.2.4). */
+/** Most segments of a request: max_discard_seg and its like (virtio 1.2 §5.2.4). */
 export const RANGES_MAX = 16;
 
-/** Most sectors of a segment: max_discard_sectors and max_write_zeroes_sectors (virtio 1.2 §5.2.4). */
+/** Most sectors of a segment: max_discard_sectors and its like (virtio 1.2 §5.2.4). */
 export const RANGE_SECTORS_MAX: number = 1 << 21;
 
 /** The flag of a segment (virtio 1.2 §5.2.6). */
@@ -32,20 +32,23 @@ export interface RangeRefusal {
   readonly what: string;
 }
 
-/** What a DISCARD or WRITE_ZEROES request (virtio 1.2 §5.2.6) still has to do. */
+/** What is done to the ranges: a request's type. */
+export type RangeKind = "discard" | "write_zeroes" | "secure_erase";
+
+/** What a DISCARD, WRITE_ZEROES or SECURE_ERASE request (virtio 1.2 §5.2.6) still has to do. */
 export class BlkRanges {
-  readonly #discard: boolean;
+  readonly #kind: RangeKind;
   readonly #left: ByteRange[] = [];
 
-  private constructor(discard: boolean) {
-    this.#discard = discard;
+  private constructor(kind: RangeKind) {
+    this.#kind = kind;
   }
 
   /**
    * Reads the segments that are next in `chain`, `bytes` of them, for a disk of `capacity` sectors. All are looked at
    * before anything is done.
    */
-  static read(chain: Chain, bytes: number, discard: boolean, capacity: number): BlkRanges | RangeRefusal {
+  static read(chain: Chain, bytes: number, kind: RangeKind, capacity: number): BlkRanges | RangeRefusal {
     const refuse = (rule: VirtioRule, what: string, unsupported = false): RangeRefusal => ({ unsupported, rule, what });
     // §5.2.6.1: whole segments, and not more than the device said it takes.
     if (bytes === 0 || bytes % RANGE_BYTES !== 0) {
@@ -57,13 +60,13 @@ export class BlkRanges {
     const data = new Uint8Array(bytes);
     chain.reader.read(data);
     const view = new DataView(data.buffer);
-    const ranges = new BlkRanges(discard);
+    const ranges = new BlkRanges(kind);
     for (let at = 0; at < bytes; at += RANGE_BYTES) {
       const sector = join64(view.getUint32(at, true), view.getUint32(at + 4, true));
       const sectors = view.getUint32(at + 8, true);
       const flags = view.getUint32(at + 12, true);
-      // §5.2.6.2: UNSUPP for unknown flags, and for `unmap` in a discard.
-      if ((flags & ~UNMAP) !== 0 || (discard && flags !== 0)) {
+      // §5.2.6.2: UNSUPP for unknown flags, and for `unmap` in a discard; in an erasure it means nothing either (§5.2.6).
+      if ((flags & ~UNMAP) !== 0 || (kind !== "write_zeroes" && flags !== 0)) {
         return refuse("blk-segment-flags", `segment ${at / RANGE_BYTES} has flags ${hex(flags)}`, true);
       }
       if (sectors > RANGE_SECTORS_MAX) {
@@ -86,8 +89,9 @@ export class BlkRanges {
     for (let left = max; left > 0 && this.#left.length > 0;) {
       const range = this.#left[0]!;
       const length = Math.min(range.length, left);
+      if (range.offset + length > backend.sizeBytes) throw new HostError("the disk has become smaller");
       // §5.2.6.2: a discard may leave everything as it is.
-      if (this.#discard) backend.discard?.(range.offset, length);
+      if (this.#kind === "discard") backend.discard?.(range.offset, length);
       else zero(backend, range.offset, length);
       left -= length;
       range.offset += length;

@@ -28,6 +28,8 @@ export class ConfigSpace {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
   readonly #onWrite: ConfigWriteListener;
+  /** What drivers read while the space is frozen. */
+  #frozen: { readonly bytes: Uint8Array; readonly generation: number } | undefined;
 
   /** All fields are 0; `onWrite` is told of writes by the driver. */
   constructor(fields: readonly ConfigField[], onWrite: ConfigWriteListener = () => {}) {
@@ -45,9 +47,27 @@ export class ConfigSpace {
 
   /** What a driver reads: unsigned, little endian, any width and alignment; bytes beyond the end are 0. */
   read(offset: number, size: 1 | 2 | 4): number {
-    let value = 0;
-    for (let i = size - 1; i >= 0; i--) value = value * 256 + (this.#bytes[offset + i] ?? 0);
-    return value;
+    return number(this.#frozen?.bytes ?? this.#bytes, offset, size);
+  }
+
+  /** The generation that a driver reads. */
+  get shownGeneration(): number {
+    return this.#frozen?.generation ?? this.generation;
+  }
+
+  /** Whether drivers see what was there at `freeze`. */
+  get frozen(): boolean {
+    return this.#frozen !== undefined;
+  }
+
+  /** From now on drivers see what is there now, whatever the device does: it is suspended (virtio 1.4 §3.4.2). */
+  freeze(): void {
+    this.#frozen = { bytes: this.#bytes.slice(), generation: this.generation };
+  }
+
+  /** Drivers see what the device has set again. */
+  thaw(): void {
+    this.#frozen = undefined;
   }
 
   /** A driver's write: reaches the bytes of writable fields only. */
@@ -65,7 +85,7 @@ export class ConfigSpace {
   /** Value of the field called `name` (of its low 32 bits for one of 8 bytes). */
   get(name: string): number {
     const { offset, size } = this.#field(name);
-    return this.read(offset, size === 8 ? 4 : size);
+    return number(this.#bytes, offset, size === 8 ? 4 : size);
   }
 
   /** Sets a field as the device; a change moves the generation on. Integers up to 2^53. */
@@ -86,4 +106,11 @@ export class ConfigSpace {
     if (field === undefined) throw new Error(`virtio config: no field called ${name}`);
     return field;
   }
+}
+
+/** Little-endian number; bytes beyond the end are 0. */
+function number(bytes: Uint8Array, offset: number, size: number): number {
+  let value = 0;
+  for (let i = size - 1; i >= 0; i--) value = value * 256 + (bytes[offset + i] ?? 0);
+  return value;
 }

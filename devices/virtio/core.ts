@@ -11,9 +11,9 @@ import { type ManagedVirtqueue, type QueueHost, type QueueLayout, splitSizeMax, 
 import { virtioInterrupt, virtioStatus } from "./registers.ts";
 import { type VirtioRule, virtioRules } from "./rules.ts";
 import { SplitQueue } from "./split.ts";
+import { DEFINED_STATUS, statusViolations } from "./status.ts";
 
-const { ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, DEVICE_NEEDS_RESET, FAILED } = virtioStatus;
-const DEFINED_STATUS = ACKNOWLEDGE | DRIVER | DRIVER_OK | FEATURES_OK | DEVICE_NEEDS_RESET | FAILED;
+const { DRIVER, DRIVER_OK, FEATURES_OK, SUSPEND, DEVICE_NEEDS_RESET, FAILED } = virtioStatus;
 
 /** How long a request takes unless said otherwise, in nanoseconds of virtual time. */
 export const DEFAULT_LATENCY_NS = 10_000;
@@ -56,6 +56,11 @@ export class VirtioCore implements VirtioTransport, QueueHost {
   packed = false;
   notificationData = false;
   ringReset = false;
+  /** The driver has set SUSPEND, and the device finishes what it has begun (virtio 1.4 §3.4.2). */
+  #suspending = false;
+  /** Completions that were asked for while the device is suspended, and whether its configuration has changed since. */
+  #deferred: (() => void)[] = [];
+  #changed = false;
   #epoch = 0;
   /** What the driver wrote, word by word; in force when FEATURES_OK is accepted. */
   readonly #accepted = new FeatureSet();
@@ -90,19 +95,34 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     return (this.legacy || (this.status & DRIVER_OK) !== 0) && (this.status & (DEVICE_NEEDS_RESET | FAILED)) === 0;
   }
 
+  /** Whether the device takes new buffers: not while it is getting ready to be suspended. */
+  get taking(): boolean {
+    return this.live && !this.#suspending;
+  }
+
+  /** Whether the driver has suspended the device (virtio 1.4 §3.4). */
+  get suspended(): boolean {
+    return (this.status & SUSPEND) !== 0;
+  }
+
   /** A driver's write to the device status field; zero resets. */
   writeStatus(value: number): void {
     if (value === 0) return this.reset(false);
     const from = this.status;
-    const wrong = this.#statusViolations(from, value);
+    const suspend = this.negotiated.has(F_SUSPEND);
+    const wrong = statusViolations(from, value, { legacy: this.legacy, suspend });
     for (const [rule, what] of wrong) this.violation(rule, `Status := ${hex(value, 2)}: ${what}`);
     if (this.strict && wrong.length > 0) return;
-    let to = (value & DEFINED_STATUS & ~DEVICE_NEEDS_RESET) | (from & DEVICE_NEEDS_RESET);
+    if (this.suspended && (value & DRIVER_OK) !== 0) return this.#resume();
+    // Virtio 1.4 §3.4.2: SUSPEND is ignored until the device is initialised. It shows when the device is suspended.
+    const suspends = (value & SUSPEND) !== 0 && suspend && (from & DRIVER_OK) !== 0;
+    const kept = DEVICE_NEEDS_RESET | SUSPEND | (suspends ? DRIVER_OK : 0);
+    let to = (value & DEFINED_STATUS & ~kept) | (from & kept);
     const added = to & ~from;
     // §2.2.2: a set the device cannot do shows as FEATURES_OK staying clear.
     if (!this.legacy && (added & FEATURES_OK) !== 0 && !this.#acceptFeatures()) to &= ~FEATURES_OK;
-    this.status = to;
-    if (this.events.wants("virtio")) this.#emit({ step: "status", from, to });
+    this.#setStatus(to);
+    if (suspends && this.live && !this.#suspending) this.#suspend();
     if ((added & FAILED) !== 0) this.#halt();
     if ((added & DRIVER_OK) !== 0 && this.live) this.#start(to);
   }
@@ -142,7 +162,8 @@ export class VirtioCore implements VirtioTransport, QueueHost {
 
   /** Most entries queue `index` can have, in the format that is negotiated; 0 if there is no such queue. */
   queueSizeMax(index: number): number {
-    const sizeMax = this.device.queues[index]?.sizeMax ?? 0;
+    const { sizeMax = 0, feature } = this.device.queues[index] ?? {};
+    if (feature !== undefined && !this.negotiated.has(feature)) return 0;
     return this.packed || sizeMax === 0 ? sizeMax : splitSizeMax(sizeMax);
   }
 
@@ -174,6 +195,9 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     if ((this.status & (DEVICE_NEEDS_RESET | FAILED)) !== 0) {
       return this.violation("notify-dead-device", `queue ${index}, Status is ${hex(this.status, 2)}`);
     }
+    if (this.#suspending || this.suspended) {
+      return this.violation("suspend-notify", `queue ${index}, Status is ${hex(this.status, 2)}`);
+    }
     if (!queue.ready) return this.violation("notify-stopped-queue", `queue ${index} is not ready`);
     if (this.notificationData && this.events.wants("violation")) {
       const problem = queue.notificationProblem((value >>> 16) & 0x7fff, value >>> 31);
@@ -193,6 +217,7 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     const from = this.status;
     this.status = 0;
     this.#halt();
+    this.device.config.thaw();
     this.#accepted.clear();
     this.#acceptedBeyond = false;
     this.#putInForce();
@@ -215,15 +240,24 @@ export class VirtioCore implements VirtioTransport, QueueHost {
 
   after(queue: number, nanoseconds: number, run: () => void): void {
     if (this.queues[queue]?.ready !== true) return;
+    if (this.suspended) {
+      this.#deferred.push(() => this.after(queue, nanoseconds, run));
+      return;
+    }
     const scheduled = this.#scheduled[queue]!;
     const deadline = this.#clock.after(nanoseconds, () => {
       scheduled.delete(deadline);
       run();
+      if (this.#suspending) this.#suspendWhenIdle();
     });
     scheduled.add(deadline);
   }
 
   configChanged(): void {
+    if (this.suspended) {
+      this.#changed = true;
+      return;
+    }
     const { generation } = this.device.config;
     if (this.events.wants("virtio")) this.#emit({ step: "config-changed", generation });
     // §2.4.1: no notification after a reset until the driver has initialised the device again.
@@ -258,29 +292,6 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     if ((this.status & DRIVER_OK) !== 0) this.#signal(virtioInterrupt.CONFIG_CHANGE);
   }
 
-  /** What is wrong with writing `to` to a status of `from`, as `[rule, what]`. */
-  #statusViolations(from: number, to: number): [VirtioRule, string][] {
-    const wrong: [VirtioRule, string][] = [];
-    const undefinedBits = to & ~DEFINED_STATUS | (to & DEVICE_NEEDS_RESET & ~from);
-    if (undefinedBits !== 0) wrong.push(["status-undefined", `bits ${hex(undefinedBits)} are not the driver's`]);
-    const cleared = from & ~to & ~DEVICE_NEEDS_RESET;
-    if (cleared !== 0) wrong.push(["status-cleared", `bits ${hex(cleared)} were set`]);
-    if ((from & FAILED) !== 0) wrong.push(["status-after-failed", "FAILED is set, only a reset is left"]);
-    const added = to & ~from & DEFINED_STATUS & ~(FAILED | DEVICE_NEEDS_RESET);
-    const needs: [number, number, string][] = [
-      [DRIVER, ACKNOWLEDGE, "DRIVER before ACKNOWLEDGE"],
-      [FEATURES_OK, DRIVER, "FEATURES_OK before DRIVER"],
-      [DRIVER_OK, this.legacy ? DRIVER : FEATURES_OK, `DRIVER_OK before ${this.legacy ? "DRIVER" : "FEATURES_OK"}`],
-    ];
-    for (const [bit, before, what] of needs) {
-      if ((added & bit) !== 0 && (from & before) === 0) wrong.push(["status-order", what]);
-    }
-    if (this.legacy && (added & FEATURES_OK) !== 0) {
-      wrong.push(["status-features-ok-legacy", "FEATURES_OK does not exist in the legacy interface"]);
-    }
-    return wrong;
-  }
-
   /** Decides on FEATURES_OK (§2.2.2, §6.1). */
   #acceptFeatures(): boolean {
     const { device } = this;
@@ -291,6 +302,11 @@ export class VirtioCore implements VirtioTransport, QueueHost {
         ok = false;
         this.violation("feature-dependency", `${featureName(device.id, bit)} requires ${choice.join(" or ")}`);
       }
+    }
+    // §6.2: a device may refuse to go on; QEMU's and Linux's do where an IOMMU stands between.
+    if (this.offered.has(ACCESS_PLATFORM) && !this.#accepted.has(ACCESS_PLATFORM)) {
+      this.violation("feature-access-platform", "VIRTIO_F_ACCESS_PLATFORM is offered and was not accepted");
+      if (this.strict) ok = false;
     }
     if (!this.#accepted.has(VERSION_1)) {
       this.violation("feature-version-1", "VIRTIO_F_VERSION_1 is offered and was not accepted");
@@ -341,8 +357,43 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     this.#notifiedEarly.clear();
   }
 
+  /**
+   * Virtio 1.4 §3.4.2: no buffer is taken any more; those that are being worked on are used first, and the driver is
+   * notified of them. Then SUSPEND shows.
+   */
+  #suspend(): void {
+    this.#suspending = true;
+    this.#suspendWhenIdle();
+  }
+
+  #suspendWhenIdle(): void {
+    if (this.#scheduled.some((deadlines) => deadlines.size > 0)) return;
+    this.#suspending = false;
+    this.device.config.freeze();
+    this.#setStatus(this.status & ~DRIVER_OK | SUSPEND);
+  }
+
+  /** Virtio 1.4 §3.4: goes on where it was suspended, with what the driver has made available before. */
+  #resume(): void {
+    this.device.config.thaw();
+    this.#setStatus(this.status & ~SUSPEND | DRIVER_OK);
+    if (!this.live) return;
+    if (this.#changed) this.configChanged();
+    this.#changed = false;
+    for (const later of this.#deferred.splice(0)) later();
+    for (const queue of this.queues) if (queue.ready) this.device.process(queue.index);
+  }
+
+  #setStatus(to: number): void {
+    const from = this.status;
+    this.status = to;
+    if (this.events.wants("virtio")) this.#emit({ step: "status", from, to });
+  }
+
   /** Stops everything that goes on by itself; only a reset leads out. */
   #halt(): void {
+    this.#suspending = this.#changed = false;
+    this.#deferred = [];
     for (const queue of this.queues) this.stopQueue(queue.index);
     this.#notifiedEarly.clear();
   }
@@ -364,6 +415,8 @@ const NOTIFY_ON_EMPTY = featureBit(0, "VIRTIO_F_NOTIFY_ON_EMPTY");
 const IN_ORDER = featureBit(0, "VIRTIO_F_IN_ORDER");
 const RING_PACKED = featureBit(0, "VIRTIO_F_RING_PACKED");
 const NOTIFICATION_DATA = featureBit(0, "VIRTIO_F_NOTIFICATION_DATA");
+const ACCESS_PLATFORM = featureBit(0, "VIRTIO_F_ACCESS_PLATFORM");
+const F_SUSPEND = featureBit(0, "VIRTIO_F_SUSPEND");
 const RING_RESET = featureBit(0, "VIRTIO_F_RING_RESET");
 
 /** What a life cycle event says beside whose it is. */

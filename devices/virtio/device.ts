@@ -10,6 +10,16 @@ export interface QueueDef {
   readonly name: string;
   /** Most entries it takes, 1 to 32768 (virtio 1.2 §2.7, §2.8); a split one has at most the power of two below. */
   readonly sizeMax: number;
+  /** Feature bit without which there is no such queue; absent for queues that always are. */
+  readonly feature?: number;
+}
+
+/** A stretch of memory that a device type shares with its driver (virtio 1.2 §2.10); the machine says where it is. */
+export interface SharedMemory {
+  /** Its number, whose meaning is the device type's. */
+  readonly shmid: number;
+  /** What is in it. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -30,6 +40,8 @@ export interface VirtioDevice {
   readonly queues: readonly QueueDef[];
   /** Its configuration space; without fields where the type has none. */
   readonly config: ConfigSpace;
+  /** Its shared memory regions; absent: none. */
+  readonly sharedMemory?: readonly SharedMemory[];
   /** The transport, before anything else. */
   attach(transport: VirtioTransport): void;
   /** The driver set FEATURES_OK with a valid subset: why the device cannot do that combination, if it cannot. */

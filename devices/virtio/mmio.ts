@@ -25,6 +25,8 @@ export interface VirtioMmioOptions extends VirtioOptions {
   /** 2 for the modern register file, 1 for the legacy one (virtio 1.2 §4.2.4); default 2. */
   readonly version?: 1 | 2;
   readonly vendorId?: number;
+  /** Where the device's shared memory regions are: guest-physical addresses by shmid. */
+  readonly sharedMemory?: ReadonlyMap<number, number>;
 }
 
 /** What the driver has written for one queue. */
@@ -78,10 +80,12 @@ export class VirtioMmio implements Device {
   readonly #vendorId: number;
   /** The table by word, of this version only. */
   readonly #words: readonly (RegisterDef | undefined)[];
+  readonly #sharedMemory: ReadonlyMap<number, number>;
   #queues: QueueRegisters[];
   #deviceFeaturesSel = 0;
   #driverFeaturesSel = 0;
   #queueSel = 0;
+  #shmSel = 0;
   #guestPageSize = 0;
   #interruptStatus = 0;
 
@@ -91,6 +95,7 @@ export class VirtioMmio implements Device {
     this.legacy = options.version === 1;
     this.#irq = options.irq;
     this.#vendorId = options.vendorId ?? DEFAULT_VENDOR_ID;
+    this.#sharedMemory = options.sharedMemory ?? new Map();
     this.#words = this.legacy ? legacyWords ??= registerWords(true) : modernWords ??= registerWords(false);
     this.core = new VirtioCore(options, this.legacy, (cause) => this.#interrupt(cause));
     this.#queues = this.#freshQueues();
@@ -121,9 +126,14 @@ export class VirtioMmio implements Device {
       case "Status":
         return this.core.status;
       case "ConfigGeneration":
-        return this.core.device.config.generation;
+        return this.core.device.config.shownGeneration;
+      case "SHMLenLow":
+      case "SHMLenHigh":
+      case "SHMBaseLow":
+      case "SHMBaseHigh":
+        return this.#sharedMemoryRegister(def.name);
       default:
-        // A queue's reset is done at once, so QueueReset reads 0; no shared memory region exists: its length and base read all ones (§4.2.2).
+        // A queue's reset is done at once, so QueueReset reads 0.
         return def?.reset ?? 0;
     }
   }
@@ -172,6 +182,8 @@ export class VirtioMmio implements Device {
         this.#resetQueue(value);
         break;
       case "SHMSel":
+        this.#shmSel = value;
+        break;
       case undefined:
         break;
       default:
@@ -179,10 +191,19 @@ export class VirtioMmio implements Device {
     }
   }
 
+  /** §4.2.2: length or base of the selected region; all ones where there is none. */
+  #sharedMemoryRegister(name: string): number {
+    const region = this.core.device.sharedMemory?.find((one) => one.shmid === this.#shmSel);
+    const base = this.#sharedMemory.get(this.#shmSel);
+    if (region === undefined || base === undefined) return 0xffff_ffff;
+    const value = name.startsWith("SHMLen") ? region.bytes.length : base;
+    return name.endsWith("Low") ? value >>> 0 : Math.floor(value / 2 ** 32);
+  }
+
   /** A register that belongs to the selected queue. */
   #writeQueue(name: string, value: number): void {
     const queue = this.#queues[this.#queueSel];
-    if (queue === undefined) {
+    if (queue === undefined || this.core.queueSizeMax(this.#queueSel) === 0) {
       return this.#violation("queue-unknown", `${name} := ${hex(value)} for queue ${this.#queueSel}`);
     }
     if (name === "QueueReady") return this.#writeReady(queue, value);
@@ -308,7 +329,11 @@ export class VirtioMmio implements Device {
   #reset(system: boolean): void {
     this.core.reset(system);
     this.#queues = this.#freshQueues();
-    this.#deviceFeaturesSel = this.#driverFeaturesSel = this.#queueSel = 0;
+    this.#deviceFeaturesSel =
+      this.#driverFeaturesSel =
+      this.#queueSel =
+      this.#shmSel =
+        0;
     this.#interruptStatus = 0;
     this.#irq.set(false);
   }
@@ -354,6 +379,10 @@ export class VirtioMmio implements Device {
     if (early && field?.anytime !== true) {
       this.#violation("config-early-write", `write at configuration offset ${offset} before FEATURES_OK`);
       if (this.core.strict) return;
+    }
+    // Virtio 1.4 §3.4.2: ignored while the device is suspended.
+    if (this.core.device.config.frozen && field?.anytime !== true) {
+      return this.#violation("suspend-config", `write at configuration offset ${offset}`);
     }
     this.core.device.config.write(offset, size, value);
   }

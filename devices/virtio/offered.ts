@@ -2,10 +2,10 @@ import type { VirtioDevice } from "./device.ts";
 import { featureBit, FeatureSet } from "./feature_set.ts";
 import { featureName, findFeature } from "./features.ts";
 
-/** A reserved feature that this implementation has and that can be switched per device. */
-export interface FeatureSwitch {
+/** A feature that this implementation has and that can be switched per device. */
+export interface FeatureSwitch<Name extends string = FeatureSwitchName> {
   /** As options say it. */
-  readonly name: FeatureSwitchName;
+  readonly name: Name;
   /** The specification's name. */
   readonly feature: string;
   /** Whether it is offered if nothing is said. */
@@ -14,19 +14,25 @@ export interface FeatureSwitch {
   readonly what: string;
 }
 
-/** Names of the features that can be switched per device. */
+/** Names of the reserved features that can be switched per device. */
 export type FeatureSwitchName =
   | "packed"
   | "event_idx"
   | "indirect"
   | "in_order"
   | "notification_data"
-  | "ring_reset";
+  | "ring_reset"
+  | "order_platform"
+  | "access_platform"
+  | "suspend";
+
+/** Which features are on or off, where it is not the default. */
+export type SwitchesOf<Name extends string> = Readonly<Partial<Record<Name, boolean>>>;
 
 /** Which features a device offers beside its own, where it is not the default. */
-export type FeatureSwitches = Readonly<Partial<Record<FeatureSwitchName, boolean>>>;
+export type FeatureSwitches = SwitchesOf<FeatureSwitchName>;
 
-/** Every switch. Off by default is what drivers may meet without having expected it. */
+/** Every switch of a reserved feature. Off by default is what drivers may meet without having expected it. */
 export const featureSwitches: readonly FeatureSwitch[] = [
   { name: "packed", feature: "VIRTIO_F_RING_PACKED", default: false, what: "packed virtqueues" },
   { name: "event_idx", feature: "VIRTIO_F_EVENT_IDX", default: true, what: "notifications at a position" },
@@ -39,6 +45,19 @@ export const featureSwitches: readonly FeatureSwitch[] = [
     what: "notifications that carry the driver's position",
   },
   { name: "ring_reset", feature: "VIRTIO_F_RING_RESET", default: false, what: "reset of single queues" },
+  {
+    name: "order_platform",
+    feature: "VIRTIO_F_ORDER_PLATFORM",
+    default: false,
+    what: "barriers as for hardware",
+  },
+  {
+    name: "access_platform",
+    feature: "VIRTIO_F_ACCESS_PLATFORM",
+    default: false,
+    what: "access to memory as the platform grants it; here to all of it, at physical addresses",
+  },
+  { name: "suspend", feature: "VIRTIO_F_SUSPEND", default: false, what: "suspend and resume, of virtio 1.4" },
 ];
 
 /** Whether the legacy interface, which has one word of features (virtio 1.2 §4.2.4), can offer what `name` switches. */

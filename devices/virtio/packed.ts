@@ -68,8 +68,8 @@ export class PackedQueue extends Ring {
   }
 
   override pop(): Chain | undefined {
-    // §4.2.2.1: no access while QueueReady is zero; §2.1.2: none before DRIVER_OK.
-    if (!this.ready || !this.host.live) return undefined;
+    // §4.2.2.1: no access while QueueReady is zero; §2.1.2: none before DRIVER_OK; virtio 1.4 §3.4.2: none to suspend.
+    if (!this.ready || !this.host.taking) return undefined;
     const { offset, wrap } = this.#avail;
     if (!isAvailable(this.#flags(offset), wrap)) {
       // The event must stand at the next descriptor before we look for the last time (§2.8.10).

@@ -67,8 +67,10 @@ export interface QueueHost {
   readonly events: EventStream;
   /** Refuse what only works because devices are lenient. */
   readonly strict: boolean;
-  /** Whether buffers may be taken and given back now. */
+  /** Whether buffers may be given back now. */
   readonly live: boolean;
+  /** Whether buffers may be taken now. */
+  readonly taking: boolean;
   /** Negotiated: VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_IN_ORDER. */
   readonly eventIdx: boolean;
   readonly indirectDesc: boolean;

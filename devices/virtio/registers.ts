@@ -15,12 +15,13 @@ export const virtioMmioConfigOffset = 0x100;
 /** Bytes of one slot's window on the board; the configuration space may fill it to the end. */
 export const virtioMmioWindowSize = 0x1000;
 
-/** The device status bits (virtio 1.2 §2.1), by the names of the specification. */
+/** The device status bits (virtio 1.2 §2.1; SUSPEND virtio 1.4 §2.1), by the names of the specification. */
 export const virtioStatus = {
   ACKNOWLEDGE: 1,
   DRIVER: 2,
   DRIVER_OK: 4,
   FEATURES_OK: 8,
+  SUSPEND: 16,
   DEVICE_NEEDS_RESET: 64,
   FAILED: 128,
 } as const;

@@ -37,8 +37,8 @@ export class SplitQueue extends Ring {
   }
 
   override pop(): Chain | undefined {
-    // §4.2.2.1: no access while QueueReady is zero; §2.1.2: none before DRIVER_OK.
-    if (!this.ready || !this.host.live) return undefined;
+    // §4.2.2.1: no access while QueueReady is zero; §2.1.2: none before DRIVER_OK; virtio 1.4 §3.4.2: none to suspend.
+    if (!this.ready || !this.host.taking) return undefined;
     if (this.#lastAvail === this.#availIdx && !this.#readAvailIdx()) return undefined;
     const position = this.#lastAvail;
     const head = this.view.getUint16(this.driver + 4 + 2 * (position & (this.size - 1)), true);

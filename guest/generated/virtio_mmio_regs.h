@@ -47,6 +47,7 @@
 #define VIRTIO_CONFIG_S_DRIVER             0x02
 #define VIRTIO_CONFIG_S_DRIVER_OK          0x04
 #define VIRTIO_CONFIG_S_FEATURES_OK        0x08
+#define VIRTIO_CONFIG_S_SUSPEND            0x10
 #define VIRTIO_CONFIG_S_DEVICE_NEEDS_RESET 0x40
 #define VIRTIO_CONFIG_S_FAILED             0x80
 

@@ -43,6 +43,12 @@ function handled(rig: CheckRig): void {
 /** A queue set up with one step of it left out, or put otherwise. */
 const queueWith = (from: string | RegExp, to: string) => `${AGREED} ${QUEUE.replace(from, to)}`;
 
+const platform = () => ({ switches: { access_platform: true } });
+const suspends = () => ({ switches: { suspend: true } });
+/** The whole initialisation with VIRTIO_F_SUSPEND, and all of it before DRIVER_OK. */
+const SUSPENDABLE = LIVE.replace("W020=1", "W020=801");
+const SUSPENDED = `${SUSPENDABLE} W070=1f R070`;
+
 /** By the rule's name. */
 export const registerCases: Readonly<Record<string, RuleCase>> = {
   "probe-order": { broken: "R000 R008 R004" },
@@ -80,6 +86,23 @@ export const registerCases: Readonly<Record<string, RuleCase>> = {
   "reset-unread": { broken: `${PROBE} W070=0 ${START}` },
   "status-order": { broken: `${PROBE} ${RESET} W070=2` },
   "status-combined": { broken: `${PROBE} ${RESET} W070=3` },
+  "suspend-not-negotiated": { broken: `${LIVE} W070=1f` },
+  "suspend-early": {
+    slot: suspends,
+    broken: `${AGREED.replace("W020=1", "W020=801")} W070=1b`,
+    kept: SUSPENDED,
+  },
+  "suspend-notify": {
+    slot: suspends,
+    broken: `${SUSPENDED} W050=0`,
+    kept: `${SUSPENDED} W070=1f R070 W050=0`,
+  },
+  "suspend-config": {
+    slot: suspends,
+    broken: `${SUSPENDED} W108=1`,
+    kept: `${SUSPENDED} W070=1f R070 W108=1`,
+  },
+  "feature-access-platform": { slot: platform, broken: LIVE, kept: LIVE.replace("W020=1", "W020=3") },
   "status-undefined": { broken: `${PROBE} ${RESET} W070=1 W070=21` },
   "status-cleared": { broken: `${BEGUN} W070=2` },
   "status-after-failed": { broken: `${BEGUN} W070=83 W070=83`, kept: `${BEGUN} W070=83 ${RESET} ${START}` },

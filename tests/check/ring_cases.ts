@@ -98,6 +98,26 @@ function buffer(write: boolean): (rig: CheckRig) => void {
   };
 }
 
+const ports = () => ({
+  device: new VirtioConsole({
+    port: { write: () => {}, read: () => new Uint8Array(0), onReadable: () => {} },
+    features: { multiport: true },
+  }),
+});
+
+/** A control message `event` of port 0 to a console with MULTIPORT, after DEVICE_READY and the answer to it. */
+function control(event: number, length = 8): (rig: CheckRig) => void {
+  return (rig) => {
+    rig.play(LIVE.replace("W020=0", "W020=2").replace("W030=0", "W030=3"));
+    const send = (bytes: number[]): void => {
+      rig.queue.publish(rig.queue.lay([rig.part(length, false, Uint8Array.from(bytes).subarray(0, length))]));
+      rig.play("W050=3").d.wait();
+    };
+    send([0, 0, 0, 0, 0, 0, 1, 0]);
+    if (event !== 0) send([0, 0, 0, 0, event, 0, 1, 0]);
+  };
+}
+
 /** By the rule's name. */
 export const ringCases: Readonly<Record<string, RuleCase>> = {
   "avail-idx-jump": {
@@ -161,6 +181,16 @@ export const ringCases: Readonly<Record<string, RuleCase>> = {
     kept: `${LIVE.replace("W020=0", "W020=800")} W120:1=1`,
   },
   "console-direction": { slot: serial, broken: buffer(false), kept: buffer(true) },
+  "console-control": { slot: ports, broken: control(4), kept: control(3) },
+  "console-control-port": {
+    slot: ports,
+    broken: (rig) => {
+      rig.play(LIVE.replace("W020=0", "W020=2").replace("W030=0", "W030=3"));
+      rig.queue.publish(rig.queue.lay([rig.part(8, false, Uint8Array.of(7, 0, 0, 0, 6, 0, 1, 0))]));
+      rig.play("W050=3").d.wait();
+    },
+    kept: control(6),
+  },
   "rng-direction": { slot: () => ({ device: new VirtioRng() }), broken: buffer(false), kept: buffer(true) },
   "dummy-direction": {
     slot: () => ({ device: new VirtioDummy({ intervalUs: 1 }) }),

@@ -1,12 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  assignSlots,
-  deviceKinds,
-  type DeviceSpec,
-  parameters,
-  parseDevice,
-  parseDrive,
-} from "../../vm/cli/device_spec.ts";
+import { deviceKinds, type DeviceSpec, parameters, type Place } from "../../vm/cli/device_parameters.ts";
+import { assignSlots, helpAskedFor, parseDevice, parseDrive } from "../../vm/cli/device_spec.ts";
 import { UsageError } from "../../vm/cli/errors.ts";
 
 Deno.test("a device has a kind and parameters", () => {
@@ -68,8 +62,7 @@ Deno.test("what is wrong with a device is told with what there is", () => {
     [
       parseDevice,
       "rng,slott=1",
-      `unknown parameter "slott" of rng; expected slot, version, latency, strict, packed, event_idx, indirect, ` +
-      `in_order, notification_data, ring_reset, queue-size; did you mean slot?`,
+      `--device: unknown parameter "slott" of rng; did you mean slot?`,
     ],
     [parseDevice, "rng,ro", `unknown parameter "ro" of rng`],
     [parseDevice, "rng,", `unknown parameter "" of rng`],
@@ -92,9 +85,25 @@ Deno.test("what is wrong with a device is told with what there is", () => {
     [
       parseDrive,
       "disk.img,rw",
-      `unknown parameter "rw" of a drive; expected slot, version, latency, strict, packed, event_idx, indirect, ` +
-      `in_order, notification_data, ring_reset, queue-size, ro, discard; did you mean ro?`,
+      `unknown parameter "rw" of a drive; did you mean ro?`,
     ],
+    [parseDevice, "console,colour=red", `unknown parameter "colour" of console; --device console,help lists them`],
+    [
+      parseDevice,
+      "blk,wear=1:2",
+      `wear: expected three numbers, 0 to 3, 0 to 11 and 0 to 11, such as 1:2:3, got "1:2"`,
+    ],
+    [parseDevice, "blk,wear=1:12:0", "expected three numbers"],
+    [parseDevice, "blk,block-size=1000", "expected a power of two from 512"],
+    [parseDevice, "blk,num-queues=65", "expected a whole number from 1 to 64"],
+    [parseDevice, "blk,serial=", "expected 1 to 20 characters of ASCII"],
+    [parseDevice, "console,to=sink", `to: expected one of terminal, null, loop, file:PATH`],
+    [parseDevice, "console,to=file:", `to: expected file:PATH, got "file:"`],
+    [parseDevice, "console,port=a@tcp:localhost", "port: expected tcp:HOST:PORT"],
+    [parseDevice, "console,port=a@tcp:localhost:70000", "port: expected tcp:HOST:PORT"],
+    [parseDevice, "console,port=loop:1", "port: expected loop"],
+    [parseDevice, "console,resize-order=up", "expected rows or columns"],
+    [parseDevice, "rng,source=dice", "expected seed or host"],
   ];
   for (const [parse, text, message] of wrong) assertThrows(() => parse(text), UsageError, message, text);
 });
@@ -124,8 +133,39 @@ Deno.test("a slot is taken once, and there are eight", () => {
   assertEquals(slots(many, false), "d0 d1 d2 d3 d4 d5 d6 -");
 });
 
+Deno.test("a console has ports, a disk queues and wear", () => {
+  const spec = parseDevice(
+    "console,to=null,port=agent@unix:/run/a,,b,console-port=tcp-listen:[::1]:4000,port=x@tcp:localhost:0,max-ports=9",
+  );
+  assertEquals([spec.target, spec.maxPorts], [{ kind: "null" }, 9]);
+  assertEquals(spec.ports, [
+    { name: "agent", target: { kind: "unix", path: "/run/a,b" }, console: false },
+    { target: { kind: "tcp-listen", hostname: "::1", port: 4000 }, console: true },
+    { name: "x", target: { kind: "tcp", hostname: "localhost", port: 0 }, console: false },
+  ]);
+  const disk = parseDevice("blk,num-queues=4,wear=2:11:0,size-max=4K,config_wce=off,block-size=4K");
+  assertEquals([disk.numQueues, disk.lifetime, disk.sizeMax, disk.blockSize], [
+    4,
+    { preEolInfo: 2, typA: 11, typB: 0 },
+    4096,
+    4096,
+  ]);
+  assertEquals(disk.features, { size_max: true, config_wce: false });
+});
+
+Deno.test("help is asked for by kind", () => {
+  assertEquals(helpAskedFor("device", "help"), "kinds");
+  assertEquals(helpAskedFor("device", "console,help"), "console");
+  assertEquals(helpAskedFor("drive", "x.img,help"), "file");
+  assertEquals(helpAskedFor("drive", "help"), undefined);
+  assertEquals(helpAskedFor("device", "tape,help"), undefined);
+});
+
 Deno.test("the tables of kinds and parameters name each thing once", () => {
-  for (const names of [deviceKinds.map((row) => row.name), parameters.map((row) => row.name)]) {
-    assertEquals(new Set<string>(names).size, names.length);
+  const kinds = deviceKinds.map((row) => row.name);
+  assertEquals(new Set(kinds).size, kinds.length);
+  for (const place of [...kinds, "file"] as Place[]) {
+    const names = parameters.filter((row) => row.only?.includes(place) ?? true).map((row) => row.name);
+    assertEquals(new Set(names).size, names.length, place);
   }
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { deviceKinds, parameters } from "../../vm/cli/device_spec.ts";
+import { deviceKinds, parameters, type Place } from "../../vm/cli/device_parameters.ts";
 import { statusTable } from "../../vm/cli/errors.ts";
-import { deviceHelp, helpText, optionsDocument, shown, wrap } from "../../vm/cli/help.ts";
+import { deviceHelp, helpText, kindHelp, optionsDocument, shown, wrap } from "../../vm/cli/help.ts";
 import { options, sections } from "../../vm/cli/options.ts";
 import { VERSION } from "../../vm/cli/version.ts";
 
@@ -19,10 +19,18 @@ Deno.test("every option belongs to one section, and no two share a name", () => 
   assertEquals(new Set(names).size, names.length);
 });
 
-Deno.test("--device help names every kind and parameter", () => {
+Deno.test("--device help names every kind, and --device KIND,help every parameter that the kind has", () => {
   const help = deviceHelp();
-  for (const { name, what } of deviceKinds) assertStringIncludes(help, `  ${name.padEnd(23)}  ${what}`);
-  for (const { name } of parameters) assertStringIncludes(help, `  ${name}`);
+  for (const { name, what } of deviceKinds) assertStringIncludes(help, `  ${name.padEnd(23)}  ${what.slice(0, 60)}`);
+  for (const place of [...deviceKinds.map(({ name }) => name), "file"] as Place[]) {
+    const text = kindHelp(place);
+    assertEquals(shown({ devices: place }), text);
+    for (const { name, only, value } of parameters) {
+      const line = `  ${name}${value === undefined ? "" : `=${value}`}`;
+      assertEquals(text.includes(line), only?.includes(place) ?? true, `${place}: ${name}`);
+    }
+    assertEquals(text.split("\n").filter((line) => line.length > 100), []);
+  }
 });
 
 Deno.test("docs/OPTIONS.md is what the table says (deno run -A tools/gen_options_doc.ts)", () => {

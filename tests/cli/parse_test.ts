@@ -116,7 +116,7 @@ Deno.test("help, version and the list of devices need no image", () => {
   assertEquals(parseCommandLine(["--help"]).show, "help");
   assertEquals(parseCommandLine(["-h"]).show, "help");
   assertEquals(parseCommandLine(["--version"]).show, "version");
-  assertEquals(parseCommandLine(["--device", "help"]).show, "devices");
+  assertEquals(parseCommandLine(["--device", "help"]).show, { devices: "kinds" });
   assertEquals(parseCommandLine(["--dump-dtb", "a.dtb"]).image, undefined);
 });
 

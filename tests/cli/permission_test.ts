@@ -16,11 +16,11 @@ Deno.test("the files of a run are those it names, each once", () => {
       "fw.elf",
     ],
   );
-  assertEquals(filesOf(settings), { read: ["fw.elf", "disk.img", "cd.img"], write: ["t.log", "disk.img"] });
+  assertEquals(filesOf(settings), { read: ["fw.elf", "disk.img", "cd.img"], write: ["t.log", "disk.img"], net: [] });
   const system = parseCommandLine(["--bios=b", "--kernel=k", "--initrd=r", "--dtb=t", "--flash=f"]);
-  assertEquals(filesOf(system), { read: ["b", "k", "r", "t", "f"], write: [] });
-  assertEquals(filesOf(parseCommandLine(["--bios=builtin", "--kernel=k"])), { read: ["k"], write: [] });
-  assertEquals(filesOf(parseCommandLine(["-"])), { read: [], write: [] });
+  assertEquals(filesOf(system), { read: ["b", "k", "r", "t", "f"], write: [], net: [] });
+  assertEquals(filesOf(parseCommandLine(["--bios=builtin", "--kernel=k"])), { read: ["k"], write: [], net: [] });
+  assertEquals(filesOf(parseCommandLine(["-"])), { read: [], write: [], net: [] });
 });
 
 Deno.test("the command has the permissions needed and no others, quoted for a shell", () => {

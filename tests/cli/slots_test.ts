@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type DeviceSpec, parseDevice, parseDrive } from "../../vm/cli/device_spec.ts";
+import type { DeviceSpec } from "../../vm/cli/device_parameters.ts";
+import { parseDevice, parseDrive } from "../../vm/cli/device_spec.ts";
 import { InputError, UsageError } from "../../vm/cli/errors.ts";
 import { makeSlots, type Slots } from "../../vm/cli/slots.ts";
 import { TestPort } from "../support/char_port.ts";

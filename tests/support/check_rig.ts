@@ -1,5 +1,6 @@
 /** A device on a bus with a checker listening, and drivers written as lists of register accesses. */
 import { EmptyVirtioSlot } from "../../devices/virtio/empty_slot.ts";
+import type { FeatureSwitches } from "../../devices/virtio/offered.ts";
 import type { VirtioDevice } from "../../devices/virtio/device.ts";
 import { alignUp } from "../../vm/bits.ts";
 import { Bus } from "../../vm/bus/bus.ts";
@@ -24,6 +25,7 @@ export interface CheckRigOptions {
   readonly empty?: boolean;
   readonly profile?: Profile;
   readonly queueSize?: number;
+  readonly switches?: FeatureSwitches;
 }
 
 /** A checked device and its driver. */
@@ -37,9 +39,9 @@ export class CheckRig {
   #steps = 0;
 
   constructor(options: CheckRigOptions = {}) {
-    const { version = 2, device = new HoldingDevice(), queueSize = 8 } = options;
+    const { version = 2, device = new HoldingDevice(), queueSize = 8, switches = {} } = options;
     this.device = device;
-    this.d = new TestDriver(device, { version });
+    this.d = new TestDriver(device, { version, switches });
     const { memory } = this.d.board;
     this.checker = new Checker(options.profile, {
       stack: ({ pc }) => new CapturedStack({ xlen: 64, x: () => 0n, peek: () => 0 }, pc),

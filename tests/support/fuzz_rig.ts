@@ -102,7 +102,10 @@ class FailingDisk extends MemoryDisk {
 
 function blk(options: { readOnly?: boolean; discard?: boolean } = {}): Subject {
   const disk = new FailingDisk(64 * 512, { readOnly: options.readOnly ?? false });
-  return { device: new VirtioBlk({ backend: disk, queueSize: 16, discard: options.discard ?? false }), disk };
+  return {
+    device: new VirtioBlk({ backend: disk, queueSize: 16, features: { discard: options.discard ?? false } }),
+    disk,
+  };
 }
 
 /** Every device type, in the forms that differ. */

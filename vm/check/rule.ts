@@ -58,7 +58,7 @@ export interface Rule {
   readonly id: string;
   /** Our number of the normative statement (`mmio016`), or of what follows from the text (`implied:init-step-6`). */
   readonly statement: string;
-  /** Section of virtio 1.2, `4.2.2.2`. */
+  /** Section of virtio 1.2, `4.2.2.2`, or of the version in `since` if that is later. */
   readonly section: string;
   readonly keyword: Keyword;
   readonly severity: Severity;
@@ -104,7 +104,9 @@ export interface RuleRow {
 export function ruleOf(name: string, row: RuleRow): Rule {
   const severity = row.severity ?? severityOf(row.keyword);
   if (severity === undefined) throw new Error(`rule ${name}: no keyword and no severity`);
-  const source = row.section.startsWith("ringside") ? "ringside/" : `virtio-1.2/${row.section}-`;
+  // Sections are those of virtio 1.2, or of the version that brought the rule.
+  const version = row.since === "1.3" || row.since === "1.4" ? row.since : "1.2";
+  const source = row.section.startsWith("ringside") ? "ringside/" : `virtio-${version}/${row.section}-`;
   return { since: "1.0", tolerated: [], refused: [], ...row, severity, name, id: `${source}${name}` };
 }
 

@@ -3,7 +3,7 @@ import { chaosTransport } from "../../devices/virtio/chaos.ts";
 import { type ChaosKind, chaosKinds, type ChaosSettings, Dice } from "../../devices/virtio/chaos_kinds.ts";
 import { chaosOffer } from "../../devices/virtio/chaos_offer.ts";
 import type { SlotOptions } from "../machine.ts";
-import { type DeviceSpec, parseOnOff } from "./device_spec.ts";
+import { type DeviceSpec, parseOnOff } from "./device_parameters.ts";
 import { UsageError } from "./errors.ts";
 import { didYouMean } from "./nearest.ts";
 import { parseInteger } from "./units.ts";

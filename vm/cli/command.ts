@@ -1,6 +1,6 @@
 /** The command line, from its arguments to the exit status. */
 import { fileError, PermissionError, reportError, Status } from "./errors.ts";
-import { type Settings } from "./options.ts";
+import type { Settings, Showing } from "./options.ts";
 import { parseCommandLine } from "./parse.ts";
 
 /** Runs `args` and returns the exit status; everything that goes wrong is told on standard error. */
@@ -21,7 +21,7 @@ async function run(settings: Settings): Promise<number> {
   return await runMachine(settings);
 }
 
-async function show(what: NonNullable<Settings["show"]>): Promise<Status> {
+async function show(what: Showing): Promise<Status> {
   const { shown } = await import("./help.ts");
   return print(shown(what));
 }

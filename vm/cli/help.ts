@@ -1,10 +1,10 @@
 /** What `--help`, `--device help` and docs/OPTIONS.md say, out of the tables. */
 import { chaosKinds } from "../../devices/virtio/chaos_kinds.ts";
 import { filterKeys } from "../trace/filter.ts";
-import { deviceKinds, parameters } from "./device_spec.ts";
+import { deviceKinds, parameters, type Place } from "./device_parameters.ts";
 import { statusTable } from "./errors.ts";
 import { escapeHelp, terminalKeys } from "./keys.ts";
-import { type OptionRow, options, sections } from "./options.ts";
+import { type OptionRow, options, sections, type Showing } from "./options.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = "deno run -A vm/main.ts [OPTIONS] IMAGE";
@@ -108,13 +108,42 @@ export function helpText(): string {
 
 /** What `--device help` prints. */
 export function deviceHelp(): string {
-  const params = parameters.map((row): [string, string] => [parameter(row), `${row.help}${where(row)}`]);
+  const common = parameters.filter((row) => row.only === undefined);
   return [
     "Kinds of virtio devices, for --device KIND[,PARAMETER]…:",
     ...columns(deviceKinds.map((row) => [row.name, `${row.what}${row.byDefault ? "; there by default" : ""}`])),
     "",
-    "Parameters, also of --drive FILE[,PARAMETER]…:",
-    ...columns(params),
+    "Parameters of all of them, also of --drive FILE[,PARAMETER]…:",
+    ...columns(common.map((row) => [parameter(row), row.help])),
+    "",
+    ...wrap("--device KIND,help and --drive FILE,help list what can be said of one kind alone.", WIDTH),
+    "",
+  ].join("\n");
+}
+
+/** What `--device KIND,help` and `--drive FILE,help` print. */
+export function kindHelp(place: Place): string {
+  const known = parameters.filter((row) => row.only?.includes(place) ?? true);
+  const part = (title: string, rows: readonly (typeof parameters)[number][]): string[] =>
+    rows.length === 0 ? [] : ["", title, ...columns(rows.map((row) => [parameter(row), row.help]))];
+  const kind = deviceKinds.find((row) => row.name === (place === "file" ? "blk" : place))!;
+  const use = place === "file"
+    ? "--drive FILE[,PARAMETER]…: a disk with a file behind it"
+    : `--device ${place}[,PARAMETER]…: ${kind.what}`;
+  return [
+    ...wrap(use, WIDTH),
+    ...part("Parameters:", known.filter((row) => row.feature !== true)),
+    ...part(`Features of ${kind.name} devices:`, known.filter((row) => row.feature === true && row.only !== undefined)),
+    ...part(
+      "Features of transport and virtqueues:",
+      known.filter((row) => row.feature === true && row.only === undefined),
+    ),
+    "",
+    ...wrap(
+      "Besides, VIRTIO_F_VERSION_1 is always offered; with version=1 VIRTIO_F_NOTIFY_ON_EMPTY and VIRTIO_F_ANY_LAYOUT " +
+        "are in its place, and features above bit 31 do not exist.",
+      WIDTH,
+    ),
     "",
   ].join("\n");
 }
@@ -196,7 +225,8 @@ export function optionsDocument(): string {
 }
 
 /** What is printed in place of a run. */
-export function shown(what: "help" | "version" | "devices" | "chaos"): string {
+export function shown(what: Showing): string {
+  if (typeof what === "object") return what.devices === "kinds" ? deviceHelp() : kindHelp(what.devices);
   if (what === "version") return `ringside ${VERSION} (deno ${Deno.version.deno}, v8 ${Deno.version.v8})\n`;
-  return what === "help" ? helpText() : what === "chaos" ? chaosHelp() : deviceHelp();
+  return what === "chaos" ? chaosHelp() : helpText();
 }

@@ -1,9 +1,10 @@
 /** The guest's consoles on the host: the terminal, or a script in its place. */
 import type { CharPort } from "../../devices/char_port.ts";
+import type { PortHost } from "../../devices/host/ports.ts";
 import { Terminal, type TerminalHost } from "../../devices/host/terminal.ts";
 import type { Clock } from "../bus/clock.ts";
 import { ConsoleRoute } from "./console_route.ts";
-import type { DeviceSpec } from "./device_spec.ts";
+import type { DeviceSpec } from "./device_parameters.ts";
 import { writeStderr } from "./errors.ts";
 import { terminalKeys } from "./keys.ts";
 import type { Settings } from "./options.ts";
@@ -21,9 +22,10 @@ export interface RunControl {
   status(): Promise<readonly string[]>;
 }
 
-/** Name of the route's port of a console: the UART's, or that of the device in a slot. */
-function portName(where: "uart" | number): string {
-  return where === "uart" ? "uart" : `virtio${where}`;
+/** Name of the route's port of a console: the UART's, or that of port `id` of the device in a slot. */
+function portName(where: "uart" | number, id = 0): string {
+  if (where === "uart") return "uart";
+  return id === 0 ? `virtio${where}` : `virtio${where}.${id}`;
 }
 
 /** Joins the consoles of a machine to standard input and output, or to a script. */
@@ -71,9 +73,18 @@ export class HostConsole {
       : undefined;
   }
 
-  /** The port of the UART, or of the console in a slot. */
-  port(where: "uart" | number): CharPort {
-    return this.#route.port(portName(where));
+  /** The port of the UART, or port `id` of the console in a slot. */
+  port(where: "uart" | number, id = 0): CharPort {
+    return this.#route.port(portName(where, id));
+  }
+
+  /** What ports with something else behind them need of the run. */
+  get portHost(): PortHost {
+    return {
+      wake: () => this.pacing.input(),
+      hold: () => this.pacing.hold(),
+      report: (text) => this.#tell([text]),
+    };
   }
 
   /** Size of the terminal, where there is one. */

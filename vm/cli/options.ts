@@ -7,7 +7,8 @@ import { boardEntry, HARTS_MAX, RAM_BASE, RAM_MAX, RTC_EPOCH } from "../board.ts
 import { type Profile, profiles, severities, type Severity } from "../check/rule.ts";
 import { type EngineName, engineNames } from "../hart/engine.ts";
 import { extensions, parseIsa, UnknownExtensionError } from "../isa/table.ts";
-import { type DeviceSpec, parseDevice, parseDrive } from "./device_spec.ts";
+import type { DeviceSpec, Place } from "./device_parameters.ts";
+import { helpAskedFor, parseDevice, parseDrive } from "./device_spec.ts";
 import { UsageError } from "./errors.ts";
 import { parseKeys } from "./keys.ts";
 import { didYouMean } from "./nearest.ts";
@@ -85,8 +86,11 @@ export interface Settings {
   stdin?: ConsoleName;
   readonly script: ScriptStep[];
   /** Something to print instead of running. */
-  show?: "help" | "version" | "devices" | "chaos";
+  show?: Showing;
 }
+
+/** What can be printed in place of a run. */
+export type Showing = "help" | "version" | "chaos" | { readonly devices: "kinds" | Place };
 
 /** Settings of an empty command line. */
 export function defaultSettings(): Settings {
@@ -239,19 +243,18 @@ export const options: readonly OptionRow[] = [
     value: "FILE[,…]",
     series: "devices",
     help: "a virtio disk with a file behind it; the first one replaces the default disk. " +
-      "After commas: parameters, see --device help; a comma in the name is written twice",
-    set: (s, text) => void s.devices.push(parseDrive(text)),
+      "After commas: parameters, which --drive FILE,help lists; a comma in the name is written twice",
+    set: (s, text) => addDevice(s, "drive", text),
   },
   {
     name: "device",
     section: "Devices",
     value: "KIND[,…]",
     series: "devices",
-    help: "a virtio device; it replaces the default one of its kind. --device help lists kinds and parameters",
-    set: (s, text) => {
-      if (text === "help") s.show ??= "devices";
-      else s.devices.push(parseDevice(text));
-    },
+    help:
+      "a virtio device; it replaces the default one of its kind. --device help lists the kinds, --device KIND,help " +
+      "what can be said of one",
+    set: (s, text) => addDevice(s, "device", text),
   },
   {
     name: "virtio-version",
@@ -432,6 +435,13 @@ export const options: readonly OptionRow[] = [
   { name: "help", short: "h", section: "About", help: "show this and end", set: (s) => s.show = "help" },
   { name: "version", section: "About", help: "show the version and end", set: (s) => s.show = "version" },
 ];
+
+/** Adds a device, or has the help shown that is asked for in its place. */
+function addDevice(settings: Settings, option: "device" | "drive", text: string): void {
+  const help = helpAskedFor(option, text);
+  if (help !== undefined) settings.show ??= { devices: help };
+  else settings.devices.push(option === "drive" ? parseDrive(text) : parseDevice(text));
+}
 
 /** An ISA string in its canonical form; UsageError for one we do not have. */
 function isaName(text: string): string {

@@ -25,6 +25,8 @@ const SLEEP_MAX_MS = 2 ** 31 - 1;
 export class HostPacing implements Pacing {
   readonly #settles: boolean;
   #ended: boolean;
+  /** Other sources that input may come from. */
+  #sources = 0;
   /** When the event loop had its last turn. */
   #turn: number = performance.now();
   /** When input came last. */
@@ -53,6 +55,18 @@ export class HostPacing implements Pacing {
     this.wake();
   }
 
+  /** Input may come from another source until the returned function is called. */
+  hold(): () => void {
+    this.#sources++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#sources--;
+      this.wake();
+    };
+  }
+
   /** Ends a sleep. */
   wake(): void {
     this.#wake?.();
@@ -66,7 +80,7 @@ export class HostPacing implements Pacing {
   }
 
   live(): boolean {
-    return !this.#ended;
+    return !this.#ended || this.#sources > 0;
   }
 
   async sleep(nanoseconds: number): Promise<number> {
@@ -81,7 +95,7 @@ export class HostPacing implements Pacing {
     const passed = (performance.now() - start) * 1e6;
     if (nanoseconds === Infinity) {
       this.#ahead = 0;
-      return this.#ended ? 0 : passed;
+      return this.live() ? passed : 0;
     }
     this.#ahead -= passed;
     if (!woken || this.#ahead <= 0) {

@@ -1,19 +1,27 @@
 /** The command that would have worked, for a run that Deno denied a permission. */
 import { bootFileNames } from "./boot_names.ts";
 import type { Settings } from "./options.ts";
+import { targetNeeds } from "./port_target.ts";
 
 /** `word` as a POSIX shell needs it written. */
 export function shellQuote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Files that a run with `settings` reads and writes. */
-export function filesOf(settings: Settings): { readonly read: readonly string[]; readonly write: readonly string[] } {
+/** What a run with `settings` reads, writes and reaches. */
+export function filesOf(
+  settings: Settings,
+): { readonly read: readonly string[]; readonly write: readonly string[]; readonly net: readonly string[] } {
+  const ports = settings.devices.flatMap(({ target, ports = [] }) => [
+    ...target === undefined ? [] : [target],
+    ...ports.map((port) => port.target),
+  ]).map(targetNeeds);
   const read = [
     ...bootFileNames(settings),
     settings.symbols,
     settings.checkSuppress,
     ...settings.devices.map((spec) => spec.file),
+    ...ports.flatMap((needs) => needs.read),
   ];
   const write = [
     settings.trace,
@@ -21,11 +29,12 @@ export function filesOf(settings: Settings): { readonly read: readonly string[];
     settings.checkOutput,
     settings.dumpDtb,
     ...settings.devices.filter((spec) => spec.readOnly !== true).map((spec) => spec.file),
+    ...ports.flatMap((needs) => needs.write),
   ];
   const named = (files: readonly (string | undefined)[]): string[] => [
     ...new Set(files.filter((file): file is string => file !== undefined && file !== "" && file !== "-")),
   ];
-  return { read: named(read), write: named(write) };
+  return { read: named(read), write: named(write), net: named(ports.flatMap((needs) => needs.net)) };
 }
 
 /**
@@ -33,11 +42,19 @@ export function filesOf(settings: Settings): { readonly read: readonly string[];
  * and `args`.
  */
 export function permittedCommand(settings: Settings, main: string, args: readonly string[]): string {
-  const { read, write } = filesOf(settings);
+  const { read, write, net } = filesOf(settings);
   // Deno splits these lists at commas: a file with a comma in its name can only be allowed with all others.
   const flag = (name: string, files: readonly string[]): string[] =>
     files.length === 0 ? [] : [files.some((file) => file.includes(",")) ? `--${name}` : `--${name}=${files.join(",")}`];
-  const words = ["deno", "run", ...flag("allow-read", read), ...flag("allow-write", write), main, ...args];
+  const words = [
+    "deno",
+    "run",
+    ...flag("allow-read", read),
+    ...flag("allow-write", write),
+    ...flag("allow-net", net),
+    main,
+    ...args,
+  ];
   return words.map(shellQuote).join(" ");
 }
 

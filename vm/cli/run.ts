@@ -39,9 +39,10 @@ export async function runMachine(settings: Settings): Promise<number> {
   const slots = await makeSlots(specs, {
     defaultVersion: settings.virtioVersion,
     seed: settings.seed,
-    port: (slot) => host.port(slot),
+    port: (slot, id) => host.port(slot, id),
     size: host.size,
     chaos,
+    host: host.portHost,
   });
   try {
     const machine = new Machine({

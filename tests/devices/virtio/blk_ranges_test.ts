@@ -23,7 +23,7 @@ interface Rig {
 }
 
 function rig(backend: BlockBackend, bits: readonly number[] = ALL, version: 1 | 2 = 2): Rig {
-  const d = new TestDriver(new VirtioBlk({ backend, discard: true }), { version });
+  const d = new TestDriver(new VirtioBlk({ backend, features: { discard: true } }), { version });
   return { d, queue: d.bringUp(bits, 16) };
 }
 
@@ -66,10 +66,13 @@ function content(disk: BlockBackend, offset: number, length: number): Uint8Array
 Deno.test("DISCARD and WRITE_ZEROES are offered on demand, and not by a read-only disk; their fields (§5.2.4)", () => {
   const offered = (device: VirtioBlk) => new TestDriver(device).offered().filter((bit) => ALL.slice(1).includes(bit));
   assertEquals(offered(new VirtioBlk({ backend: new MemoryDisk(512) })), []);
-  assertEquals(offered(new VirtioBlk({ backend: new MemoryDisk(512, { readOnly: true }), discard: true })), []);
+  assertEquals(
+    offered(new VirtioBlk({ backend: new MemoryDisk(512, { readOnly: true }), features: { discard: true } })),
+    [],
+  );
   for (const version of [1, 2] as const) {
     const { d } = rig(new MemoryDisk(512), ALL, version);
-    assertEquals(offered(new VirtioBlk({ backend: new MemoryDisk(512), discard: true })), [13, 14]);
+    assertEquals(offered(new VirtioBlk({ backend: new MemoryDisk(512), features: { discard: true } })), [13, 14]);
     const fields = [36, 40, 44, 48, 52].map((offset) => d.readConfig(offset, 4));
     assertEquals(fields, [RANGE_SECTORS_MAX, RANGES_MAX, 1, RANGE_SECTORS_MAX, RANGES_MAX]);
     assertEquals(d.readConfig(56, 1), 1);

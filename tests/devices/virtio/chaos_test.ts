@@ -196,7 +196,10 @@ Deno.test("chaos: what is offered is legal, and as asked where it was asked for"
       sizes.add(queueSize);
       // Building the device checks that no feature is offered without those it requires.
       const backend = new RecordingDisk(new Uint8Array(64 * 512), true);
-      const d = chaotic(new VirtioBlk({ backend, queueSize, discard: true }), seed, ALL, { version, switches });
+      const d = chaotic(new VirtioBlk({ backend, queueSize, features: { discard: true } }), seed, ALL, {
+        version,
+        switches,
+      });
       const offered = d.offered();
       sets.add(offered.join());
       assert(offered.includes(featureBit(2, "VIRTIO_BLK_F_RO")), "a read-only disk says so");
