@@ -3,9 +3,9 @@
  * jumps in it, budgets, code that is written. Random programs are compared in `tests/isa/lockstep_test.ts`.
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { HART } from "../../vm/hart/layout.ts";
 import { Assembler } from "../../vm/isa/assemble.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
+import type { DecodedPages } from "../../vm/translate/decoded_pages.ts";
 import { Interpreter } from "../../vm/translate/interpreter.ts";
 import { BARE, BareMachine } from "../support/engine.ts";
 
@@ -175,11 +175,22 @@ Deno.test("a store into translated code takes effect at the next instruction", (
   assertGreater(machines.regions.regions!.stats.dropped, 2);
 });
 
-Deno.test("where RAM has no stretch without code, every store is looked at", () => {
+Deno.test("where code lies in every page of RAM, every store is looked at", () => {
+  const pages = BARE.ramSize / 0x1000;
   const machines = pair(
     `
             la s0, patch
             la s1, words
+            # A function in every page, called once.
+            li t0, ${BARE.ram + 0x800}
+            li t1, ${pages}
+            li t2, 0x8067
+    place:  sw t2, 0(t0)
+            jalr ra, 0(t0)
+            lui t3, 1
+            add t0, t0, t3
+            addi t1, t1, -1
+            bnez t1, place
     again:  andi a0, s2, 63
             andi a1, s2, 64
             srli a1, a1, 4
@@ -196,13 +207,40 @@ Deno.test("where RAM has no stretch without code, every store is looked at", () 
   `,
     "rv64ima",
   );
-  const { hart, memory } = machines.auto;
-  runBoth(machines, 3000);
-  // The stretch has shrunk to nothing, just where the program writes code.
-  const window = new BigUint64Array(memory.buffer, hart.base + HART.windowLow, 2);
-  window[0] = hart.x(8) - BigInt(BARE.ram);
-  window[1] = 0n;
   runBoth(machines, 20_000);
+  const { low, high } = (machines.auto.hart.code as DecodedPages).window;
+  assertEquals(high - low, 0);
+  assertGreater(machines.regions.regions!.stats.dropped, 2);
+});
+
+Deno.test("code that is found where regions store without a look is seen when it is written", () => {
+  const machines = pair(
+    `
+            la s1, words
+            li s0, ${BARE.ram + 0x8000}
+            li s4, 0x8067
+            sw s4, 4(s0)
+    again:  andi a0, s2, 63
+            andi a1, s2, 64
+            srli a1, a1, 4
+            add a1, a1, s1
+            lw a2, 0(a1)
+            sw a2, 0(s0)
+            addi s2, s2, 1
+            bnez a0, again
+            li a4, 1000
+            blt s2, a4, again
+            jalr ra, 0(s0)
+            j again
+            .align 2
+    words:  addi a3, a3, 5
+            addi a3, a3, -2
+  `,
+    "rv64ima",
+  );
+  runBoth(machines, 40_000);
+  assertGreater(machines.regions.regions!.stats.dropped, 0);
+  assertGreater(Number(machines.auto.hart.x(13)), 0);
 });
 
 Deno.test("a device that writes over translated code is obeyed", () => {

@@ -49,12 +49,35 @@ Deno.test("a region that begins in an inner loop has that loop by itself, in the
          ret
   `;
   const shape = structureOf(nested, 4);
-  assertEquals([shape.entry.header, shape.entry.block.instructions.length], [true, 0]);
+  assertEquals([shape.root.header, shape.root.block.instructions.length], [true, 0]);
   const inner = at(shape, 0);
   assert(inner.header);
   assertEquals(inner.after.map(({ block }) => block.offset), [8]);
-  // From the outer loop's start there is nothing to part.
-  assertEquals(structureOf(nested, 0).nodes.filter(({ block }) => block.instructions.length === 0), []);
+  // From the outer loop's start there is nothing to part, and the inner one is an entry.
+  const { entries } = structureOf(nested, 0);
+  assertEquals(entries.map(({ block }) => block.offset), [0, 4]);
+  assert(entries.every((node) => node.header));
+});
+
+Deno.test("the way to an entry goes through the loops around it", () => {
+  const shape = structureOf(
+    `
+         addi a0, a0, 1
+  outer: addi a1, a1, 1
+  middle: addi a2, a2, 1
+  inner: addi a3, a3, -1
+         bnez a3, inner
+         bnez a2, middle
+         bnez a1, outer
+         ret
+  `,
+    0,
+  );
+  assertEquals(shape.entries.map(({ block }) => block.offset), [0, 4, 8, 12]);
+  const ways = shape.nodes.flatMap(({ block: { offset, end } }) =>
+    end.kind === "enter" ? [[offset, ...end.cases.map(({ entry, last }) => `${entry}${last ? "!" : ""}`)]] : []
+  );
+  assertEquals(ways, [[0, "1!", "2", "3"], [4, "2!", "3"], [8, "3!"]]);
 });
 
 Deno.test("several ways to go on with a loop are one loop", () => {
@@ -85,7 +108,7 @@ Deno.test("loops in loops: code after an inner one that the outer one repeats st
   `,
     0,
   );
-  const [outer, inner] = [at(shape, 0), at(shape, 4)];
+  const [outer, inner] = shape.entries as [Node, Node];
   assertEquals(outer.after.map(({ block }) => block.offset), [20]);
   assertEquals(inner.after.map(({ block }) => block.offset), [12]);
 });

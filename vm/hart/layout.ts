@@ -29,12 +29,6 @@ export const HART = {
   step: 0x128,
   /** u64: virtual address of the load or store that the TLB did not know, when emitted code left for it. */
   miss: 0x130,
-  /**
-   * u64 each: a stretch of RAM without code, where emitted code may store at once: its offset, and how many bytes of it
-   * the widest store may begin at; 0 where there is no such stretch.
-   */
-  windowLow: 0x150,
-  windowLength: 0x158,
   /** u32: what emitted code may do in the mode that the hart is in, see `LEVEL`. */
   level: 0x140,
   /** u32: where a region left at an instruction: the bytes from its block's start to there, times 2, plus 1; else 0. */

@@ -2,6 +2,7 @@
  * Decoded code: a bounded pool of pages of predecoded entries, filled as code is reached. A page stands for the
  * physical page it was decoded from, and follows every write there at once.
  */
+import { alignUp } from "../bits.ts";
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { CodeWatch } from "../hart/hart.ts";
 import { CODE_LINE, CROSSING, ENTRY, HART, PAGE_BYTES, PAGE_ENTRIES, PAGES } from "../hart/layout.ts";
@@ -27,7 +28,7 @@ export const Handler = {
 const DATA_WRITES = 32;
 
 /** How far beyond its first byte a store reaches at most. */
-export const STORE_REACH = 7;
+const STORE_REACH = 7;
 
 /** Most instructions decoded at a time. */
 const RUN = 64;
@@ -43,8 +44,8 @@ export interface PageListener {
   held(page: number): void;
   /** The page's entries are gone: fetches must look it up again. */
   dropped(page: number): void;
-  /** RAM has no code in this stretch, by offset. */
-  window?(low: number, high: number): void;
+  /** The stretch of RAM without code is a smaller one now. */
+  shrunk?(): void;
   /** Bytes in pages that hold decoded code were written. */
   written?(host: number, length: number): void;
 }
@@ -151,12 +152,19 @@ export class DecodedPages implements CodeWatch {
     this.#u8.fill(1, at + Math.floor(first / CODE_LINE), at + Math.ceil((from + length) / CODE_LINE));
   }
 
+  /** A stretch of RAM without code, by offset: whole pages, so that it does not shrink at every instruction. */
+  get window(): { readonly low: number; readonly high: number } {
+    return { low: this.#windowLow, high: this.#windowHigh };
+  }
+
   /** Takes code out of the stretch without code: the larger side of it stays. */
-  #shrinkWindow(from: number, to: number): void {
-    if (from >= this.#windowHigh || to <= this.#windowLow) return;
+  #shrinkWindow(first: number, last: number): void {
+    if (first >= this.#windowHigh || last <= this.#windowLow) return;
+    const from = first - first % PAGE_SIZE;
+    const to = Math.min(alignUp(last, PAGE_SIZE), this.#windowHigh);
     if (from - this.#windowLow > this.#windowHigh - to) this.#windowHigh = from;
-    else this.#windowLow = Math.min(to, this.#windowHigh);
-    for (const l of this.#listeners) l.window?.(this.#windowLow, this.#windowHigh);
+    else this.#windowLow = to;
+    for (const l of this.#listeners) l.shrunk?.();
   }
 
   /** Nothing in a page is relied on as code any more. */
@@ -274,7 +282,6 @@ export class DecodedPages implements CodeWatch {
     for (const [page, slot] of [...this.#slots]) this.#drop(page, slot);
     this.#windowLow = 0;
     this.#windowHigh = this.#lines.ramSize;
-    for (const l of this.#listeners) l.window?.(this.#windowLow, this.#windowHigh);
     this.#writes.clear();
   }
 }

@@ -24,7 +24,18 @@ export type FlowEnd =
   /** Its last instruction is `jalr`; these are the places it is expected to go to, the likeliest first. */
   | { readonly kind: "jump"; readonly targets: { readonly offset: number; to: Edge }[] }
   /** The instruction at this offset is not for emitted code. */
-  | { readonly kind: "leave"; readonly at: number };
+  | { readonly kind: "leave"; readonly at: number }
+  /** A block without instructions, from which control goes on, but where the region was entered elsewhere. */
+  | { readonly kind: "enter"; readonly cases: readonly EnterCase[]; next: Edge };
+
+/** The way from outside to an entry of the region: through the headers of the loops that the entry is in. */
+export interface EnterCase {
+  /** Number of the entry. */
+  readonly entry: number;
+  /** Whether this is the entry itself, not a loop around it. */
+  readonly last: boolean;
+  to: Edge;
+}
 
 /** Straight code. */
 export interface FlowBlock {
@@ -44,6 +55,8 @@ export function successors(block: FlowBlock): FlowBlock[] {
     ? [end.to]
     : end.kind === "jump"
     ? end.targets.map((t) => t.to)
+    : end.kind === "enter"
+    ? [...end.cases.map((c) => c.to), end.next]
     : [];
   return edges.flatMap((e) => "block" in e ? [e.block] : []);
 }
@@ -55,6 +68,10 @@ export function redirect({ end }: FlowBlock, to: (edge: Edge) => Edge): void {
     end.next = to(end.next);
   } else if (end.kind === "goto") end.to = to(end.to);
   else if (end.kind === "jump") { for (const target of end.targets) target.to = to(target.to); }
+  else if (end.kind === "enter") {
+    for (const way of end.cases) way.to = to(way.to);
+    end.next = to(end.next);
+  }
 }
 
 /** What discovery may look at. */

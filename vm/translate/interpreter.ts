@@ -8,7 +8,7 @@ import { fetchablePage, fillTlb } from "../hart/memory_access.ts";
 import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
 import { Decoder } from "../isa/decode.ts";
-import { type DecodedPages, STORE_REACH } from "./decoded_pages.ts";
+import type { DecodedPages } from "./decoded_pages.ts";
 import { EdgeMark, Exit } from "./exit.ts";
 import type { Handlers } from "./handlers.ts";
 import { emitInterpreter } from "./interpreter_code.ts";
@@ -82,7 +82,6 @@ export class Interpreter implements Engine {
     pages.listen({
       held: (page) => hart.addressing.tlb.revoke(page, Access.Store),
       dropped: (page) => hart.addressing.tlb.revoke(page, Access.Fetch),
-      window: (low, high) => this.#noteWindow(low, high),
     });
   }
 
@@ -91,12 +90,6 @@ export class Interpreter implements Engine {
     this.#rare = true;
     this.#versions.clear();
     this.#run = this.#version(this.#hart.records.active);
-  }
-
-  #noteWindow(low: number, high: number): void {
-    const at = this.#hart.base >>> 2;
-    this.#u32[at + HART.windowLow / 4] = low;
-    this.#u32[at + HART.windowLength / 4] = Math.max(0, high - low - STORE_REACH);
   }
 
   specialise(records: boolean): void {

@@ -1,9 +1,11 @@
 /** The loops of a region: which blocks each repeats, and which ways back to a header belong to which of several loops. */
 import { redirect, successors } from "./flow.ts";
-import type { Edge, FlowBlock } from "./flow.ts";
+import type { Edge, EnterCase, FlowBlock } from "./flow.ts";
 
 /** Most loops that one header is parted into. */
 const NESTED = 4;
+/** Most loops at which a region may be entered. */
+const ENTRIES = 12;
 
 /** Loops by the position of their header in the order; -1 for none. */
 export interface Loops {
@@ -82,4 +84,60 @@ function firstOf(order: readonly FlowBlock[], preds: readonly number[][], header
     work.push(...preds[at]!);
   }
   return Math.min(...[...seen].map((at) => order[at]!.position));
+}
+
+/**
+ * Makes loops entries of the region too: one that is left at a loop's header, because the slice is over, goes on there
+ * the next time, and no other region need be made of the same code. From the new root, which is returned with the entries,
+ * the way to an entry goes through the headers of the loops that it is in: each of these gets a block before it that
+ * passes control on, so that loops still have one way in.
+ */
+export function addEntries(
+  order: readonly FlowBlock[],
+  { innermost, parent }: Loops,
+): { readonly root: FlowBlock; readonly entries: readonly FlowBlock[] } {
+  const first = order[0]!;
+  // Not in functions that were inlined: these stand for themselves elsewhere.
+  const places = order.flatMap(({ instructions, offset, position }, i) =>
+    innermost[i] === i && instructions.length > 0 && offset !== first.offset && position === offset ? [i] : []
+  ).slice(0, ENTRIES);
+  if (places.length === 0) return { root: first, entries: [first] };
+  // What stands before each loop's header, and before everything (-1).
+  const gates = new Map<number, { readonly block: FlowBlock; readonly cases: EnterCase[] }>();
+  const gate = (loop: number): EnterCase[] => {
+    let found = gates.get(loop);
+    if (found === undefined) {
+      const cases: EnterCase[] = [];
+      const block = order[Math.max(loop, 0)]!;
+      found = { block: { ...block, instructions: [], end: { kind: "enter", cases, next: { block } } }, cases };
+      gates.set(loop, found);
+    }
+    return found.cases;
+  };
+  places.forEach((place, i) => {
+    const entry = i + 1;
+    let inner = place;
+    for (let loop = parent[place]!; loop >= 0; loop = parent[loop]!) {
+      gate(loop).push({ entry, last: inner === place, to: { block: order[inner]! } });
+      inner = loop;
+    }
+    gate(-1).push({ entry, last: inner === place, to: { block: order[inner]! } });
+  });
+  const before = new Map([...gates].flatMap(([loop, { block }]) => loop < 0 ? [] : [[order[loop]!, block]]));
+  const toGate = (edge: Edge): Edge => {
+    const found = "block" in edge ? before.get(edge.block) : undefined;
+    return found === undefined ? edge : { block: found };
+  };
+  for (const block of order) redirect(block, toGate);
+  for (const [loop, { block }] of gates) {
+    // A gate goes on to its own header.
+    const { end } = block;
+    if (end.kind !== "enter") continue;
+    for (const way of end.cases) way.to = toGate(way.to);
+    if (loop < 0) end.next = toGate(end.next);
+  }
+  return {
+    root: gates.get(-1)!.block,
+    entries: [first, ...places.map((i) => order[i]!)].map((block) => before.get(block) ?? block),
+  };
 }

@@ -1,34 +1,25 @@
 /**
  * A region as WebAssembly: guest registers in locals, loaded on entry and stored on the way out, control structured.
  *
- * The function takes the budget and gives what is left of it, times 4, plus how it ended (`RegionExit`); pc and
+ * The function takes the budget and the number of the entry, and gives what is left of it, times 4, plus how it ended (`RegionExit`); pc and
  * registers are then in the hart's state. The caller makes sure that the budget covers the region's longest way from
  * its entry; at loop heads the code does so itself, so that no step too many is ever done.
  */
-import { CODE_LINE, HART, TLB } from "../hart/layout.ts";
+import { HART } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { isFloat } from "../isa/format.ts";
 import { RM_BITS, RM_WIDTH } from "../isa/rounding.ts";
-import type { MemorySize, Xlen } from "../isa/row.ts";
+import type { Xlen } from "../isa/row.ts";
 import { type CsrCode, emitCsr } from "./csr_code.ts";
-import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
-import type { Edge, FlowInstruction } from "./flow.ts";
+import type { Edge, EnterCase, FlowInstruction } from "./flow.ts";
 import { FloatFunctions } from "./float_functions.ts";
 import { addIntegerFunctions } from "./integer.ts";
 import { RegionExit } from "./exit.ts";
 import type { IntegerFunctions } from "./integer.ts";
+import { type FlatMemory, RegionValues } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
-
-/** RAM that a region may access without a TLB: M-mode, untranslated. */
-export interface FlatMemory {
-  readonly base: number;
-  readonly size: number;
-  readonly host: number;
-  /** Host address of its code lines. */
-  readonly lines: number;
-}
 
 /** What a region is emitted for. */
 export interface RegionCode {
@@ -45,10 +36,13 @@ export interface RegionCode {
   readonly memoryPages: number;
 }
 
+/** The function's second parameter: at which entry it begins; 0 once it has come there. */
+const ENTRY = 1;
+
 /** Where a slow exit happens, in one constant: steps not done in its block, and the instruction's offset. */
 const SITE_SHIFT = 11;
 
-class RegionEmitter extends Emitter {
+class RegionEmitter extends RegionValues {
   readonly #code: RegionCode;
   readonly #structure: Structure;
   readonly #left = 0;
@@ -56,8 +50,6 @@ class RegionEmitter extends Emitter {
   readonly #site: number;
   readonly #next: number;
   readonly #result: number;
-  readonly #windowLow: number;
-  readonly #windowLength: number;
   /** Local of each register that the region uses. */
   readonly #registers = new Map<number, number>();
   readonly #written = new Set<number>();
@@ -74,14 +66,12 @@ class RegionEmitter extends Emitter {
     structure: Structure,
   ) {
     const tlb = f.local(I32);
-    super(f, integer, code.xlen, code.hart, tlb, floats);
+    super(f, integer, code.xlen, code.hart, floats, tlb, code.flat);
     this.#tlb = tlb;
     this.#code = code;
     this.#structure = structure;
     this.#site = f.local(I32);
     this.#result = f.local(I32);
-    this.#windowLow = f.local(this.type);
-    this.#windowLength = f.local(this.type);
     this.#next = f.local(this.type);
     this.#findRegisters();
   }
@@ -117,8 +107,7 @@ class RegionEmitter extends Emitter {
   }
   #read(n: number): OnStack {
     if (n === 0) return this.constant(0);
-    this.f.get(this.#local(n));
-    return "value";
+    return this.pushLocal(this.#local(n));
   }
   imm(): OnStack {
     return this.constant(this.#instruction.decoded.operands.imm);
@@ -135,7 +124,7 @@ class RegionEmitter extends Emitter {
   rd(_value: OnStack): void {
     const n = this.#instruction.decoded.operands.rd;
     if (n === 0) this.f.op(Op.Drop);
-    else this.f.set(this.#local(n));
+    else this.setLocal(this.#local(n));
   }
 
   // Floating-point registers stay in memory.
@@ -213,39 +202,6 @@ class RegionEmitter extends Emitter {
     emitCsr(emitter, code, operation, { immediate: source === "uimm" ? rs1 : undefined, writes, rd: rd !== 0 });
   }
 
-  // --- memory ------------------------------------------------------------------------------------------------------
-
-  protected override probe(tag: number, size: MemorySize, aligned: boolean): void {
-    const flat = this.#code.flat;
-    this.hostOffset = 0;
-    if (flat === undefined || aligned) return super.probe(tag, size, aligned);
-    const f = this.f;
-    const wide = this.xlen === 64;
-    f.get(this.addr);
-    this.constant(wide ? flat.base : flat.base | 0);
-    this.plain("Sub");
-    if (wide) f.tee(this.addr).op(Op.I32WrapI64).set(this.host).get(this.addr);
-    else f.tee(this.host);
-    if (tag === TLB.write) {
-      // Most stores go where no code is; the others must not hit bytes that code was decoded from.
-      f.get(this.#windowLow);
-      this.plain("Sub");
-      f.get(this.#windowLength);
-      this.plain("GeU");
-      f.ifSeldom();
-      f.get(wide ? this.addr : this.host);
-    }
-    this.constant(flat.size - size);
-    this.plain("GtU");
-    this.leaveIf();
-    if (tag === TLB.write) {
-      f.get(this.host).i32(Math.log2(CODE_LINE)).op(Op.I32ShrU).memory(Op.I32Load8U, flat.lines);
-      this.leaveIf();
-      f.end();
-    }
-    this.hostOffset = flat.host;
-  }
-
   // --- the function --------------------------------------------------------------------------------------------------
 
   emit(): void {
@@ -255,11 +211,8 @@ class RegionEmitter extends Emitter {
       f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.x + 8 * n).set(local);
     }
     f.i32(0).memory(Op.I32Load, this.hart + HART.tlb).set(this.#tlb);
-    const load = this.xlen === 64 ? Op.I64Load : Op.I32Load;
-    f.i32(0).memory(load, this.hart + HART.windowLow).set(this.#windowLow);
-    f.i32(0).memory(load, this.hart + HART.windowLength).set(this.#windowLength);
     f.block("dynamic").block("static").block("slow");
-    this.#tree(this.#structure.entry);
+    this.#tree(this.#structure.root);
     f.end();
     f.get(this.#left).get(this.#site).i32((1 << SITE_SHIFT) - 1).op(Op.I32And, Op.I32Add).set(this.#left);
     f.get(this.#site).i32(SITE_SHIFT).op(Op.I32ShrS).set(this.#site);
@@ -279,21 +232,34 @@ class RegionEmitter extends Emitter {
   /** A block, and all that it dominates. */
   #tree(node: Node): void {
     const f = this.f;
+    const { end, offset } = node.block;
     for (const after of node.after) f.block(`block${after.order}`);
-    if (node.header) {
-      f.loop(`loop${node.order}`);
-      if (!this.#checksNext(node)) {
-        // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
-        f.get(this.#left).i32(node.longest).op(Op.I32LtS).ifSeldom();
-        this.#exitTo(node.block.offset);
-        f.end();
-      }
-    }
+    if (node.header) f.loop(`loop${node.order}`);
     for (const merge of node.merges) f.block(`block${merge.order}`);
+    if (end.kind === "enter") this.#enter(node, end.cases);
+    if (node.header && !this.#checksNext(node)) {
+      // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
+      f.get(this.#left).i32(node.longest).op(Op.I32LtS).ifSeldom();
+      this.#exitTo(offset);
+      f.end();
+    }
     this.#body(node);
     this.#endAll(node.merges);
     if (node.header) f.end();
     this.#endAll(node.after);
+  }
+
+  /** Passes control on that comes from outside to an entry which is not the first. */
+  #enter(node: Node, cases: readonly EnterCase[]): void {
+    const f = this.f;
+    f.get(ENTRY).ifSeldom();
+    for (const { entry, last, to } of cases) {
+      f.get(ENTRY).i32(entry).op(Op.I32Eq).if();
+      if (last) f.i32(0).set(ENTRY);
+      this.#go(node, to);
+      f.end();
+    }
+    f.end();
   }
 
   /** Whether a header without instructions goes to another one, which looks at the budget. */
@@ -314,6 +280,7 @@ class RegionEmitter extends Emitter {
     const f = this.f;
     const { instructions, end, offset } = node.block;
     this.#blockOffset = offset;
+    this.beginBlock();
     f.get(this.#left).i32(instructions.length).op(Op.I32Sub).set(this.#left);
     instructions.forEach((instruction, i) => {
       this.#instruction = instruction;
@@ -331,6 +298,8 @@ class RegionEmitter extends Emitter {
       f.op(Op.Unreachable);
     } else if (end.kind === "goto") {
       this.#go(node, end.to);
+    } else if (end.kind === "enter") {
+      this.#go(node, end.next);
     } else if (end.kind === "leave") {
       this.#leaveAt(end.at, 0, RegionExit.Slow);
     } else {
@@ -365,12 +334,15 @@ class RegionEmitter extends Emitter {
   }
 }
 
-/** The module: exports `region(budget: i32) -> i32`. */
+/** The module: exports a function `entryN(budget: i32) -> i32` for each entry. */
 export function emitRegion(code: RegionCode, structure: Structure): Uint8Array<ArrayBuffer> {
   const module = new ModuleWriter();
   const integer = addIntegerFunctions(module, code.xlen);
-  const body = new FunctionBody([I32], [I32]);
+  const body = new FunctionBody([I32, I32], [I32]);
   new RegionEmitter(body, integer, new FloatFunctions(module, code.hart), code, structure).emit();
-  module.add(body, "region");
+  const region = module.add(body);
+  structure.entries.forEach((_, i) => {
+    module.add(new FunctionBody([I32], [I32]).get(0).i32(i).call(region), `entry${i}`);
+  });
   return module.encode(code.memoryPages);
 }

@@ -42,13 +42,14 @@ interface FollowingPage {
 
 /** A live region. */
 interface Region {
-  readonly index: number;
-  /** Host address of the entry's code. */
-  readonly entry: number;
+  /** Host addresses of the entries' code, with their places in the table. */
+  readonly entries: readonly { readonly host: number; readonly index: number }[];
   /** The virtual pages that it goes on in, and the host pages they were when it was made; none where that cannot change. */
   readonly pages: readonly FollowingPage[];
   /** Host address ranges of the code it was made from. */
   readonly ranges: readonly (readonly [from: number, to: number])[];
+  /** Whether it relies on the stretch of RAM without code. */
+  readonly flat: boolean;
 }
 
 /** What a cache is made for. */
@@ -91,6 +92,7 @@ export class Regions {
       held: () => {},
       dropped: (page) => this.#dropPage(page),
       written: (host, length) => this.#written(host, length),
+      shrunk: () => this.#dropFlat(),
     });
   }
 
@@ -177,6 +179,8 @@ export class Regions {
     const codePages = pagesOf(ranges);
     for (const codePage of codePages) pages.enter(codePage);
     for (const codePage of codePages) if (!pages.holds(codePage)) return;
+    // Before the code is emitted: the stretch of RAM without code is a constant in it.
+    for (const [from, to] of ranges) pages.codeRead(from, to - from);
     const ram = hart.memory.regions.find((r) => r.name === "ram")!;
     const bytes = emitRegion({
       xlen: hart.xlen,
@@ -184,30 +188,34 @@ export class Regions {
       hart: hart.base,
       pc,
       csr,
-      ...(flat && { flat: { base: ram.base, size: ram.size, host: ram.host, lines: this.#o.lines } }),
+      ...(flat &&
+        { flat: { base: ram.base, size: ram.size, host: ram.host, lines: this.#o.lines, window: pages.window } }),
       memoryPages: this.#o.memory.buffer.byteLength / 0x1_0000,
     }, shape);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#o.memory } });
-    const index = this.#free.pop() ?? this.#count++;
-    if (index >= REGION.max) return this.reset();
-    const made: Region = { index, entry: host, pages: following, ranges };
-    this.functions.set(index, instance.exports["region"] as () => void);
-    const row = (table + index * REGION.bytes) >>> 2;
-    this.#u32[row + REGION.cost / 4] = shape.entry.longest;
-    this.#u32[row + REGION.level / 4] = flat ? LEVEL.flat : levelOf(used, csr);
-    this.#u32[row + REGION.pc / 4] = Number(pc & 0xffff_ffffn);
-    this.#u32[row + REGION.pc / 4 + 1] = Number(pc >> 32n);
-    // Not checked yet: it was only looked at.
-    this.#u32[row + REGION.space / 4] = following.length === 0 ? 0 : NO_SPACE;
-    this.#u32[row + REGION.refused / 4] = 0;
-    this.#byIndex[index] = made;
-    this.#byEntry.set(host, made);
+    if (this.#count - this.#free.length + shape.entries.length > REGION.max) return this.reset();
+    const level = flat ? LEVEL.flat : levelOf(used, csr);
+    // Where another region begins already, that one is kept. The entry's page is the one whose place is known.
+    const entries = shape.entries.flatMap(({ block: { offset }, longest }, i) => {
+      const at = host + offset;
+      if (this.#byEntry.has(at) || (!flat && (at < page || at >= page + PAGE_SIZE))) return [];
+      const index = this.#free.pop() ?? this.#count++;
+      this.functions.set(index, instance.exports[`entry${i}`] as () => void);
+      this.#describe(table + index * REGION.bytes, longest, level, pc + BigInt(offset));
+      // Not checked yet: it was only looked at.
+      this.#u32[(table + index * REGION.bytes + REGION.space) >>> 2] = following.length === 0 ? 0 : NO_SPACE;
+      return [{ host: at, index }];
+    });
+    const made: Region = { entries, pages: following, ranges, flat };
+    for (const entry of entries) {
+      this.#byEntry.set(entry.host, made);
+      this.#byIndex[entry.index] = made;
+    }
     for (const page of codePages) {
       let set = this.#byPage.get(page);
       if (set === undefined) this.#byPage.set(page, set = new Set());
       set.add(made);
     }
-    for (const [from, to] of made.ranges) pages.codeRead(from, to - from);
     this.#mark(made);
     this.stats.made++;
     this.stats.instructions += used.reduce((sum, b) => sum + b.instructions.length, 0);
@@ -236,6 +244,16 @@ export class Regions {
     this.#u32[row + REGION.space / 4] = space;
   }
 
+  /** Writes what the interpreter must know of an entry. */
+  #describe(row: number, cost: number, level: number, pc: bigint): void {
+    const at = row >>> 2;
+    this.#u32[at + REGION.cost / 4] = cost;
+    this.#u32[at + REGION.level / 4] = level;
+    this.#u32[at + REGION.pc / 4] = Number(BigInt.asUintN(32, pc));
+    this.#u32[at + REGION.pc / 4 + 1] = Number(BigInt.asUintN(32, pc >> 32n));
+    this.#u32[at + REGION.refused / 4] = 0;
+  }
+
   /** The virtual address of code in a page that the hart can fetch from now; undefined if it cannot. */
   #virtualAddress(page: number, host: number): bigint | undefined {
     const { tlb, context } = this.#o.hart.addressing;
@@ -245,15 +263,26 @@ export class Regions {
 
   /** Makes the interpreter go to the region where its code begins. */
   #mark(region: Region): void {
-    const at = this.#o.pages.entryOf(region.entry);
-    if (at < 0) return;
-    if (this.#u16[(at + ENTRY.op) >>> 1] === Handler.Undecoded) this.#o.pages.decode(at);
-    this.#u16[(at + ENTRY.op) >>> 1]! |= REGION_MARK;
-    this.#u32[(at + ENTRY.word) >>> 2] = region.index;
+    for (const { host, index } of region.entries) {
+      const at = this.#o.pages.entryOf(host);
+      if (at < 0) continue;
+      if (this.#u16[(at + ENTRY.op) >>> 1] === Handler.Undecoded) this.#o.pages.decode(at);
+      this.#u16[(at + ENTRY.op) >>> 1]! |= REGION_MARK;
+      this.#u32[(at + ENTRY.word) >>> 2] = index;
+    }
   }
 
   #dropPage(page: number): void {
     for (const region of [...this.#byPage.get(page) ?? []]) this.#drop(region);
+  }
+
+  /** New code lies where regions store without a look. They are hot: the next time that one is seen it is made again. */
+  #dropFlat(): void {
+    for (const region of new Set(this.#byEntry.values())) {
+      if (!region.flat) continue;
+      this.#drop(region);
+      for (const { host } of region.entries) this.#heat.set(host, (this.#o.hot ?? HOT) - 1);
+    }
   }
 
   #written(host: number, length: number): void {
@@ -266,20 +295,22 @@ export class Regions {
   }
 
   #drop(region: Region): void {
-    this.#byEntry.delete(region.entry);
-    this.#heat.delete(region.entry);
     for (const page of pagesOf(region.ranges)) this.#byPage.get(page)?.delete(region);
-    this.functions.set(region.index, null);
-    this.#free.push(region.index);
-    const at = this.#o.pages.entryOf(region.entry);
-    // The entry's word was overwritten: it is decoded anew.
-    if (at >= 0) this.#u16[(at + ENTRY.op) >>> 1] = Handler.Undecoded;
+    for (const { host, index } of region.entries) {
+      this.#byEntry.delete(host);
+      this.#heat.delete(host);
+      this.functions.set(index, null);
+      this.#free.push(index);
+      const at = this.#o.pages.entryOf(host);
+      // The entry's word was overwritten: it is decoded anew.
+      if (at >= 0) this.#u16[(at + ENTRY.op) >>> 1] = Handler.Undecoded;
+    }
     this.stats.dropped++;
   }
 
   /** Drops everything. */
   reset(): void {
-    for (const region of [...this.#byEntry.values()]) this.#drop(region);
+    for (const region of new Set(this.#byEntry.values())) this.#drop(region);
     this.#heat.clear();
     this.stats.flushed++;
   }

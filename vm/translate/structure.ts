@@ -5,7 +5,7 @@
  */
 import { redirect, successors } from "./flow.ts";
 import type { Edge, FlowBlock } from "./flow.ts";
-import { loopsOf, partHeaders, predecessors } from "./loops.ts";
+import { addEntries, loopsOf, partHeaders, predecessors } from "./loops.ts";
 import type { Loops } from "./loops.ts";
 
 /** A block's place in the structure. */
@@ -27,7 +27,10 @@ export interface Node {
 
 /** The structured region. */
 export interface Structure {
-  readonly entry: Node;
+  /** Where the function begins. */
+  readonly root: Node;
+  /** Where the region may be entered: at the place that it was made for, and at loops. */
+  readonly entries: readonly Node[];
   readonly nodes: readonly Node[];
   readonly of: ReadonlyMap<FlowBlock, Node>;
 }
@@ -40,7 +43,10 @@ export function structure(block: FlowBlock): Structure {
     const idom = dominators(order);
     if (cutIrreducible(order, idom)) continue;
     const outer = partHeaders(order);
-    if (outer === undefined) return build(order, idom);
+    if (outer === undefined) {
+      const { root, entries } = addEntries(order, loopsOf(order));
+      return build(root, entries);
+    }
     entry = outer.get(entry) ?? entry;
   }
 }
@@ -115,7 +121,9 @@ function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean 
   return cut;
 }
 
-function build(order: readonly FlowBlock[], idom: Int32Array): Structure {
+function build(root: FlowBlock, entries: readonly FlowBlock[]): Structure {
+  const order = reversePostorder(root);
+  const idom = dominators(order);
   const nodes = order.map((block, i): Node => ({
     block,
     order: i,
@@ -137,10 +145,15 @@ function build(order: readonly FlowBlock[], idom: Int32Array): Structure {
   place(nodes, idom, loopsOf(order));
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
-    const after = successors(node.block).map((s) => of.get(s)!).filter((n) => n.order > i).map((n) => n.longest);
+    const { block } = node;
+    // Ways in from outside have their own budget.
+    const next = block.end.kind === "enter"
+      ? [block.end.next].flatMap((e) => "block" in e ? [e.block] : [])
+      : successors(block);
+    const after = next.map((s) => of.get(s)!).filter((n) => n.order > i).map((n) => n.longest);
     node.longest = node.block.instructions.length + Math.max(0, ...after);
   }
-  return { entry: nodes[0]!, nodes, of };
+  return { root: nodes[0]!, entries: entries.map((e) => of.get(e)!), nodes, of };
 }
 
 /** Says where merge nodes stand: at the node that dominates them, or after the outermost loop that they are not in. */

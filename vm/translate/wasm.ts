@@ -192,6 +192,16 @@ export class FunctionBody {
     return this.params.length + this.#locals.length - 1;
   }
 
+  /** How many bytes of code there are. */
+  get length(): number {
+    return this.#bytes.length;
+  }
+  /** Takes back what was appended after a length: whole instructions, no conditions or blocks among them. */
+  cut(length: number): this {
+    this.#bytes.length = length;
+    return this;
+  }
+
   /** Appends plain opcodes. */
   op(...codes: number[]): this {
     for (const code of codes) this.#bytes.push(code);
