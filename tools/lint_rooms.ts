@@ -102,7 +102,7 @@ export const ROOMS: readonly Room[] = [
   },
   { name: "vm/isa", files: ["vm/isa/"], imports: ["vm/bits.ts"] },
   { name: "vm/bus", files: ["vm/bus/"], imports: ["registers", "vm/events.ts", "vm/bits.ts"] },
-  { name: "vm/events.ts", files: ["vm/events.ts"], imports: ["registers", "vm/bits.ts"] },
+  { name: "vm/events.ts", files: ["vm/events.ts", "vm/watches.ts"], imports: ["registers", "vm/bits.ts"] },
   { name: "vm/bits.ts", files: ["vm/bits.ts"], imports: [] },
   // Devices, and the only place among them that touches the host.
   {

@@ -4,6 +4,7 @@
  * are specialised when listeners change.
  */
 import type { RegisterDef } from "./bus/register.ts";
+import { Watches } from "./watches.ts";
 
 /** Privilege modes by their encoding (priv §1.2). */
 export const Privilege = { U: 0, S: 1, M: 3 } as const;
@@ -313,8 +314,19 @@ export class EventStream {
   onSpecialise: (records: boolean) => void = () => {};
   /** Hands over the records made so far; set by the machine. */
   drainRecords: () => void = () => {};
+  /** Loads and stores in memory that somebody watches. */
+  readonly watches: Watches = new Watches();
   readonly #listeners = new Map<FactKind, FactListener<FactKind>[]>();
   #records: RecordListener[] = [];
+
+  /** A stream that nobody listens to yet. */
+  constructor() {
+    this.watches.where = () => {
+      // What happened before the access must be told before it.
+      if (this.#records.length > 0) this.drainRecords();
+      return this.where();
+    };
+  }
 
   /** Whether anybody listens to `kind`; ask before building a fact. */
   wants(kind: FactKind): boolean {

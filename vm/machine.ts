@@ -51,6 +51,7 @@ import { flashRegions } from "./machine/flash_banks.ts";
 import { makeHtif } from "./machine/htif_port.ts";
 import { loadBoot, loadFlash, offerKernel } from "./machine/load_boot.ts";
 import type { Stop, StopBy } from "./machine/stop.ts";
+import { wireEvents } from "./machine/wire_events.ts";
 import type { Sbi } from "./sbi/sbi.ts";
 
 export { type EngineName, engineNames };
@@ -235,12 +236,13 @@ export class Machine {
       memorySize: options.memorySize,
       rtcEpoch: options.rtcEpoch,
     });
-    this.events.where = () => this.#where();
-    this.events.drainRecords = () => this.#records.drain();
-    this.events.onSpecialise = (records) => {
-      this.#records.active = records;
-      this.engines.specialise(records);
-    };
+    wireEvents(this.events, {
+      clock: this.clock,
+      records: this.#records,
+      specialise: (records) => this.engines.specialise(records),
+      hart: () => this.harts[this.#active]!,
+      memorySize: options.memorySize,
+    });
   }
 
   #makeSlots(): (VirtioMmio | EmptyVirtioSlot)[] {
@@ -434,12 +436,6 @@ export class Machine {
   #end(stop: Stop): void {
     this.#stop ??= stop;
     this.clock.sliceEnd = this.clock.now;
-  }
-
-  #where(): ReturnType<EventStream["where"]> {
-    const hart = this.harts[this.#active]!;
-    const { steps, inSlice, now } = this.clock;
-    return { hart: hart.index, pc: hart.pc, privilege: hart.privilege, steps: steps + inSlice, now };
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * Engines against the reference executor on random programs: after every stretch of steps registers, pc, privilege,
  * CSRs, memory, what a device was asked and the records of retired instructions must be the same. Some run under page
- * tables and PMP entries that change between stretches.
+ * tables and PMP entries that change between stretches; some with watched pages, and what is told of these and of fences
+ * must be the same.
  *
  * A failing case says its seed and the shortest program found that still fails. `LOCKSTEP_SEED=n` runs one seed,
  * `LOCKSTEP_COUNT=n` that many.
@@ -17,6 +18,7 @@ import { BARE, BareMachine, engineNames } from "../support/engine.ts";
 import { Random } from "../support/random.ts";
 import { RandomPaging } from "../support/random_paging.ts";
 import { buildProgram, type BuiltProgram, randomProgram, shrinkProgram } from "../support/random_program.ts";
+import { RandomWatches } from "../support/random_watches.ts";
 import { everything } from "./words.ts";
 
 /** How often a program is run in one machine: what was found hot the first time is translated code the next time. */
@@ -105,6 +107,23 @@ function difference(program: BuiltProgram, seed: number, a: Side, b: Side): stri
     : new RandomPaging(seed, [a.machine, b.machine]);
   const record = random.chance(40);
   for (const side of [a, b]) side.load(program, record);
+  const watches = seed % 3 === 0 ? new RandomWatches(seed, [a.machine, b.machine]) : undefined;
+  try {
+    return firstDisagreement(program, random, a, b, paging, watches);
+  } finally {
+    watches?.end();
+  }
+}
+
+/** Runs both machines in the same stretches until they differ or the program has ended often enough. */
+function firstDisagreement(
+  program: BuiltProgram,
+  random: Random,
+  a: Side,
+  b: Side,
+  paging: RandomPaging | undefined,
+  watches: RandomWatches | undefined,
+): string | undefined {
   paging?.begin();
   const lines = [Interrupt.MTI, Interrupt.MEI, Interrupt.SEI, Interrupt.MSI, Interrupt.STI];
   let rounds = 0;
@@ -114,7 +133,11 @@ function difference(program: BuiltProgram, seed: number, a: Side, b: Side): stri
     steps += stretch;
     const found = compare(a, b);
     if (found !== undefined) return `after ${a.machine.hart.steps} steps: ${found}`;
+    const [want, got] = [watches?.told(0), watches?.told(1)];
+    if (want?.fences !== got?.fences) return `fences are ${got?.fences}, the reference's ${want?.fences}`;
+    if (want?.accesses !== got?.accesses) return `told ${got?.accesses}, the reference's ${want?.accesses}`;
     paging?.change();
+    watches?.change();
     const { hart } = a.machine;
     if (hart.death !== undefined) return undefined;
     if (hart.pc === program.end) {

@@ -16,6 +16,7 @@ import { RecordRing } from "../../vm/hart/record_ring.ts";
 import { type EngineName, engineNames } from "../../vm/machine.ts";
 import { ReferenceEngine } from "../../vm/hart/reference_engine.ts";
 import { emittedEngines } from "../../vm/machine/emitted_engines.ts";
+import { wireEvents } from "../../vm/machine/wire_events.ts";
 import type { Isa } from "../../vm/isa/table.ts";
 
 export { type EngineName, engineNames };
@@ -103,6 +104,13 @@ export class BareMachine {
     this.engine = name === "reference"
       ? new ReferenceEngine(this.hart)
       : emittedEngines(name, { harts: [this.hart], wasm, layout, ramSize: BARE.ramSize, tuning })[0]!;
+    wireEvents(this.events, {
+      clock: this.clock,
+      records: this.records,
+      specialise: (records) => this.engine.specialise(records),
+      hart: () => this.hart,
+      memorySize: BARE.ramSize,
+    });
   }
 
   /** Power-on, with memory cleared and `bytes` at the start of RAM, where execution begins. */

@@ -8,7 +8,7 @@ import { CACHE_BLOCK } from "../isa/rv_zicbo.ts";
 import { MENVCFG } from "./csr_memory.ts";
 import { CSR } from "./csr_numbers.ts";
 import type { Hart } from "./hart.ts";
-import { type Fault, type Place, place, writeHost } from "./memory_access.ts";
+import { type Fault, type Place, place, storeHost } from "./memory_access.ts";
 import { Access } from "./tlb.ts";
 import { Cause } from "./trap.ts";
 
@@ -40,7 +40,7 @@ export function cacheBlock(hart: Hart, operation: CacheBlockOperation, virtual: 
     if ("cause" in stored) return { cause: stored.cause, tval: block };
     // Only memory can be zeroed by the block: devices do not take such stores.
     if (stored.host < 0) return { cause: Cause.StoreAccessFault, tval: block };
-    for (let at = 0; at < CACHE_BLOCK; at += 8) writeHost(hart, stored.host + at, 0n, 8);
+    for (let at = 0; at < CACHE_BLOCK; at += 8) storeHost(hart, stored.host + at, 0n, 8);
     return undefined;
   }
   // A block that may be read or written may be managed.

@@ -37,6 +37,8 @@ export const HART = {
   ready: 0x148,
   /** u32: changes whenever another page may be fetched from, or the same page at another address; never 0. See `Tlb.space`. */
   space: 0x14c,
+  /** u32 each, by `FenceOrder`: fences done while somebody watches memory. */
+  fences: 0x160,
   /** u32: accrued floating-point exceptions, `fflags`. */
   fflags: 0x1f0,
   /** u32: dynamic rounding mode, `frm`. */

@@ -9,6 +9,7 @@ import type { Hart } from "./hart.ts";
 import { TRANSLATED } from "./mmu.ts";
 import { Access } from "./tlb.ts";
 import { Cause } from "./trap.ts";
+import { isWatched, noteWatched } from "./watching.ts";
 
 /** An access that cannot be done: the exception to raise. `tval` is the virtual address that failed. */
 export interface Fault {
@@ -75,6 +76,7 @@ export function fillTlb(hart: Hart, low: number, high: number, access: 0 | 1): b
 function copyable(hart: Hart, frame: number, access: 0 | 1): number {
   const { addressing, memory } = hart;
   if (!addressing.allows(frame * PAGE_SIZE, PAGE_SIZE, access)) return -1;
+  if (isWatched(hart, frame * PAGE_SIZE, access)) return -1;
   const host = memory.host(frame * PAGE_SIZE, PAGE_SIZE, access === Access.Store);
   return host >= 0 && access === Access.Store && hart.code!.holds(host) ? -1 : host;
 }
@@ -109,7 +111,7 @@ export function loadMemory(hart: Hart, virtual: bigint, size: MemorySize): bigin
   if ("cause" in found) return found;
   if (found.host >= 0) {
     remember(hart, virtual, Access.Load);
-    return readHost(hart, found.host, size);
+    return loadHost(hart, found.host, size);
   }
   if (misalignedDevice(hart, found.addr, size)) return { cause: Cause.LoadMisaligned, tval: virtual };
   const low = size === 8 ? hart.bus.readDouble(found.addr) : hart.bus.read(found.addr, size);
@@ -124,7 +126,7 @@ export function storeMemory(hart: Hart, virtual: bigint, value: bigint, size: Me
   if ("cause" in found) return found;
   if (found.host >= 0) {
     remember(hart, virtual, Access.Store);
-    writeHost(hart, found.host, value, size);
+    storeHost(hart, found.host, value, size);
     return undefined;
   }
   // Memory that only cannot be written (ROM) answers with a fault, as nothing else does at that address.
@@ -165,6 +167,19 @@ function fetchHalfword(hart: Hart, virtual: bigint): number | Fault {
   return found.host >= 0
     ? hart.view.getUint16(found.host, true)
     : { cause: Cause.InstructionAccessFault, tval: virtual };
+}
+
+/** A hart's load from memory, told if somebody watches it. */
+export function loadHost(hart: Hart, host: number, size: MemorySize): bigint {
+  const value = readHost(hart, host, size);
+  if (hart.events.watches.active) noteWatched(hart, host, size, value, Access.Load);
+  return value;
+}
+
+/** A hart's store to memory, told if somebody watches it. */
+export function storeHost(hart: Hart, host: number, value: bigint, size: MemorySize): void {
+  writeHost(hart, host, value, size);
+  if (hart.events.watches.active) noteWatched(hart, host, size, value, Access.Store);
 }
 
 /** Bytes in guest memory as an unsigned number. */
@@ -209,12 +224,12 @@ function bothPages(hart: Hart, virtual: bigint, size: number, access: Access): n
 function loadAcross(hart: Hart, virtual: bigint, size: number): bigint | Fault {
   const hosts = bothPages(hart, virtual, size, Access.Load);
   if (!Array.isArray(hosts)) return hosts;
-  return hosts.reduceRight((value, host) => (value << 8n) | readHost(hart, host, 1), 0n);
+  return hosts.reduceRight((value, host) => (value << 8n) | loadHost(hart, host, 1), 0n);
 }
 
 function storeAcross(hart: Hart, virtual: bigint, value: bigint, size: number): Fault | undefined {
   const hosts = bothPages(hart, virtual, size, Access.Store);
   if (!Array.isArray(hosts)) return hosts;
-  hosts.forEach((host, i) => writeHost(hart, host, value >> BigInt(8 * i), 1));
+  hosts.forEach((host, i) => storeHost(hart, host, value >> BigInt(8 * i), 1));
   return undefined;
 }

@@ -12,10 +12,11 @@ import { csrPrivilege, csrReadOnly, MSTATUS } from "./csr.ts";
 import { CSR, csrNamed } from "./csr_numbers.ts";
 import { FloatLetters } from "./float_letters.ts";
 import type { Hart } from "./hart.ts";
-import { atomicPlace, fetchInstruction, loadMemory, readHost, storeMemory, writeHost } from "./memory_access.ts";
+import { atomicPlace, fetchInstruction, loadHost, loadMemory, storeHost, storeMemory } from "./memory_access.ts";
 import type { Fault } from "./memory_access.ts";
 import { Access } from "./tlb.ts";
 import { Cause, returnFromTrap, takeTrap } from "./trap.ts";
+import { countFence, countOrdered } from "./watching.ts";
 
 const SIE = csrNamed("sie").number;
 const FCSR = csrNamed("fcsr").number;
@@ -226,7 +227,8 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
       return 0n;
     }
     this.#hart.reservation = lineOf(host);
-    const value = readHost(this.#hart, host, size);
+    this.#order();
+    const value = loadHost(this.#hart, host, size);
     this.#noteAccess(RecordFlag.Load, addr, value, size);
     return this.#wrap(BigInt.asIntN(size * 8, value));
   }
@@ -239,8 +241,9 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
     }
     const holds = this.#hart.reservation === lineOf(host);
     this.#hart.clearReservation();
+    this.#order();
     if (!holds) return 1n;
-    writeHost(this.#hart, host, value, size);
+    storeHost(this.#hart, host, value, size);
     this.#noteAccess(RecordFlag.Store, addr, BigInt.asUintN(size * 8, value), size);
     return 0n;
   }
@@ -248,9 +251,10 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
   amo(addr: bigint, size: 4 | 8, combine: (old: () => bigint) => bigint): void {
     const host = atomicPlace(this.#hart, addr, size, Access.Store);
     if (typeof host !== "number") return this.#fault(host);
-    const old = this.#wrap(BigInt.asIntN(size * 8, readHost(this.#hart, host, size)));
+    this.#order();
+    const old = this.#wrap(BigInt.asIntN(size * 8, loadHost(this.#hart, host, size)));
     const value = combine(() => old);
-    writeHost(this.#hart, host, value, size);
+    storeHost(this.#hart, host, value, size);
     this.#noteAccess(RecordFlag.Load | RecordFlag.Store, addr, BigInt.asUintN(size * 8, value), size);
     this.rd(old);
   }
@@ -273,7 +277,13 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
     this.#next = target;
   }
 
-  fence(): void {}
+  fence(): void {
+    if (this.#hart.events.watches.active) countFence(this.#hart, this.#operands.imm);
+  }
+  /** An atomic operation may order others. */
+  #order(): void {
+    if (this.#hart.events.watches.active) countOrdered(this.#hart, this.#operands.imm);
+  }
   hint(): void {}
 
   csr(operation: "write" | "set" | "clear", source: "rs1" | "uimm"): void {

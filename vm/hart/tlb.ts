@@ -1,4 +1,5 @@
 import { PAGE_SIZE } from "../bus/memory.ts";
+import { seen } from "../watches.ts";
 import { FETCH, HART, TLB } from "./layout.ts";
 
 /** What an access wants to do. */
@@ -226,6 +227,25 @@ export class Tlb {
     const none = large.last < large.first;
     large.first = none ? first : Math.min(large.first, first);
     large.last = none ? first + pages - 1 : Math.max(large.last, first + pages - 1);
+  }
+
+  /** Takes back loads and stores that must be seen by the flags of `Watches`, by page from the host address `first` on. */
+  revokeFlagged(flags: Uint8Array, first: number): void {
+    const u32 = this.#u32;
+    for (let c = 0; c < TLB.contexts; c++) {
+      if (!this.#used[c]) continue;
+      const base = this.#words(c);
+      for (let at = base; at < base + DATA_WORDS; at += TLB.bytes / 4) {
+        const addend = u32[at + TLB.addend / 4]!;
+        for (let access = 0; access < 2; access++) {
+          const tag = at + 2 * access;
+          const page = ((u32[tag]! + addend - first) >>> 0) >>> 12;
+          if (page >= flags.length || !seen(flags[page]!, access)) continue;
+          u32[tag] = EMPTY[tag - base]!;
+          u32[tag + 1] = 0;
+        }
+      }
+    }
   }
 
   /** Takes back `access` to the host page at `host`, whatever virtual page it is known by. */

@@ -4,6 +4,7 @@
  */
 import { HART, NO_RESERVATION, TLB } from "../hart/layout.ts";
 import { PAGE_SIZE } from "../bus/memory.ts";
+import type { FenceOrder } from "../watches.ts";
 import { floatBytes } from "../isa/float_sem.ts";
 import type { FloatFormat } from "../isa/float_sem.ts";
 import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
@@ -255,6 +256,7 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
     this.f.set(this.addr);
     this.probe(TLB.read, size, true);
     this.noteAccess("load", size);
+    this.noteOrdered();
     this.f.i32(0).get(this.host).i32(-64).op(Op.I32And).memory(Op.I32Store, this.hart + HART.reservation);
     this.f.get(this.host);
     this.#loadHost(size, "signed");
@@ -265,6 +267,7 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
     const f = this.f;
     f.set(this.data).set(this.addr);
     this.probe(TLB.write, size, true);
+    this.noteOrdered();
     const holds = this.#entry;
     f.i32(0).memory(Op.I32Load, this.hart + HART.reservation);
     f.get(this.host).i32(-64).op(Op.I32And, Op.I32Eq).set(holds);
@@ -283,6 +286,7 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
     const f = this.f;
     f.set(this.addr);
     this.probe(TLB.write, size, true);
+    this.noteOrdered();
     f.get(this.host);
     this.#loadHost(size, "signed");
     const old = this.let(VALUE);
@@ -293,6 +297,16 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
     f.get(this.host).get(this.data);
     this.#storeHost(size);
     this.rd(old());
+  }
+
+  /** An atomic operation is about to be done that may order others. Nobody counts unless an engine says how. */
+  protected noteOrdered(): void {}
+  /** Adds what `times` leaves on the stack to the count of fences of one kind. */
+  protected countFence(order: FenceOrder, times: () => void): void {
+    const at = this.hart + HART.fences + 4 * order;
+    this.f.i32(0).i32(0).memory(Op.I32Load, at);
+    times();
+    this.f.op(Op.I32Add).memory(Op.I32Store, at);
   }
 
   /** Finds the host address of `addr`, or leaves: not memory, not allowed, over a page's end, or watched. */

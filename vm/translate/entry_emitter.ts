@@ -7,6 +7,7 @@ import { RECORD, RecordFlag, RecordKind } from "../events.ts";
 import { EDGES, ENTRY, HART, PAGE_ENTRIES } from "../hart/layout.ts";
 import { RM_BITS } from "../isa/rounding.ts";
 import type { MemorySize, Xlen } from "../isa/row.ts";
+import { FENCE_BITS, type FenceOrder } from "../watches.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
 import type { FloatFunctions } from "./float_functions.ts";
@@ -22,6 +23,8 @@ export interface InterpreterCode {
   readonly index: number;
   /** Whether retired instructions are recorded. */
   readonly records: boolean;
+  /** Whether fences are counted, for somebody who watches memory. */
+  readonly watch: boolean;
   /** Whether there is code for instructions that not every program uses. */
   readonly rare: boolean;
   readonly memoryPages: number;
@@ -130,6 +133,24 @@ export abstract class EntryEmitter extends Emitter {
   }
   protected override roundingField(): void {
     this.f.get(this.ip).memory(Op.I32Load, ENTRY.imm).i32(RM_BITS).op(Op.I32And);
+  }
+
+  override fence(): void {
+    if (!this.code.watch) return;
+    const bit = (shift: number) => this.f.get(this.ip).memory(Op.I32Load, ENTRY.imm).i32(shift).op(Op.I32ShrU);
+    FENCE_BITS.forEach(([before, after], order) =>
+      this.countFence(order as FenceOrder, () => {
+        bit(4 + Math.log2(before));
+        bit(Math.log2(after)).op(Op.I32And).i32(1).op(Op.I32And);
+      })
+    );
+  }
+  protected override noteOrdered(): void {
+    if (!this.code.watch) return;
+    const f = this.f;
+    for (const order of FENCE_BITS.keys()) {
+      this.countFence(order as FenceOrder, () => f.get(this.ip).memory(Op.I32Load, ENTRY.imm).i32(0).op(Op.I32Ne));
+    }
   }
 
   // --- control -----------------------------------------------------------------------------------------------------

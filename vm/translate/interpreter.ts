@@ -46,8 +46,8 @@ export class Interpreter implements Engine {
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   #run: (budget: number) => number;
-  /** Both versions once they are made, by whether they record. */
-  readonly #versions = new Map<boolean, (budget: number) => number>();
+  /** Versions once they are made, by whether they record and whether they count fences. */
+  readonly #versions = new Map<string, (budget: number) => number>();
   /** Whether there is code for rare instructions. */
   #rare = false;
 
@@ -79,6 +79,8 @@ export class Interpreter implements Engine {
       : new Regions({ hart, pages, handlers, memory, ...translation });
     this.#run = this.#version(false);
     hart.code = pages;
+    const { watches } = hart.events;
+    watches.onRevoke(() => hart.addressing.tlb.revokeFlagged(watches.flags, hart.memory.host(watches.base, 1)));
     pages.listen({
       held: (page) => hart.addressing.tlb.revoke(page, Access.Store),
       dropped: (page) => hart.addressing.tlb.revoke(page, Access.Fetch),
@@ -93,13 +95,15 @@ export class Interpreter implements Engine {
   }
 
   specialise(records: boolean): void {
-    // Recording code knows no regions.
-    if (records) this.regions?.reset();
+    // Recording code knows no regions, and regions are made for memory that is watched, or for memory that is not.
+    this.regions?.reset();
     this.#run = this.#version(records);
   }
 
   #version(records: boolean): (budget: number) => number {
-    let run = this.#versions.get(records);
+    const watch = this.#hart.events.watches.active;
+    const version = `${records} ${watch}`;
+    let run = this.#versions.get(version);
     if (run === undefined) {
       const { xlen, base, index, isa } = this.#hart;
       const memoryPages = this.#memory.buffer.byteLength / 0x1_0000;
@@ -111,6 +115,7 @@ export class Interpreter implements Engine {
           hart: base,
           index,
           records,
+          watch,
           rare: this.#rare,
           memoryPages,
           ...(regions !== undefined && { regions }),
@@ -121,7 +126,7 @@ export class Interpreter implements Engine {
       const env = { memory: this.#memory, ...(table !== undefined && { table }) };
       const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
       run = instance.exports["run"] as (budget: number) => number;
-      this.#versions.set(records, run);
+      this.#versions.set(version, run);
     }
     return run;
   }

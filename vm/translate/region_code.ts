@@ -13,6 +13,8 @@ import type { Xlen } from "../isa/row.ts";
 import { type CsrCode, emitCsr } from "./csr_code.ts";
 import type { OnStack } from "./emit.ts";
 import type { Edge, EnterCase, FlowInstruction } from "./flow.ts";
+import { fenceKeeps } from "../hart/watching.ts";
+import { fenceOrders } from "../watches.ts";
 import { FloatFunctions } from "./float_functions.ts";
 import { addIntegerFunctions } from "./integer.ts";
 import { RegionExit } from "./exit.ts";
@@ -33,6 +35,8 @@ export interface RegionCode {
   readonly csr: (decoded: Decoded) => CsrCode | undefined;
   /** Absent: every access goes by the TLB. */
   readonly flat?: FlatMemory;
+  /** Whether fences are counted, for somebody who watches memory. */
+  readonly watch: boolean;
   readonly memoryPages: number;
 }
 
@@ -182,6 +186,15 @@ class RegionEmitter extends RegionValues {
     this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site).br("slow");
   }
   protected override noteAccess(): void {}
+  override fence(): void {
+    if (!this.#code.watch) return;
+    const { imm } = this.#instruction.decoded.operands;
+    for (const order of fenceOrders) if (fenceKeeps(imm, order)) this.countFence(order, () => this.f.i32(1));
+  }
+  protected override noteOrdered(): void {
+    if (!this.#code.watch || this.#instruction.decoded.operands.imm === 0) return;
+    for (const order of fenceOrders) this.countFence(order, () => this.f.i32(1));
+  }
 
   override csr(operation: "write" | "set" | "clear", source: "rs1" | "uimm"): void {
     const { decoded } = this.#instruction;

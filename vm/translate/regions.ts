@@ -182,14 +182,17 @@ export class Regions {
     // Before the code is emitted: the stretch of RAM without code is a constant in it.
     for (const [from, to] of ranges) pages.codeRead(from, to - from);
     const ram = hart.memory.regions.find((r) => r.name === "ram")!;
+    const watch = hart.events.watches.active;
     const bytes = emitRegion({
       xlen: hart.xlen,
       ialign: hart.isa.ialign,
       hart: hart.base,
       pc,
       csr,
-      ...(flat &&
+      // Watched memory is what the TLB does not know.
+      ...(flat && !watch &&
         { flat: { base: ram.base, size: ram.size, host: ram.host, lines: this.#o.lines, window: pages.window } }),
+      watch,
       memoryPages: this.#o.memory.buffer.byteLength / 0x1_0000,
     }, shape);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#o.memory } });
