@@ -15,7 +15,7 @@ typedef unsigned long long u64;
 extern const char bench_name[];
 extern const u64 bench_expected;
 
-/* Does the work and returns its checksum. */
+/* Does the work and returns its checksum: the same each time it is called. */
 u64 bench_run(void);
 
 /* A linear congruential generator: cheap, and the same everywhere. */

@@ -94,8 +94,10 @@ u64 bench_run(void)
 	u32 seed = 3;
 	u64 sum = 0;
 
-	for (u32 i = 0; i < BYTES; i++)
+	for (u32 i = 0; i < BYTES; i++) {
 		from[i] = (u8)next_random(&seed);
+		to[i] = 0;
+	}
 	for (u32 round = 0; round < ROUNDS; round++) {
 		sum = fold(sum, copies(&seed));
 		sum = fold(sum, sorts(&seed));

@@ -59,6 +59,7 @@ u64 bench_run(void)
 	/* About a thousand frames deep: the stack of an image is small. */
 	for (u32 i = 0; i < 200; i++)
 		sum = fold(sum, ackermann(2, 120 + i % 8));
+	moves[0] = moves[1] = moves[2] = 0;
 	hanoi(21, 0, 2);
 	sum = fold(sum, moves[0] + 3 * (u64)moves[1] + 5 * (u64)moves[2]);
 	for (u32 i = 0; i < 3; i++)
