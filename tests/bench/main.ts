@@ -13,7 +13,7 @@ import { kernels, speed } from "./speed.ts";
 import { start } from "./start.ts";
 import { trace } from "./trace.ts";
 
-const sectionNames = ["speed", "start", "trace", "memory"] as const;
+const sectionNames = ["speed", "paged", "start", "trace", "memory"] as const;
 type SectionName = typeof sectionNames[number];
 
 /** All engines but the one that is slow on purpose. */
@@ -26,6 +26,7 @@ Sections: ${sectionNames.join(", ")}; all of them by default.
   --reps N          repetitions; default 5
   --engines A,B     of ${engineNames.join(", ")}; default ${engines.join(",")}
   --kernels A,B     of ${kernels.join(", ")}; default all
+  --repeat N        runs of a kernel in one process; default 8, for the speed that lasts; 1 shows the warm-up
   --xlen 32|64      one width only
   --clock wall|cpu  by the host's clock (the default), or by processor time, which others disturb less
   --folder DIR      where trace files go while they are measured; default a temporary folder
@@ -56,16 +57,19 @@ function choice<const T extends string>(what: string, text: string, allowed: rea
 function parse(args: readonly string[]): Asked {
   const parsed = parseArgs(args, {
     boolean: ["json", "help"],
-    string: ["reps", "engines", "kernels", "xlen", "clock", "folder", "_"],
-    default: { reps: "5", engines: engines.join(","), kernels: kernels.join(","), clock: "wall" },
+    string: ["reps", "repeat", "engines", "kernels", "xlen", "clock", "folder", "_"],
+    default: { reps: "5", repeat: "8", engines: engines.join(","), kernels: kernels.join(","), clock: "wall" },
     unknown: (arg, key) => key === undefined ? true : usage(`there is no option ${arg}`),
   });
   const reps = Number(parsed.reps);
   if (!Number.isInteger(reps) || reps < 1) usage(`--reps must be a positive number, got ${parsed.reps}`);
+  const repeat = Number(parsed.repeat);
+  if (!Number.isInteger(repeat) || repeat < 1) usage(`--repeat must be a positive number, got ${parsed.repeat}`);
   const xlen = parsed.xlen === undefined ? undefined : choice("--xlen", parsed.xlen, ["32", "64"]);
   const sections = parsed._.map((name) => choice("a section", name, sectionNames));
   return {
     reps,
+    repeat,
     engines: parsed.engines.split(",").map((name) => choice("an engine", name, engineNames)),
     clock: choice("--clock", parsed.clock, clocks),
     kernels: parsed.kernels.split(",").map((name) => choice("a kernel", name, kernels)),
@@ -91,7 +95,10 @@ async function* measure(asked: Asked, settings: BenchSettings, host: HostInfo): 
   for (const name of asked.sections) {
     switch (name) {
       case "speed":
-        for (const xlen of asked.widths) yield await speed(settings, xlen, host.qemu !== undefined);
+      case "paged":
+        for (const xlen of asked.widths) {
+          yield await speed(settings, { xlen, paged: name === "paged", withQemu: host.qemu !== undefined });
+        }
         break;
       case "start":
         yield await start(settings);

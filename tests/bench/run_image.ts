@@ -3,7 +3,9 @@
  * so that none profits from code that another one has warmed up. The times are seconds of the run alone, without loading
  * Deno; `cpu` needs Linux and is absent elsewhere.
  *
- *     deno run -A tests/bench/run_image.ts IMAGE ENGINE
+ *     deno run -A tests/bench/run_image.ts IMAGE ENGINE [APPEND]
+ *
+ * APPEND is the kernel command line.
  */
 import { readImage } from "../../vm/boot/image.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
@@ -13,15 +15,15 @@ import { engineNames, Machine } from "../../vm/machine.ts";
 const MEMORY = 128 << 20;
 
 if (import.meta.main) {
-  const [path, name] = Deno.args;
+  const [path, name, bootargs] = Deno.args;
   const engine = engineNames.find((known) => known === name);
   if (path === undefined || engine === undefined) {
-    throw new Error(`usage: run_image.ts IMAGE ${engineNames.join("|")}, got ${Deno.args.join(" ")}`);
+    throw new Error(`usage: run_image.ts IMAGE ${engineNames.join("|")} [APPEND], got ${Deno.args.join(" ")}`);
   }
   const image = readImage(Deno.readFileSync(path), { name: path });
   const isa = parseIsa(image.xlen === 32 ? "rv32imac" : "rv64imac");
   const uart = { write() {}, read: () => new Uint8Array(0), onReadable() {} };
-  const machine = new Machine({ isa, memorySize: MEMORY, engine, uart, slots: [] });
+  const machine = new Machine({ isa, memorySize: MEMORY, engine, uart, slots: [], ...(bootargs && { bootargs }) });
   machine.load(image);
   const used = Deno.build.os === "linux" ? processorSeconds("self") : undefined;
   const start = performance.now();

@@ -8,6 +8,8 @@ export interface BenchSettings {
   readonly engines: readonly EngineName[];
   /** Kernels by name, without `bench_`. */
   readonly kernels: readonly string[];
+  /** How often a kernel is run in one process, except by the interpreter, whose speed is the same from the start. */
+  readonly repeat: number;
   readonly widths: readonly (32 | 64)[];
   /** What speeds are measured by. */
   readonly clock: ClockName;
