@@ -8,9 +8,15 @@ const PAGE = 4096;
 
 /** A TLB, and what emitted code makes of it: the host address of an access that hits, else -1. */
 class Probe {
-  readonly buffer: ArrayBuffer = new ArrayBuffer(BASE + HART.size);
+  /** As far as the host pages that tests name. */
+  readonly buffer: ArrayBuffer = new ArrayBuffer(0x200_0000);
   readonly tlb: Tlb = new Tlb(this.buffer, BASE);
   readonly #view = new DataView(this.buffer);
+
+  /** A context has entries from when it is entered first. */
+  constructor() {
+    for (const context of contexts) this.tlb.enter(context, 0);
+  }
 
   host(context: Context, virtual: bigint, access: Access, size = 1): number {
     const fetch = access === Access.Fetch;
@@ -190,4 +196,14 @@ Deno.test("a context whose key changes is empty, the others are not", () => {
   probe.fill(Context.MPRV, 0x8000_5000n, 0x5000, Access.Load);
   probe.tlb.enter(Context.MPRV, 5);
   assertEquals(probe.host(Context.MPRV, 0x8000_5000n, Access.Load), 0x5000);
+});
+
+Deno.test("a host page that M-mode knows is revoked there, whatever else knew it in between", () => {
+  const probe = new Probe();
+  probe.fill(Context.M, 0x8000_5000n, 0x12_3000, Access.Store);
+  probe.tlb.flushTranslated();
+  probe.fill(Context.S, 0x4000n, 0x12_3000, Access.Store);
+  probe.tlb.flushTranslated();
+  probe.tlb.revoke(0x12_3000, Access.Store);
+  assertEquals(probe.host(Context.M, 0x8000_5000n, Access.Store), -1);
 });

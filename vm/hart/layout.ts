@@ -53,7 +53,7 @@ export const HART = {
   edges: 0x800,
   /** TLBs, one per addressing context. */
   tlbs: 0x1_0000,
-  size: 0x5_0000,
+  size: 0xe_0000,
 } as const;
 
 /**
@@ -76,7 +76,7 @@ export const NO_ROUNDING = 0xff;
 
 /** TLB entry for loads and stores. A tag is the virtual page for which the access is allowed; see `tlb.ts`. */
 export const TLB = {
-  entries: 1024,
+  entries: 4096,
   bytes: 32,
   /** u64 each: load, store. */
   read: 0,
@@ -86,15 +86,15 @@ export const TLB = {
   /** Addressing contexts per hart: see `Context` in `tlb.ts`. */
   contexts: 5,
   /** Bytes of a context: these entries, then those for fetches. */
-  contextBytes: 0xa000,
+  contextBytes: 0x28000,
 } as const;
 
 /** TLB entry for fetches. */
 export const FETCH = {
-  entries: 512,
+  entries: 2048,
   bytes: 16,
   /** Offset of the entries in a context: after those for loads and stores. */
-  at: 0x8000,
+  at: 0x20000,
   /** u64 */
   tag: 0,
   /** u32: decoded page behind the tag. */

@@ -21,6 +21,9 @@ export type Context = typeof Context[keyof typeof Context];
 /** Contexts by what fetches mean there, from 0: U-mode's, S-mode's, M-mode's. */
 const SPACE = [0, 1, 1, 2, 2] as const;
 
+/** In `#filled`: M-mode's entries stay. */
+const FOREVER = 0xffff_ffff;
+
 const DATA_WORDS = TLB.entries * TLB.bytes / 4;
 const FETCH_WORDS = FETCH.entries * FETCH.bytes / 4;
 const CONTEXT_WORDS = TLB.contextBytes / 4;
@@ -46,8 +49,12 @@ interface LargePages {
 export class Tlb {
   readonly #u32: Uint32Array;
   readonly #base: number;
-  /** Whether anything was filled in since the last flush, by context. */
-  readonly #used: boolean[] = new Array<boolean>(TLB.contexts).fill(true);
+  /** Whether anything was filled in since the last flush, by context; and whether there are entries at all, as few are used. */
+  readonly #used: boolean[] = new Array<boolean>(TLB.contexts).fill(false);
+  readonly #made: boolean[] = new Array<boolean>(TLB.contexts).fill(false);
+  /** By host page: the last of the times between flushes in which it was filled in, or `FOREVER`. */
+  readonly #filled: Uint32Array;
+  #time = 1;
   /** What else decides about a context's entries, see `enter`. */
   readonly #keys: number[] = new Array<number>(TLB.contexts).fill(0);
   readonly #large: readonly LargePages[] = Array.from({ length: TLB.contexts }, () => ({ first: 0, last: -1 }));
@@ -64,7 +71,8 @@ export class Tlb {
     this.#u32 = new Uint32Array(buffer);
     this.#base = (base + HART.tlbs) >>> 2;
     this.#spaceWord = (base + HART.space) >>> 2;
-    this.flush();
+    this.#filled = new Uint32Array(buffer.byteLength >>> 12);
+    this.#make(Context.M);
   }
 
   /** Host address of a context's entries. */
@@ -78,6 +86,7 @@ export class Tlb {
 
   /** Goes to a context. Its entries were made under `key` (the bits of mstatus that matter there), or are dropped. */
   enter(context: Context, key: number): number {
+    if (!this.#made[context]) this.#make(context);
     if (this.#keys[context] !== key) {
       this.#keys[context] = key;
       this.#flushContext(context);
@@ -105,6 +114,11 @@ export class Tlb {
     this.#used[context] = true;
   }
 
+  #make(context: Context): void {
+    this.#made[context] = true;
+    this.#u32.set(EMPTY, this.#words(context));
+  }
+
   /** Forgets everything, in every context. */
   flush(): void {
     for (let c = 0; c < TLB.contexts; c++) this.#flushContext(c);
@@ -116,6 +130,7 @@ export class Tlb {
   /** Forgets what came from page tables: everything but M-mode's own. */
   flushTranslated(): void {
     for (let c = 0; c < TLB.contexts; c++) if (c !== Context.M) this.#flushContext(c);
+    this.#time++;
     this.#renew(Context.U);
     this.#renew(Context.S);
   }
@@ -182,6 +197,13 @@ export class Tlb {
     u32[at + 2 * access] = tag;
     u32[at + 2 * access + 1] = high;
     this.#used[context] = true;
+    this.#noteFilled(context, host);
+  }
+
+  #noteFilled(context: Context, host: number): void {
+    const page = host >>> 12;
+    if (context === Context.M) this.#filled[page] = FOREVER;
+    else if (this.#filled[page] !== FOREVER) this.#filled[page] = this.#time;
   }
 
   /** Allows fetches from the page of a virtual address: its bytes are at `host`, its decoded entries at `page`. */
@@ -194,6 +216,7 @@ export class Tlb {
     u32[at + FETCH.page / 4] = page;
     u32[at + FETCH.addend / 4] = (host - tag) >>> 0;
     this.#used[context] = true;
+    this.#noteFilled(context, host);
   }
 
   /** Address of the decoded entries behind the page of a virtual address; -1 if fetches from it are not known. */
@@ -251,6 +274,8 @@ export class Tlb {
   /** Takes back `access` to the host page at `host`, whatever virtual page it is known by. */
   revoke(host: number, access: Access): void {
     const u32 = this.#u32;
+    const filled = this.#filled[host >>> 12]!;
+    if (filled !== this.#time && filled !== FOREVER) return;
     const fetch = access === Access.Fetch;
     const step = (fetch ? FETCH.bytes : TLB.bytes) / 4;
     const addend = (fetch ? FETCH.addend : TLB.addend) / 4;
