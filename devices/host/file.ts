@@ -1,24 +1,24 @@
 import { type BlockBackend, HostError, SECTOR_SIZE } from "../block_backend.ts";
+import { HostFile } from "./host_file.ts";
 
 /** A file that cannot be a disk; the message says why, without the file's name. */
 export class DiskFileError extends Error {
   override name = "DiskFileError";
 }
 
-/** Bytes looked at together: what host file systems allocate by, or less. */
-const BLOCK = 4096;
-
 /** A disk in a host file, or on a host block device: the raw bytes, from the first on. */
 export class FileDisk implements BlockBackend {
-  readonly sizeBytes: number;
   readonly readOnly: boolean;
-  readonly #file: Deno.FsFile;
+  readonly #file: HostFile;
   readonly #name: string;
+  readonly #isFile: boolean;
+  #sizeBytes: number;
 
-  private constructor(name: string, file: Deno.FsFile, sizeBytes: number, readOnly: boolean) {
+  private constructor(name: string, file: HostFile, sizeBytes: number, isFile: boolean, readOnly: boolean) {
     this.#name = name;
     this.#file = file;
-    this.sizeBytes = sizeBytes;
+    this.#isFile = isFile;
+    this.#sizeBytes = sizeBytes;
     this.readOnly = readOnly;
   }
 
@@ -43,45 +43,41 @@ export class FileDisk implements BlockBackend {
       if (size % SECTOR_SIZE !== 0) {
         throw new DiskFileError(`its size of ${size} bytes is not a multiple of ${SECTOR_SIZE}`);
       }
-      return new FileDisk(name, file, size, readOnly);
+      return new FileDisk(name, new HostFile(file, `disk ${name}`), size, isFile, readOnly);
     } catch (error) {
       file.close();
       throw error;
     }
   }
 
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** The file gets another size; a block device has only one. */
+  resize(sizeBytes: number): void {
+    if (!this.#isFile) throw new HostError(`disk ${this.#name}: a block device has the size it has`);
+    if (this.readOnly) throw new HostError(`disk ${this.#name}: a read-only file keeps its size`);
+    this.#file.truncate(sizeBytes);
+    this.#sizeBytes = sizeBytes;
+  }
+
   read(offset: number, target: Uint8Array): void {
-    this.#host("read", offset, () => {
-      for (let done = 0; done < target.length;) {
-        const count = this.#file.readSync(target.subarray(done));
-        if (count === null) throw new Error(`the file ends at ${offset + done}`);
-        done += count;
-      }
-    });
+    this.#file.read(offset, target);
   }
 
   write(offset: number, source: Uint8Array): void {
     if (this.readOnly) throw new Error(`disk ${this.#name}: write to a read-only disk`);
-    this.#host("write", offset, () => {
-      for (let done = 0; done < source.length;) done += this.#file.writeSync(source.subarray(done));
-    });
+    this.#file.write(offset, source);
   }
 
   /** Only what is not zero already is written, so that holes of a sparse file stay holes. */
   zero(offset: number, length: number): void {
-    const found = new Uint8Array(Math.min(length, BLOCK));
-    for (let done = 0; done < length;) {
-      // Blocks of the file, so that one that is a hole is not touched by what is beside it.
-      const count = Math.min(BLOCK - (offset + done) % BLOCK, length - done);
-      const block = found.subarray(0, count);
-      this.read(offset + done, block);
-      if (block.some((byte) => byte !== 0)) this.write(offset + done, block.fill(0));
-      done += count;
-    }
+    this.#file.zero(offset, length);
   }
 
   flush(): void {
-    if (!this.readOnly) this.#host("sync", undefined, () => this.#file.syncDataSync());
+    if (!this.readOnly) this.#file.sync();
   }
 
   /** Writes what is pending to stable storage and closes the file. */
@@ -90,18 +86,6 @@ export class FileDisk implements BlockBackend {
       this.flush();
     } finally {
       this.#file.close();
-    }
-  }
-
-  /** Does something to the file at `offset`; whatever the host says against it is a HostError. */
-  #host(what: string, offset: number | undefined, run: () => void): void {
-    try {
-      if (offset !== undefined) this.#file.seekSync(offset, Deno.SeekMode.Start);
-      run();
-    } catch (error) {
-      const where = offset === undefined ? "" : ` at ${offset}`;
-      const why = error instanceof Error ? error.message : String(error);
-      throw new HostError(`disk ${this.#name}: ${what}${where} failed: ${why}`, { cause: error });
     }
   }
 }

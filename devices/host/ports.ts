@@ -5,6 +5,8 @@ const NOTHING = new Uint8Array(0);
 
 /** A port that belongs to a run, and is closed after it. */
 export interface HostPort extends CharPort {
+  /** Resolves when everything the guest wrote is outside, or nobody takes it any more; absent: it always is. */
+  flush?(): Promise<void>;
   close(): void;
 }
 

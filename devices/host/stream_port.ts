@@ -26,6 +26,8 @@ export class StreamPort implements HostPort {
   #output: Uint8Array[] = [];
   #outputBytes = 0;
   #writing = false;
+  /** Resolves when what is being written is. */
+  #written: Promise<void> = Promise.resolve();
   #closed = false;
   /** Resolves a pause of the reading. */
   #room: (() => void) | undefined;
@@ -65,7 +67,7 @@ export class StreamPort implements HostPort {
     if (this.#stream === undefined) return;
     this.#output.push(bytes.slice());
     this.#outputBytes += bytes.length;
-    if (!this.#writing) this.#writeAll(this.#stream);
+    if (!this.#writing) this.#written = this.#writeAll(this.#stream);
   }
 
   read(max: number): Uint8Array {
@@ -99,15 +101,14 @@ export class StreamPort implements HostPort {
     this.#changed = listener;
   }
 
-  /** Ends the stream. What the guest wrote last is given a moment by `flush`, not here. */
+  /** Ends the stream; what the guest wrote last is lost unless `flush` has resolved. */
   close(): void {
     this.#closed = true;
     if (this.#stream !== undefined) this.#drop(this.#stream);
   }
 
-  /** Resolves when everything the guest wrote is outside, or nobody takes it any more. */
   async flush(): Promise<void> {
-    while (this.#writing) await new Promise((resolve) => setTimeout(resolve, 1));
+    await this.#written;
   }
 
   async #readAll(stream: Stream): Promise<void> {

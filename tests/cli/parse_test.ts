@@ -97,7 +97,7 @@ Deno.test("--expect and --send keep their order, as do --drive and --device", ()
     ],
   );
   const text = new TextDecoder();
-  assertEquals(script.map((step) => [step.action, text.decode(step.bytes)]), [
+  assertEquals(script.map((step) => [step.action, step.action === "do" ? "" : text.decode(step.bytes)]), [
     ["send", "a=b"],
     ["expect", "$ "],
     ["send", "\x04"],

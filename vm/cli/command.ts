@@ -1,5 +1,5 @@
 /** The command line, from its arguments to the exit status. */
-import { fileError, PermissionError, reportError, Status } from "./errors.ts";
+import { fileError, oneLine, PermissionError, reportError, Status, writeStderr } from "./errors.ts";
 import type { Settings, Showing } from "./options.ts";
 import { parseCommandLine } from "./parse.ts";
 
@@ -17,6 +17,11 @@ export async function command(args: readonly string[], main: string): Promise<nu
 }
 
 async function run(settings: Settings): Promise<number> {
+  if (settings.commit !== undefined) {
+    const { commitDrive } = await import("./disks.ts");
+    writeStderr(`ringside: ${oneLine(await commitDrive(settings.commit))}\n`);
+    return Status.Ok;
+  }
   const { runMachine } = await import("./run.ts");
   return await runMachine(settings);
 }

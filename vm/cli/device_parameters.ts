@@ -69,6 +69,9 @@ export interface DeviceSpec {
   /** blk: the file behind it; absent: memory. */
   file?: string;
   readOnly?: boolean;
+  /** blk with a file: where changes go instead; or to memory, where they are gone after the run. */
+  overlay?: string;
+  snapshot?: boolean;
   /** blk in memory: bytes. */
   size?: number;
   numQueues?: number;
@@ -167,6 +170,23 @@ export const parameters: readonly ParameterRow[] = [
     only: DISKS,
     help: "the disk cannot be written; its file is opened for reading only",
     set: (spec) => spec.readOnly = true,
+  },
+  {
+    name: "overlay",
+    value: "FILE",
+    only: ["file"],
+    help: "what is written goes to FILE, which is made if it is not there, and the disk's file is left as it is; " +
+      "--commit-overlay writes it out",
+    set: (spec, text) => {
+      if (text === "") throw new RangeError("the name of a file");
+      spec.overlay = text;
+    },
+  },
+  {
+    name: "snapshot",
+    only: ["file"],
+    help: "what is written is kept in memory and gone after the run; the disk's file is left as it is",
+    set: (spec) => spec.snapshot = true,
   },
   {
     name: "size",
@@ -314,7 +334,7 @@ function parseWear(text: string): BlkLifetime {
 }
 
 /** `name@target`, or a target alone. */
-function parsePort(text: string, console: boolean): PortSpec {
+export function parsePort(text: string, console: boolean): PortSpec {
   const match = /^([^@:]+)@(.*)$/.exec(text);
   const target = parseTarget(match === null ? text : match[2]!);
   return match === null ? { target, console } : { name: match[1]!, target, console };

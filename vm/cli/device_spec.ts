@@ -19,6 +19,13 @@ export function helpAskedFor(option: "device" | "drive", text: string): "kinds" 
   return option === "drive" ? "file" : deviceKinds.find((row) => row.name === first)?.name;
 }
 
+/** Parses the value of `--commit-overlay`: a drive with an overlay. */
+export function parseCommit(text: string): DeviceSpec {
+  const spec = parseDrive(text);
+  if (spec.overlay === undefined) throw new RangeError("FILE,overlay=FILE");
+  return spec;
+}
+
 /** Parses the value of `--device`. */
 export function parseDevice(text: string): DeviceSpec {
   const [kind = "", ...rest] = partsOf(text);
@@ -72,6 +79,11 @@ function setParameters(option: string, spec: DeviceSpec, where: Place, texts: re
       if (!(error instanceof RangeError)) throw error;
       throw new UsageError(`${option}: ${name}: expected ${error.message}, got "${text.slice(equals + 1)}"`);
     }
+  }
+  const modes = [spec.readOnly && "ro", spec.overlay !== undefined && "overlay", spec.snapshot && "snapshot"];
+  const [mode, second] = modes.filter((one) => typeof one === "string");
+  if (second !== undefined) {
+    throw new UsageError(`${option}: ${mode} and ${second} cannot both be in "${spec.written}"`);
   }
   const { queueSize, switches } = spec;
   if (queueSize !== undefined && !isPowerOfTwo(queueSize) && switches?.packed !== true) {

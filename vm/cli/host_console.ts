@@ -3,6 +3,7 @@ import type { CharPort } from "../../devices/char_port.ts";
 import type { PortHost } from "../../devices/host/ports.ts";
 import { Terminal, type TerminalHost } from "../../devices/host/terminal.ts";
 import type { Clock } from "../bus/clock.ts";
+import type { DeviceAction } from "./actions.ts";
 import { ConsoleRoute } from "./console_route.ts";
 import type { DeviceSpec } from "./device_parameters.ts";
 import { writeStderr } from "./errors.ts";
@@ -39,8 +40,9 @@ export class HostConsole {
   readonly #control: RunControl;
   #failure: unknown;
   #clock: Clock | undefined;
-  /** Keys that the script has sent and virtual time has not delivered yet. */
-  #typing: Uint8Array[] = [];
+  /** What the script does, keys it sends and actions, and virtual time has not come to yet. */
+  #typing: (() => void)[] = [];
+  #act: (act: DeviceAction) => void = () => {};
   #onResize: (cols: number, rows: number) => void = () => {};
 
   constructor(settings: Settings, slots: readonly (DeviceSpec | undefined)[], control: RunControl) {
@@ -69,7 +71,11 @@ export class HostConsole {
     });
     this.pacing = new HostPacing(silent ? "none" : this.#terminal.interactive ? "terminal" : "pipe");
     this.session = scripted
-      ? new Session(settings.script, { send: (bytes) => this.#type(bytes), met: () => control.stop("met") })
+      ? new Session(settings.script, {
+        send: (bytes) => this.#later(() => this.#route.feed(bytes)),
+        act: (act) => this.#later(() => this.#act(act)),
+        met: () => control.stop("met"),
+      })
       : undefined;
   }
 
@@ -92,17 +98,22 @@ export class HostConsole {
     return this.#terminal.size;
   }
 
-  /** Takes the terminal, or begins the script. */
-  start(clock: Clock, onResize: (cols: number, rows: number) => void): void {
+  /** Takes the terminal, or begins the script; `act` does something to a device. */
+  start(
+    clock: Clock,
+    onResize: (cols: number, rows: number) => void,
+    act: (act: DeviceAction) => void = () => {},
+  ): void {
     this.#clock = clock;
     this.#onResize = onResize;
+    this.#act = act;
     this.#terminal.start();
     this.session?.start();
   }
 
   /** The machine was reset: what was on its way at that moment has lost its deadline. */
   restarted(): void {
-    for (const bytes of this.#typing.splice(0)) this.#route.feed(bytes);
+    for (const next of this.#typing.splice(0)) next();
   }
 
   /** Gives the terminal back, after the last of the output. */
@@ -132,13 +143,10 @@ export class HostConsole {
     this.session?.output(bytes);
   }
 
-  /** Keys reach the guest a little later: it is in the middle of writing what the script waited for. */
-  #type(bytes: Uint8Array): void {
-    this.#typing.push(bytes);
-    this.#clock?.after(TYPING_NS, () => {
-      const next = this.#typing.shift();
-      if (next !== undefined) this.#route.feed(next);
-    });
+  /** What a script does reaches the guest a little later: it is in the middle of writing what was waited for. */
+  #later(next: () => void): void {
+    this.#typing.push(next);
+    this.#clock?.after(TYPING_NS, () => this.#typing.shift()?.());
   }
 
   /** A key was pressed after Ctrl-A. */

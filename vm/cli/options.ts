@@ -3,112 +3,28 @@
  * option's name, its value, and how it changes the {@linkcode Settings}.
  */
 import { hex } from "../bits.ts";
-import { boardEntry, HARTS_MAX, RAM_BASE, RAM_MAX, RTC_EPOCH } from "../board.ts";
+import { boardEntry, HARTS_MAX, RAM_BASE, RAM_MAX } from "../board.ts";
 import { type Profile, profiles, severities, type Severity } from "../check/rule.ts";
 import { type EngineName, engineNames } from "../hart/engine.ts";
 import { extensions, parseIsa, UnknownExtensionError } from "../isa/table.ts";
-import type { DeviceSpec, Place } from "./device_parameters.ts";
-import { helpAskedFor, parseDevice, parseDrive } from "./device_spec.ts";
+import { actionHelp, parseAction, parseTimedAction } from "./actions.ts";
+import { helpAskedFor, parseCommit, parseDevice, parseDrive } from "./device_spec.ts";
 import { UsageError } from "./errors.ts";
 import { parseKeys } from "./keys.ts";
 import { didYouMean } from "./nearest.ts";
+import {
+  type CheckFormat,
+  checkFormats,
+  type ConsoleName,
+  consoles,
+  type Settings,
+  type TraceFormat,
+  traceFormats,
+} from "./settings.ts";
 import { formatSize, parseCount, parseDate, parseInteger, parseSize, parseTime } from "./units.ts";
 
-/** Forms of an instruction trace. */
-export const traceFormats = ["text", "commit", "jsonl"] as const;
-export type TraceFormat = typeof traceFormats[number];
-
-/** Forms of the driver checker's findings. */
-export const checkFormats = ["text", "json", "sarif", "junit"] as const;
-export type CheckFormat = typeof checkFormats[number];
-
-/** Consoles that standard input can be tied to. */
-export const consoles = ["uart", "virtio"] as const;
-export type ConsoleName = typeof consoles[number];
-
-/** One step of a scripted session. */
-export interface ScriptStep {
-  readonly action: "expect" | "send";
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** What the command line says. Absent means that the machine decides (`isa` by the image, `stdin` by the guest). */
-export interface Settings {
-  image?: string;
-  memory: number;
-  harts: number;
-  isa?: string;
-  engine: EngineName;
-  /** Firmware: a file's name, "builtin" or "none". Absent: builtin, if there is something for it to start. */
-  bios?: string;
-  kernel?: string;
-  initrd?: string;
-  /** Kernel command line. */
-  append?: string;
-  /** Device tree that replaces the board's own. */
-  dtb?: string;
-  /** Contents of the flash banks, in order. */
-  readonly flash: string[];
-  /** Wall clock of the guest at power-on, in milliseconds since 1970; "host" is the host's own. */
-  rtc: number | "host";
-  /** Write the device tree there instead of running. */
-  dumpDtb?: string;
-  readonly devices: DeviceSpec[];
-  virtioVersion: 1 | 2;
-  defaultDevices: boolean;
-  symbols?: string;
-  /** Where the instruction trace goes: a file's name, or "" for standard error. */
-  trace?: string;
-  traceFormat?: TraceFormat;
-  /** What the instruction trace shows, as written; each must hold. */
-  readonly traceFilters: string[];
-  /** Where the device trace goes, likewise. */
-  traceDevices?: string;
-  /** Check drivers, and report what this profile asks for. */
-  check?: Profile;
-  /** Findings of this severity and above only. */
-  checkLevel?: Severity;
-  /** File of findings that are known. */
-  checkSuppress?: string;
-  checkFormat?: CheckFormat;
-  /** Where the findings go, in place of standard error. */
-  checkOutput?: string;
-  /** Let the exit status tell of findings of this severity and above. */
-  checkFail?: Severity;
-  seed: number;
-  /** Make devices hostile: what `--chaos` says, as written. */
-  chaos?: string;
-  /** Steps after which the run ends. */
-  timeoutInsns?: number;
-  /** Host time after which it ends, in nanoseconds. */
-  timeout?: number;
-  reboot: boolean;
-  stdin?: ConsoleName;
-  readonly script: ScriptStep[];
-  /** Something to print instead of running. */
-  show?: Showing;
-}
-
-/** What can be printed in place of a run. */
-export type Showing = "help" | "version" | "chaos" | { readonly devices: "kinds" | Place };
-
-/** Settings of an empty command line. */
-export function defaultSettings(): Settings {
-  return {
-    memory: 128 * 2 ** 20,
-    harts: 1,
-    engine: "auto",
-    rtc: RTC_EPOCH,
-    flash: [],
-    devices: [],
-    virtioVersion: 2,
-    defaultDevices: true,
-    traceFilters: [],
-    seed: 0,
-    reboot: true,
-    script: [],
-  };
-}
+export { checkFormats, consoles, defaultSettings, traceFormats } from "./settings.ts";
+export type { CheckFormat, ConsoleName, ScriptStep, Settings, Showing, TimedAction, TraceFormat } from "./settings.ts";
 
 /** Headings of `--help`, in order. */
 export const sections = ["Machine", "Boot", "Devices", "Trace", "Check", "Run", "Scripted session", "About"] as const;
@@ -257,6 +173,13 @@ export const options: readonly OptionRow[] = [
     set: (s, text) => addDevice(s, "device", text),
   },
   {
+    name: "commit-overlay",
+    section: "Devices",
+    value: "FILE,overlay=FILE",
+    help: "write what the overlay of a drive holds to the drive's file, remove the overlay, and end; needs no image",
+    set: (s, text) => s.commit = parseCommit(text),
+  },
+  {
     name: "virtio-version",
     section: "Devices",
     value: "1|2",
@@ -397,6 +320,15 @@ export const options: readonly OptionRow[] = [
     },
   },
   {
+    name: "at",
+    section: "Run",
+    value: "TIME,ACTION",
+    series: "at",
+    help: "do something to a device at this virtual time after the machine was started, such as 50ms,resize=1:2M: " +
+      actionHelp,
+    set: (s, text) => void s.actions.push(parseTimedAction(text)),
+  },
+  {
     name: "timeout-insns",
     section: "Run",
     value: "N",
@@ -431,6 +363,14 @@ export const options: readonly OptionRow[] = [
     series: "script",
     help: "then type KEYS",
     set: (s, text) => void s.script.push({ action: "send", bytes: parseKeys(text) }),
+  },
+  {
+    name: "do",
+    section: "Scripted session",
+    value: "ACTION",
+    series: "script",
+    help: `then do something to a device, as --at does by time: ${actionHelp}`,
+    set: (s, text) => void s.script.push({ action: "do", act: parseAction(text) }),
   },
   { name: "help", short: "h", section: "About", help: "show this and end", set: (s) => s.show = "help" },
   { name: "version", section: "About", help: "show the version and end", set: (s) => s.show = "version" },

@@ -32,6 +32,12 @@ export function parseCommandLine(args: readonly string[]): Settings {
   }
   if (settings.show === undefined) {
     const images = given._.map(String);
+    if (settings.commit !== undefined) {
+      if (images.length > 0) {
+        throw new UsageError(`--commit-overlay runs nothing: expected no image, got "${images[0]}"`);
+      }
+      return settings;
+    }
     if (images.length > 0 || (settings.dumpDtb === undefined && settings.bios === undefined && !boots(settings))) {
       settings.image = oneImage(images);
     }

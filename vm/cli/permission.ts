@@ -1,5 +1,6 @@
 /** The command that would have worked, for a run that Deno denied a permission. */
 import { bootFileNames } from "./boot_names.ts";
+import type { DeviceSpec } from "./device_parameters.ts";
 import type { Settings } from "./options.ts";
 import { targetNeeds } from "./port_target.ts";
 
@@ -12,15 +13,20 @@ export function shellQuote(word: string): string {
 export function filesOf(
   settings: Settings,
 ): { readonly read: readonly string[]; readonly write: readonly string[]; readonly net: readonly string[] } {
-  const ports = settings.devices.flatMap(({ target, ports = [] }) => [
-    ...target === undefined ? [] : [target],
-    ...ports.map((port) => port.target),
-  ]).map(targetNeeds);
+  const { devices, commit } = settings;
+  const added = [...settings.actions, ...settings.script.filter((step) => step.action === "do")].map(({ act }) => act);
+  const ports = [
+    ...devices.flatMap(({ target, ports = [] }) => [target, ...ports.map((port) => port.target)]),
+    ...added.map((act) => act.action === "add-port" ? act.port.target : undefined),
+  ].flatMap((target) => target === undefined ? [] : [targetNeeds(target)]);
+  const overlays = [...devices, commit].map((spec) => spec?.overlay);
   const read = [
     ...bootFileNames(settings),
     settings.symbols,
     settings.checkSuppress,
-    ...settings.devices.map((spec) => spec.file),
+    ...devices.map((spec) => spec.file),
+    ...overlays,
+    commit?.file,
     ...ports.flatMap((needs) => needs.read),
   ];
   const write = [
@@ -28,13 +34,20 @@ export function filesOf(
     settings.traceDevices,
     settings.checkOutput,
     settings.dumpDtb,
-    ...settings.devices.filter((spec) => spec.readOnly !== true).map((spec) => spec.file),
+    ...devices.filter(writesFile).map((spec) => spec.file),
+    ...overlays,
+    commit?.file,
     ...ports.flatMap((needs) => needs.write),
   ];
   const named = (files: readonly (string | undefined)[]): string[] => [
     ...new Set(files.filter((file): file is string => file !== undefined && file !== "" && file !== "-")),
   ];
   return { read: named(read), write: named(write), net: named(ports.flatMap((needs) => needs.net)) };
+}
+
+/** Whether a drive writes its own file, and not something in its place. */
+function writesFile({ readOnly, overlay, snapshot }: DeviceSpec): boolean {
+  return readOnly !== true && overlay === undefined && snapshot !== true;
 }
 
 /**

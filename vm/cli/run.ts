@@ -1,12 +1,14 @@
 /** Runs an image: builds the machine that the settings describe, runs it to its end, and says how it ended. */
 import { fileDeviceTree } from "../boot/boot.ts";
 import { ImageError } from "../boot/error.ts";
+import type { CharPort } from "../../devices/char_port.ts";
 import { parseIsa } from "../isa/table.ts";
 import { Machine, type MachineOptions, type Stop } from "../machine.ts";
 import { imageError, type PlannedBoot, readBoot } from "./boot_files.ts";
 import { boots } from "./boot_names.ts";
 import { defaultIsa } from "./default_isa.ts";
 import { assignSlots } from "./device_spec.ts";
+import type { DeviceActions } from "./do_actions.ts";
 import type { RunningCheck } from "./checking.ts";
 import { fileError, Status, writeStderr } from "./errors.ts";
 import { OutputFile } from "./files.ts";
@@ -17,7 +19,7 @@ import { filesOf } from "./permission.ts";
 import { statusOf, type StopCause } from "./outcome.ts";
 import type { ReportContext } from "./report.ts";
 import type { Session } from "./session.ts";
-import { makeSlots } from "./slots.ts";
+import { makeSlots, type Slots } from "./slots.ts";
 
 /** The longest that one `setTimeout` can wait, in milliseconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -58,9 +60,18 @@ export async function runMachine(settings: Settings): Promise<number> {
     const { flush, recent } = await traces(settings, machine, names);
     const check = await driverCheck(settings, machine, names);
     run.context = { machine, names, recent };
-    host.start(machine.clock, (cols, rows) => slots.consoles.forEach((device) => device.resize(cols, rows)));
+    const actions = await deviceActions(settings, machine, slots, host);
+    host.start(
+      machine.clock,
+      (cols, rows) => slots.consoles.forEach((device) => device.resize(cols, rows)),
+      (act) => actions?.perform(act),
+    );
+    actions?.start();
     try {
-      const stop = await run.toEnd(settings, () => host.restarted());
+      const stop = await run.toEnd(settings, () => {
+        host.restarted();
+        actions?.start();
+      });
       flush();
       host.close();
       if (host.failure !== undefined) fileError("standard output", "written", host.failure);
@@ -72,13 +83,28 @@ export async function runMachine(settings: Settings): Promise<number> {
         flush();
       } finally {
         host.close();
+        actions?.close();
       }
     }
   } catch (error) {
     throw error instanceof ImageError ? imageError(error, settings) : error;
   } finally {
+    await slots.flush();
     slots.close();
   }
+}
+
+/** What `--at` and `--do` do to devices, if they are given. */
+async function deviceActions(
+  settings: Settings,
+  machine: Machine,
+  { options }: Slots,
+  host: HostConsole,
+): Promise<DeviceActions | undefined> {
+  if (settings.actions.length === 0 && !settings.script.some((step) => step.action === "do")) return undefined;
+  const { DeviceActions } = await import("./do_actions.ts");
+  const terminal = (slot: number, id: number): CharPort => host.port(slot, id);
+  return await DeviceActions.prepare(settings, { machine, slots: options, host: host.portHost, terminal });
 }
 
 /** What the device tree depends on. */

@@ -1,7 +1,8 @@
 /** Scripted sessions: `--expect` waits for the guest to write something, `--send` types. */
 import { oneLine, Status } from "./errors.ts";
 import { showKeys } from "./keys.ts";
-import type { ScriptStep } from "./options.ts";
+import type { DeviceAction } from "./actions.ts";
+import type { ScriptStep } from "./settings.ts";
 
 /** How much of the output is kept for the report, in bytes and in lines of it that are shown. */
 const TAIL_BYTES = 4096;
@@ -11,6 +12,8 @@ const TAIL_LINES = 10;
 export interface SessionOptions {
   /** Types `bytes` on the guest's console; must not reach the guest before the call has returned. */
   readonly send: (bytes: Uint8Array) => void;
+  /** Does something to a device, likewise; absent: nothing. */
+  readonly act?: (act: DeviceAction) => void;
   /** The script's last step was an `expect` and is met: the run is to end. */
   readonly met: () => void;
 }
@@ -49,7 +52,8 @@ export class Session {
     this.#keep(bytes);
     for (const byte of bytes) {
       const step = this.#steps[this.#next];
-      if (step === undefined) return;
+      // Every other step is done as soon as it is reached.
+      if (step?.action !== "expect") return;
       const text = step.bytes;
       while (this.#matched > 0 && text[this.#matched] !== byte) this.#matched = this.#borders[this.#matched - 1]!;
       if (text[this.#matched] === byte) this.#matched++;
@@ -68,7 +72,7 @@ export class Session {
   /** What a script that was not met still waits for, and the last lines the guest wrote; nothing for one that was. */
   report(): string[] {
     const step = this.#steps[this.#next];
-    if (step === undefined) return [];
+    if (step?.action !== "expect") return [];
     const expects = this.#steps.filter((one) => one.action === "expect");
     const which = expects.indexOf(step) + 1;
     const lines = new TextDecoder().decode(this.#tail.subarray(0, this.#tailLength)).split(/\r?\n/);
@@ -88,7 +92,8 @@ export class Session {
         this.#borders = borders(step.bytes);
         return;
       }
-      this.#options.send(step.bytes);
+      if (step.action === "do") this.#options.act?.(step.act);
+      else this.#options.send(step.bytes);
     }
   }
 

@@ -1,7 +1,6 @@
 /** Makes the devices that the command line asks for. */
-import { type BlockBackend, HostError } from "../../devices/block_backend.ts";
+import type { BlockBackend } from "../../devices/block_backend.ts";
 import type { CharPort } from "../../devices/char_port.ts";
-import { MemoryDisk } from "../../devices/host/memory.ts";
 import { VirtioBlk } from "../../devices/virtio/blk.ts";
 import type { BlkOptions } from "../../devices/virtio/blk_config.ts";
 import { type ConsoleOptions, type ConsolePortOptions, VirtioConsole } from "../../devices/virtio/console.ts";
@@ -12,9 +11,10 @@ import { VirtioRng } from "../../devices/virtio/rng.ts";
 import type { SlotOptions } from "../machine.ts";
 import type { HostPort, PortHost } from "../../devices/host/ports.ts";
 import type { Chaos } from "./chaos.ts";
-import { type DeviceKind, type DeviceSpec, DISK_SIZE } from "./device_parameters.ts";
-import { fileError, InputError, UsageError } from "./errors.ts";
-import { type PortTarget, targetPlace } from "./port_target.ts";
+import { openPorts } from "./console_ports.ts";
+import type { DeviceKind, DeviceSpec } from "./device_parameters.ts";
+import { closeDisk, type OpenDisk, openDisks } from "./disks.ts";
+import { UsageError } from "./errors.ts";
 
 /** What devices are made with. */
 export interface SlotContext {
@@ -34,9 +34,17 @@ export interface SlotContext {
 export interface Slots {
   readonly options: readonly (SlotOptions | undefined)[];
   readonly consoles: readonly VirtioConsole[];
-  /** Flushes and closes the files of the disks. */
+  /** Gives what the guest sent last a moment to leave its ports. */
+  readonly flush: () => Promise<void>;
+  /** Flushes and closes the files of the disks, and closes the ports. */
   readonly close: () => void;
 }
+
+/** How long the other ends of ports may take to read what the guest sent last, in milliseconds. */
+const FLUSH_MS = 1000;
+
+/** A host that waits for nothing. */
+const NOBODY: PortHost = { wake: () => {}, hold: () => () => {}, report: () => {} };
 
 /** Makes the device of every slot; the files of disks are opened, nothing in them is changed. */
 export async function makeSlots(asked: readonly (DeviceSpec | undefined)[], context: SlotContext): Promise<Slots> {
@@ -50,9 +58,13 @@ export async function makeSlots(asked: readonly (DeviceSpec | undefined)[], cont
     for (const port of ports.splice(0)) port.close();
     files.splice(0).forEach(closeDisk);
   };
+  const flush = async (): Promise<void> => {
+    const flushed = Promise.all(ports.flatMap((port) => port.flush?.() ?? []));
+    if (ports.length > 0) await Promise.race([flushed, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
+  };
   try {
     const disks = await openDisks(specs, files);
-    const opened = await openPorts(specs, context, ports);
+    const opened = await openPorts(specs, { terminal: context.port, host: context.host ?? NOBODY, opened: ports });
     const make: Readonly<Record<DeviceKind, (spec: DeviceSpec, slot: number) => VirtioDevice>> = {
       console: (spec, slot) => {
         const onTerminal = (spec.target?.kind ?? "terminal") === "terminal";
@@ -77,7 +89,7 @@ export async function makeSlots(asked: readonly (DeviceSpec | undefined)[], cont
         ...(chaos !== undefined && { transport: chaos.transport(slot) }),
       }
     );
-    return { options, consoles, close };
+    return { options, consoles, flush, close };
   } catch (error) {
     close();
     throw error;
@@ -122,43 +134,6 @@ function given<T extends Readonly<Record<string, unknown>>>(all: T): { [K in key
   };
 }
 
-/** By slot, the host's ends of a console's ports; those that are to be closed are added to `opened`. */
-async function openPorts(
-  specs: readonly (DeviceSpec | undefined)[],
-  context: SlotContext,
-  opened: HostPort[],
-): Promise<readonly (readonly CharPort[] | undefined)[]> {
-  const host = context.host ?? { wake: () => {}, hold: () => () => {}, report: () => {} };
-  const open = async (target: PortTarget, slot: number, id: number): Promise<CharPort> => {
-    if (target.kind === "terminal") return context.port(slot, id);
-    const { openPort } = await import("../../devices/host/open_port.ts");
-    try {
-      const port = await openPort(target, host);
-      opened.push(port);
-      return port;
-    } catch (error) {
-      const { name, doing } = targetPlace(target);
-      // A name that nobody knows is no error of the system's.
-      if (error instanceof Error && /^failed to lookup/.test(error.message)) {
-        throw new InputError(name, `cannot be ${doing}: there is no such host`);
-      }
-      fileError(name, doing, error);
-    }
-  };
-  const all: (readonly CharPort[] | undefined)[] = [];
-  for (const [slot, spec] of specs.entries()) {
-    if (spec?.kind !== "console") continue;
-    const ports: CharPort[] = [];
-    for (const target of [spec.target ?? TERMINAL, ...spec.ports?.map((port) => port.target) ?? []]) {
-      ports.push(await open(target, slot, ports.length));
-    }
-    all[slot] = ports;
-  }
-  return all;
-}
-
-const TERMINAL: PortTarget = { kind: "terminal" };
-
 /** What the legacy interface has no feature bit for cannot be switched on there. */
 function checkVersion(spec: DeviceSpec, version: 1 | 2): void {
   if (version === 2) return;
@@ -170,55 +145,4 @@ function checkVersion(spec: DeviceSpec, version: 1 | 2): void {
 
 function queueSize({ queueSize }: DeviceSpec): { queueSize?: number } {
   return queueSize === undefined ? {} : { queueSize };
-}
-
-/** A disk's file that is open. */
-interface OpenDisk {
-  readonly name: string;
-  readonly disk: { close(): void };
-}
-
-/** Closes a disk; what the guest wrote and the host cannot keep is an error of the run. */
-function closeDisk({ name, disk }: OpenDisk): void {
-  try {
-    disk.close();
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    throw new InputError(name, `cannot be closed: ${error.message}`);
-  }
-}
-
-/** The disks of all block devices; the host side of files is loaded only if there is one. */
-async function openDisks(
-  specs: readonly (DeviceSpec | undefined)[],
-  files: OpenDisk[],
-): Promise<ReadonlyMap<DeviceSpec, BlockBackend>> {
-  const disks = new Map<DeviceSpec, BlockBackend>();
-  const names = new Map<string, DeviceSpec>();
-  for (const spec of specs) {
-    if (spec?.kind !== "blk") continue;
-    const readOnly = spec.readOnly ?? false;
-    if (spec.file === undefined) {
-      disks.set(spec, new MemoryDisk(spec.size ?? DISK_SIZE, { readOnly }));
-      continue;
-    }
-    const { DiskFileError, FileDisk } = await import("../../devices/host/file.ts");
-    try {
-      const { dev, ino } = Deno.statSync(spec.file);
-      const other = names.get(`${dev}:${ino}`);
-      if (other !== undefined && !(readOnly && other.readOnly)) {
-        throw new UsageError(
-          `${other.written} and ${spec.written} are the same file: only read-only drives may share it`,
-        );
-      }
-      names.set(`${dev}:${ino}`, spec);
-      const disk = FileDisk.open(spec.file, { readOnly });
-      files.push({ name: spec.file, disk });
-      disks.set(spec, disk);
-    } catch (error) {
-      if (error instanceof DiskFileError) throw new InputError(spec.file, `cannot be a disk: ${error.message}`);
-      fileError(spec.file, readOnly ? "read" : "opened for reading and writing (,ro opens it for reading only)", error);
-    }
-  }
-  return disks;
 }
