@@ -52,7 +52,7 @@ const WRONG: readonly (readonly [args: string, status: number, says: string])[] 
   ["--drive odd.img pass.bin", 66, "odd.img: cannot be a disk: its size of 1000 bytes is not a multiple of 512"],
   ["--drive empty.bin pass.bin", 66, "empty.bin: cannot be a disk: it is empty"],
   ["--drive folder,ro pass.bin", 66, "folder: cannot be a disk: it is a directory"],
-  ["--drive disk.img --drive disk.img pass.bin", 2, "are the same file: only read-only drives may share it"],
+  ["--drive disk.img --drive disk.img pass.bin", 2, "are the same file: only drives that do not write it may share it"],
   ["--trace=none/t.log pass.bin", 66, "none/t.log: cannot be written: no such file"],
   [
     "--trace=disk.img --drive disk.img pass.bin",

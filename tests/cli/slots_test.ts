@@ -68,7 +68,7 @@ Deno.test("what is switched is what a device offers, and version 1 refuses what 
 
 Deno.test("a file can be two disks only if neither writes it", async () => {
   await withSlots(["@disk", "@link"], async (make) => {
-    await assertRejects(make, UsageError, "are the same file: only read-only drives may share it");
+    await assertRejects(make, UsageError, "are the same file: only drives that do not write it may share it");
   });
   await withSlots(["@disk,ro", "@link,ro"], async (make) => (await make()).close());
   await withSlots(["@disk,ro", "@link"], async (make) => void await assertRejects(make, UsageError));
