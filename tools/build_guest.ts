@@ -45,9 +45,9 @@ const commonLinkFlags: readonly string[] = [
   "-Wl,--build-id=none",
 ];
 
-/** Flags of the link; bench kernels keep their symbols but no debug information, which would be most of their size. */
+/** Flags of the link. */
 export function linkFlags(program: GuestProgram): string[] {
-  return program.kind === "bench" ? [...commonLinkFlags, "-Wl,--strip-debug"] : [...commonLinkFlags];
+  return program.symbolsOnly ? [...commonLinkFlags, "-Wl,--strip-debug"] : [...commonLinkFlags];
 }
 
 /** One image as the manifest records it. */
@@ -65,6 +65,8 @@ export interface ManifestImage {
   readonly status: number;
   readonly memory: number;
   readonly devices: readonly string[];
+  /** `--device` values that `images/expected/NAME.txt` was recorded with. */
+  readonly options?: readonly string[];
   readonly virtioVersion?: 1 | 2;
   /** Standard input that `images/expected/NAME.txt` was recorded with. */
   readonly input?: string;
@@ -185,6 +187,7 @@ async function manifestImage(image: BuiltImage): Promise<ManifestImage> {
     status: program.status,
     memory: program.memory,
     devices: program.devices,
+    ...(program.options === undefined || program.options.length === 0 ? {} : { options: program.options }),
     ...(program.virtioVersion === undefined ? {} : { virtioVersion: program.virtioVersion }),
     ...(program.input === undefined ? {} : { input: program.input }),
   };

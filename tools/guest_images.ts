@@ -12,8 +12,16 @@ export interface GuestProgram {
   readonly main: string;
   /** Drivers of `guest/virtio/` it links, by file name without `.c`; undefined: not even the virtio core. */
   readonly drivers?: readonly string[];
-  /** Devices it wants beyond the board's own; without them it says so. */
+  /** Other files of `guest/firmware/` that belong to it, by name without `.c`. */
+  readonly also?: readonly string[];
+  /** Kinds of devices it uses; without them it says so. */
   readonly devices: readonly string[];
+  /** `--device` values that show what it is for; absent: the default devices do. */
+  readonly options?: readonly string[];
+  /** It does so much that only long tests keep every fact of it. */
+  readonly long?: boolean;
+  /** Its ELF file has symbols but no lines: there are many of these, and lines are nine tenths of a file. */
+  readonly symbolsOnly?: boolean;
   /** virtio-mmio version it insists on, where it does. */
   readonly virtioVersion?: 1 | 2;
   /** What it runs on: I, M, A and C, or what a machine has that is told nothing. Absent: the former. */
@@ -35,9 +43,15 @@ function plain(name: string, what: string): GuestProgram {
   return { name, kind: "firmware", main: `firmware/${name}.c`, devices: [], status: 0, memory: small, what };
 }
 
+/** An image for one feature of virtio, of a row of its own with `options` to offer that feature. */
+function feature(name: string, what: string, options: readonly string[], also: readonly string[] = []): GuestProgram {
+  return { ...plain(name, what), drivers: [], also, devices: ["blk"], options, symbolsOnly: true };
+}
+
 function bench(kernel: string, what: string): GuestProgram {
   const name = `bench_${kernel}`;
-  return { name, kind: "bench", main: `bench/${kernel}.c`, devices: [], status: 0, memory: small, what };
+  const main = `bench/${kernel}.c`;
+  return { name, kind: "bench", main, devices: [], symbolsOnly: true, status: 0, memory: small, what };
 }
 
 /** Every program, in the order of the manifest. */
@@ -93,6 +107,44 @@ export const guestPrograms: readonly GuestProgram[] = [
     drivers: ["virtio_dummy"],
     devices: ["dummy"],
   },
+  feature("packed", "packed rings in memory: wrap counters, lists over the end, full, tables", [
+    "blk,packed=on,queue-size=13",
+  ], ["requests"]),
+  feature("indirect", "INDIRECT_DESC: tables of every length, a full queue of them, and none", [
+    "blk,queue-size=64",
+  ], ["requests"]),
+  feature("event_idx", "EVENT_IDX and flags: callbacks off, on, delayed; kicks; buffers detached", [], ["requests"]),
+  feature("in_order", "IN_ORDER: answers in the order of requests, short ones behind a long one", [
+    "blk,in_order=on,size=8M",
+  ], ["requests"]),
+  feature("notification_data", "NOTIFICATION_DATA: where the driver will go on, in each notification", [
+    "blk,notification_data=on,queue-size=32",
+  ], ["requests"]),
+  feature("ring_reset", "RING_RESET: a queue taken back with requests in it, resized, and used again", [
+    "blk,ring_reset=on,queue-size=16",
+  ], ["requests"]),
+  {
+    ...feature("index_wrap", "more than 65,536 requests: 16-bit indexes come around", []),
+    devices: ["rng"],
+    long: true,
+  },
+  {
+    ...feature("freeze", "freeze and restore of console, disk and entropy, with requests under way", []),
+    drivers: ["virtio_console", "virtio_blk", "virtio_rng"],
+    devices: ["console", "blk", "rng"],
+  },
+  {
+    ...feature("block_requests", "FLUSH, CONFIG_WCE, WRITE_ZEROES, DISCARD, SECURE_ERASE, GET_LIFETIME", [
+      "blk,discard=on",
+    ]),
+    drivers: ["virtio_blk"],
+  },
+  { ...feature("block_queues", "a disk with several queues, all busy at once (MQ)", []), drivers: ["virtio_blk"] },
+  {
+    ...feature("console_ports", "a console with several ports (MULTIPORT)", []),
+    drivers: ["virtio_console"],
+    devices: ["console"],
+  },
   bench("list_matrix", "lists found, reversed, sorted; matrices multiplied"),
   bench("crc_state", "CRC-32 by bit and by table, a state machine over text"),
   bench("copy_sort", "memory copied, numbers sorted by quicksort"),
@@ -127,7 +179,13 @@ export const virtioSources: readonly string[] = [
   "virtio/virtio_ring_split.c",
   "virtio/virtio_ring_packed.c",
   "virtio/virtio_mmio.c",
+  "virtio/virtio_debug.c",
 ];
+
+/** Drivers of several files, which all belong to the one called so. */
+const driverParts: Readonly<Record<string, readonly string[]>> = {
+  virtio_console: ["virtio_console", "virtio_console_port"],
+};
 
 /** Name of the image of a program for a register width. */
 export function imageName(program: GuestProgram, xlen: 32 | 64): string {
@@ -136,9 +194,11 @@ export function imageName(program: GuestProgram, xlen: 32 | 64): string {
 
 /** Sources of a program in link order, relative to the repository. */
 export function programSources(program: GuestProgram): string[] {
-  const virtio = program.drivers === undefined
-    ? []
-    : [...virtioSources, ...program.drivers.map((driver) => `virtio/${driver}.c`)];
+  const virtio = program.drivers === undefined ? [] : [
+    ...virtioSources,
+    ...program.drivers.flatMap((driver) => driverParts[driver] ?? [driver]).map((part) => `virtio/${part}.c`),
+  ];
   const driver = program.kind === "bench" ? ["bench/main.c"] : [];
-  return [...libSources, ...virtio, ...driver, program.main].map((source) => `guest/${source}`);
+  const also = (program.also ?? []).map((name) => `firmware/${name}.c`);
+  return [...libSources, ...virtio, ...driver, ...also, program.main].map((source) => `guest/${source}`);
 }

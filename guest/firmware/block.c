@@ -71,7 +71,8 @@ static unsigned int room(struct virtio_blk *vblk)
 {
 	unsigned int size = virtqueue_get_vring_size(virtblk_vdev(vblk)->vqs);
 
-	return virtio_has_feature(virtblk_vdev(vblk), VIRTIO_F_INDIRECT_DESC) ? size : size / 3;
+	/* No table has more descriptors than the queue. */
+	return size >= 3 && virtio_has_feature(virtblk_vdev(vblk), VIRTIO_F_INDIRECT_DESC) ? size : size / 3;
 }
 
 /* Several requests with one kick; whatever order they come back in. */

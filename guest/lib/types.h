@@ -35,6 +35,7 @@ enum {
 	ENODEV = 19,
 	EINVAL = 22,
 	ENOSPC = 28,
+	ENOTSUP = 95,
 	ETIMEDOUT = 110,
 };
 

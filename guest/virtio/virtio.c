@@ -163,6 +163,41 @@ static void virtio_dev_remove(struct virtio_device *dev)
 	virtio_add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 }
 
+/* ---- Suspend and resume -------------------------------------------------------------------------------------- */
+
+int virtio_device_freeze(struct virtio_device *dev)
+{
+	config_disable(dev);
+	if (dev->driver != NULL && dev->driver->freeze != NULL)
+		return dev->driver->freeze(dev);
+	return 0;
+}
+
+/* §3.1.1 once more, with the features that were negotiated: what the driver keeps is built on them. */
+int virtio_device_restore(struct virtio_device *dev)
+{
+	int err;
+
+	virtio_reset_device(dev);
+	virtio_add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	if (dev->driver == NULL)
+		return 0;
+	virtio_add_status(dev, VIRTIO_CONFIG_S_DRIVER);
+	err = dev->config->finalize_features(dev);
+	if (err == 0)
+		err = features_ok(dev);
+	if (err == 0 && dev->driver->restore != NULL)
+		err = dev->driver->restore(dev);
+	if (err != 0) {
+		virtio_add_status(dev, VIRTIO_CONFIG_S_FAILED);
+		return err;
+	}
+	if (!(dev->config->get_status(dev) & VIRTIO_CONFIG_S_DRIVER_OK))
+		virtio_device_ready(dev);
+	config_enable(dev);
+	return 0;
+}
+
 static bool virtio_dev_match(const struct virtio_device *dev, const struct virtio_driver *drv)
 {
 	for (const struct virtio_device_id *id = drv->id_table; id->device != 0; id++)

@@ -188,6 +188,10 @@ struct virtio_driver {
 	void (*scan)(struct virtio_device *vdev);
 	void (*remove)(struct virtio_device *vdev);
 	void (*config_changed)(struct virtio_device *vdev);
+	/* The machine is about to sleep: leaves the device reset and without queues, keeps what restore needs. */
+	int (*freeze)(struct virtio_device *vdev);
+	/* It woke up, the device may have lost everything: queues again, and DRIVER_OK if they are needed at once. */
+	int (*restore)(struct virtio_device *vdev);
 };
 
 /* Adds a driver at start-up: virtio_bus_init() registers all that are linked in. */
@@ -205,6 +209,13 @@ void unregister_virtio_driver(struct virtio_driver *drv);
 /* Puts a device on the bus: reset, ACKNOWLEDGE, and the driver if one matches. */
 void register_virtio_device(struct virtio_device *dev);
 void unregister_virtio_device(struct virtio_device *dev);
+
+/*
+ * Suspend and resume as for a machine that loses its power: the driver's freeze, and later a new start of the device
+ * with the features it had, and the driver's restore. 0, or the driver's error; -ENODEV if the device refuses them now.
+ */
+int virtio_device_freeze(struct virtio_device *dev);
+int virtio_device_restore(struct virtio_device *dev);
 
 /* Devices in order of registration; NULL starts, and ends. */
 struct virtio_device *virtio_next_device(struct virtio_device *dev);
@@ -240,6 +251,9 @@ static inline void __virtio_clear_bit(struct virtio_device *vdev, unsigned int b
 {
 	vdev->features &= ~BIT_ULL(bit);
 }
+
+/* Prints what was negotiated for rings and transport, with the size of the first queue; ends the line. */
+void virtio_print_features(const struct virtio_device *vdev);
 
 /* ---- Configuration space ------------------------------------------------------------------------------------- */
 

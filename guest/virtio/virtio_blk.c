@@ -2,6 +2,7 @@
 #include "../lib/alloc.h"
 #include "../lib/string.h"
 #include "../lib/timer.h"
+#include "../lib/trap.h"
 
 #define VIRTBLK_MAX 8
 #define TIMEOUT_US 5000000
@@ -15,19 +16,50 @@ struct virtio_blk_config {
 	u8 heads;
 	u8 sectors;
 	le32 blk_size;
+	struct {
+		u8 physical_block_exp;
+		u8 alignment_offset;
+		le16 min_io_size;
+		le32 opt_io_size;
+	} topology;
+	u8 writeback;
+	u8 unused0;
+	le16 num_queues;
+	le32 max_discard_sectors;
+	le32 max_discard_seg;
+	le32 discard_sector_alignment;
+	le32 max_write_zeroes_sectors;
+	le32 max_write_zeroes_seg;
+	u8 write_zeroes_may_unmap;
+	u8 unused1[3];
+	le32 max_secure_erase_sectors;
+	le32 max_secure_erase_seg;
+	le32 secure_erase_sector_alignment;
 };
 
 struct virtio_blk {
 	struct virtio_device *vdev;
-	struct virtqueue *vq;
+	struct virtqueue *vqs[VIRTBLK_QUEUES_MAX];
+	unsigned int num_vqs;
 	u64 capacity;
 	u32 size_max; /* bytes in one segment */
+	/* Sectors in one segment of each kind; 0 without the feature. */
+	u32 max_discard_sectors, max_write_zeroes_sectors, max_secure_erase_sectors;
 	unsigned int interrupts;
+	unsigned int in_flight;
+	volatile bool idle; /* nothing is in flight */
 };
 
 static struct virtio_blk *disks[VIRTBLK_MAX];
 
 /* ---- Completion ---------------------------------------------------------------------------------------------- */
+
+static void complete(struct virtio_blk *vblk, struct virtblk_req *req, unsigned int len)
+{
+	req->written = len;
+	req->done = true;
+	vblk->idle = --vblk->in_flight == 0;
+}
 
 static void virtblk_done(struct virtqueue *vq)
 {
@@ -38,10 +70,8 @@ static void virtblk_done(struct virtqueue *vq)
 	vblk->interrupts++;
 	do {
 		virtqueue_disable_cb(vq);
-		while ((req = virtqueue_get_buf(vq, &len)) != NULL) {
-			req->written = len;
-			req->done = true;
-		}
+		while ((req = virtqueue_get_buf(vq, &len)) != NULL)
+			complete(vblk, req, len);
 		if (virtqueue_is_broken(vq))
 			break;
 	} while (!virtqueue_enable_cb(vq));
@@ -49,10 +79,19 @@ static void virtblk_done(struct virtqueue *vq)
 
 /* ---- Requests (§5.2.6): header | data | status, each in a piece of its own ------------------------------------- */
 
+/* Whether the device reads the data of such a request. */
+static bool data_out(u32 type)
+{
+	return type == VIRTIO_BLK_T_OUT || type == VIRTIO_BLK_T_DISCARD || type == VIRTIO_BLK_T_WRITE_ZEROES ||
+	       type == VIRTIO_BLK_T_SECURE_ERASE;
+}
+
 int virtblk_submit(struct virtio_blk *vblk, struct virtblk_req *req, bool more)
 {
 	struct scatterlist hdr, data, status, *sgs[3];
+	struct virtqueue *vq = vblk->vqs[req->queue];
 	unsigned int out = 0, in = 0;
+	unsigned long saved;
 	int err;
 
 	req->done = false;
@@ -61,7 +100,7 @@ int virtblk_submit(struct virtio_blk *vblk, struct virtblk_req *req, bool more)
 	sgs[out++] = &hdr;
 	if (req->length > 0) {
 		sg_init_one(&data, req->data, req->length);
-		if (req->out_hdr.type == VIRTIO_BLK_T_OUT)
+		if (data_out(req->out_hdr.type))
 			sgs[out++] = &data;
 		else
 			sgs[out + in++] = &data;
@@ -69,11 +108,18 @@ int virtblk_submit(struct virtio_blk *vblk, struct virtblk_req *req, bool more)
 	sg_init_one(&status, &req->status, sizeof(req->status));
 	sgs[out + in++] = &status;
 
-	err = virtqueue_add_sgs(vblk->vq, sgs, out, in, req, GFP_ATOMIC);
+	/* The callback frees entries of the same ring. */
+	saved = irq_save();
+	err = virtqueue_add_sgs(vq, sgs, out, in, req, GFP_ATOMIC);
+	if (err == 0) {
+		vblk->in_flight++;
+		vblk->idle = false;
+	}
+	irq_restore(saved);
 	if (err != 0)
 		return err;
-	if (!more && virtqueue_kick_prepare(vblk->vq))
-		virtqueue_notify(vblk->vq);
+	if (!more && virtqueue_kick_prepare(vq))
+		virtqueue_notify(vq);
 	return 0;
 }
 
@@ -134,6 +180,63 @@ int virtblk_flush(struct virtio_blk *vblk)
 	return request(vblk, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
 }
 
+/* One segment at a time: that many every device takes. */
+static int ranges(struct virtio_blk *vblk, u32 type, u32 most, u64 sector, u32 sectors, u32 flags)
+{
+	if (most == 0)
+		return -ENOTSUP;
+	while (sectors > 0) {
+		u32 now = sectors < most ? sectors : most;
+		struct virtio_blk_discard_write_zeroes range = { .sector = sector, .num_sectors = now, .flags = flags };
+		int err = request(vblk, type, 0, &range, sizeof(range));
+
+		if (err != 0)
+			return err;
+		sector += now;
+		sectors -= now;
+	}
+	return 0;
+}
+
+int virtblk_discard(struct virtio_blk *vblk, u64 sector, u32 sectors)
+{
+	return ranges(vblk, VIRTIO_BLK_T_DISCARD, vblk->max_discard_sectors, sector, sectors, 0);
+}
+
+int virtblk_write_zeroes(struct virtio_blk *vblk, u64 sector, u32 sectors, bool unmap)
+{
+	return ranges(vblk, VIRTIO_BLK_T_WRITE_ZEROES, vblk->max_write_zeroes_sectors, sector, sectors,
+		      unmap ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0);
+}
+
+int virtblk_secure_erase(struct virtio_blk *vblk, u64 sector, u32 sectors)
+{
+	return ranges(vblk, VIRTIO_BLK_T_SECURE_ERASE, vblk->max_secure_erase_sectors, sector, sectors, 0);
+}
+
+int virtblk_get_lifetime(struct virtio_blk *vblk, struct virtio_blk_lifetime *lifetime)
+{
+	if (!virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_LIFETIME))
+		return -ENOTSUP;
+	return request(vblk, VIRTIO_BLK_T_GET_LIFETIME, 0, lifetime, sizeof(*lifetime));
+}
+
+int virtblk_set_writeback(struct virtio_blk *vblk, bool writeback)
+{
+	if (!virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_CONFIG_WCE))
+		return -ENOTSUP;
+	virtio_cwrite8(vblk->vdev, offsetof(struct virtio_blk_config, writeback), writeback);
+	return 0;
+}
+
+/* §5.2.6.2: where the driver cannot choose, there is a cache if there is a way to flush it. */
+bool virtblk_writeback(const struct virtio_blk *vblk)
+{
+	if (!virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_CONFIG_WCE))
+		return virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_FLUSH);
+	return virtio_cread8(vblk->vdev, offsetof(struct virtio_blk_config, writeback)) == 1;
+}
+
 int virtblk_get_id(struct virtio_blk *vblk, char id[VIRTIO_BLK_ID_BYTES])
 {
 	return request(vblk, VIRTIO_BLK_T_GET_ID, 0, id, VIRTIO_BLK_ID_BYTES);
@@ -164,6 +267,11 @@ bool virtblk_read_only(const struct virtio_blk *vblk)
 	return virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_RO);
 }
 
+unsigned int virtblk_queues(const struct virtio_blk *vblk)
+{
+	return vblk->num_vqs;
+}
+
 unsigned int virtblk_interrupts(const struct virtio_blk *vblk)
 {
 	return vblk->interrupts;
@@ -176,6 +284,45 @@ static void virtblk_config_changed(struct virtio_device *vdev)
 	struct virtio_blk *vblk = vdev->priv;
 
 	virtio_cread(vdev, struct virtio_blk_config, capacity, &vblk->capacity);
+}
+
+static int init_vq(struct virtio_blk *vblk)
+{
+	static const struct virtqueue_info info[VIRTBLK_QUEUES_MAX] = {
+		{ .name = "req.0", .callback = virtblk_done },
+		{ .name = "req.1", .callback = virtblk_done },
+		{ .name = "req.2", .callback = virtblk_done },
+		{ .name = "req.3", .callback = virtblk_done },
+	};
+	u16 num_vqs = 1;
+
+	if (virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_MQ))
+		virtio_cread(vblk->vdev, struct virtio_blk_config, num_queues, &num_vqs);
+	if (num_vqs == 0)
+		return -EINVAL;
+	if (num_vqs > VIRTBLK_QUEUES_MAX)
+		num_vqs = VIRTBLK_QUEUES_MAX;
+	vblk->num_vqs = num_vqs;
+	return virtio_find_vqs(vblk->vdev, num_vqs, vblk->vqs, info);
+}
+
+static void read_limits(struct virtio_blk *vblk)
+{
+	struct virtio_device *vdev = vblk->vdev;
+
+	vblk->size_max = UINT32_MAX;
+	if (virtio_has_feature(vdev, VIRTIO_BLK_F_SIZE_MAX))
+		virtio_cread(vdev, struct virtio_blk_config, size_max, &vblk->size_max);
+	if (vblk->size_max < SECTOR_SIZE)
+		vblk->size_max = SECTOR_SIZE;
+	if (virtio_has_feature(vdev, VIRTIO_BLK_F_DISCARD))
+		virtio_cread(vdev, struct virtio_blk_config, max_discard_sectors, &vblk->max_discard_sectors);
+	if (virtio_has_feature(vdev, VIRTIO_BLK_F_WRITE_ZEROES))
+		virtio_cread(vdev, struct virtio_blk_config, max_write_zeroes_sectors,
+			     &vblk->max_write_zeroes_sectors);
+	if (virtio_has_feature(vdev, VIRTIO_BLK_F_SECURE_ERASE))
+		virtio_cread(vdev, struct virtio_blk_config, max_secure_erase_sectors,
+			     &vblk->max_secure_erase_sectors);
 }
 
 static int virtblk_probe(struct virtio_device *vdev)
@@ -191,17 +338,13 @@ static int virtblk_probe(struct virtio_device *vdev)
 	if (vblk == NULL)
 		return -ENOMEM;
 	vblk->vdev = vdev;
+	vblk->idle = true;
 	vdev->priv = vblk;
-	vblk->vq = virtio_find_single_vq(vdev, virtblk_done, "req.0");
-	if (vblk->vq == NULL) {
+	if (init_vq(vblk) != 0) {
 		kfree(vblk);
 		return -ENOENT;
 	}
-	vblk->size_max = UINT32_MAX;
-	if (virtio_has_feature(vdev, VIRTIO_BLK_F_SIZE_MAX))
-		virtio_cread(vdev, struct virtio_blk_config, size_max, &vblk->size_max);
-	if (vblk->size_max < SECTOR_SIZE)
-		vblk->size_max = SECTOR_SIZE;
+	read_limits(vblk);
 	virtblk_config_changed(vdev);
 	disks[slot] = vblk;
 	virtio_device_ready(vdev);
@@ -215,15 +358,41 @@ static void virtblk_remove(struct virtio_device *vdev)
 
 	/* From here on the device answers nothing and touches no memory. */
 	virtio_reset_device(vdev);
-	while ((req = virtqueue_detach_unused_buf(vblk->vq)) != NULL) {
-		req->status = VIRTIO_BLK_S_IOERR;
-		req->done = true;
+	for (unsigned int i = 0; i < vblk->num_vqs; i++) {
+		while ((req = virtqueue_detach_unused_buf(vblk->vqs[i])) != NULL) {
+			req->status = VIRTIO_BLK_S_IOERR;
+			complete(vblk, req, 0);
+		}
 	}
 	vdev->config->del_vqs(vdev);
 	for (unsigned int i = 0; i < VIRTBLK_MAX; i++)
 		if (disks[i] == vblk)
 			disks[i] = NULL;
 	kfree(vblk);
+}
+
+static int virtblk_freeze(struct virtio_device *vdev)
+{
+	struct virtio_blk *vblk = vdev->priv;
+
+	/* What was asked is answered first: nobody would ask again. */
+	if (!wait_flag(&vblk->idle, TIMEOUT_US))
+		return -EBUSY;
+	virtio_reset_device(vdev);
+	vdev->config->del_vqs(vdev);
+	return 0;
+}
+
+static int virtblk_restore(struct virtio_device *vdev)
+{
+	struct virtio_blk *vblk = vdev->priv;
+	int err = init_vq(vblk);
+
+	if (err != 0)
+		return err;
+	virtblk_config_changed(vdev);
+	virtio_device_ready(vdev);
+	return 0;
 }
 
 static const struct virtio_device_id id_table[] = {
@@ -236,6 +405,12 @@ static const unsigned int features[] = {
 	VIRTIO_BLK_F_SIZE_MAX,
 	VIRTIO_BLK_F_RO,
 	VIRTIO_BLK_F_FLUSH,
+	VIRTIO_BLK_F_CONFIG_WCE,
+	VIRTIO_BLK_F_MQ,
+	VIRTIO_BLK_F_DISCARD,
+	VIRTIO_BLK_F_WRITE_ZEROES,
+	VIRTIO_BLK_F_LIFETIME,
+	VIRTIO_BLK_F_SECURE_ERASE,
 };
 
 static struct virtio_driver virtio_blk = {
@@ -246,6 +421,8 @@ static struct virtio_driver virtio_blk = {
 	.probe = virtblk_probe,
 	.remove = virtblk_remove,
 	.config_changed = virtblk_config_changed,
+	.freeze = virtblk_freeze,
+	.restore = virtblk_restore,
 };
 
 module_virtio_driver(virtio_blk);

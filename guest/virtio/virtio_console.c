@@ -1,11 +1,12 @@
-#include "virtio_console.h"
+/* The console driver: one port, or with MULTIPORT as many as the device adds by messages on its control queues. */
+#include "virtio_console_port.h"
 #include "../lib/alloc.h"
+#include "../lib/string.h"
 #include "../lib/timer.h"
 #include "../lib/trap.h"
 
-#define IN_BUFFERS 8
-#define IN_BUFFER_BYTES 64
-#define TIMEOUT_US 5000000
+#define CONTROL_BUFFERS 4
+#define TIMEOUT_US 1000000
 
 /* §5.3.4 */
 struct virtio_console_config {
@@ -15,230 +16,392 @@ struct virtio_console_config {
 	le32 emerg_wr;
 };
 
-/* Received text; full ones wait in the order of their arrival. */
-struct port_buffer {
-	struct port_buffer *next;
-	unsigned int length;
-	unsigned int offset;
-	char text[IN_BUFFER_BYTES];
-};
-
-struct port {
+struct ports_device {
 	struct virtio_device *vdev;
-	struct virtqueue *in_vq, *out_vq;
-	struct port_buffer *received, **received_end;
-	volatile bool arrived; /* input since somebody last looked */
-	volatile bool written; /* the device took the output */
-	unsigned int input_interrupts, output_interrupts;
+	struct virtqueue *c_ivq, *c_ovq; /* NULL without MULTIPORT */
+	unsigned int nr_ports;
+	struct port ports[VIRTCONS_PORTS_MAX];
+	struct port *console;
+	volatile bool console_ready;
 	unsigned int resized;
 };
 
-static struct port *console;
+static struct ports_device *portdev;
 
-/* ---- Input --------------------------------------------------------------------------------------------------- */
+/* Port n has queues 2n and 2n+1, but for the control queues, which are 2 and 3 (§5.3.2). */
+static unsigned int port_queue(u32 id)
+{
+	return id == 0 ? 0 : 2 * id + 2;
+}
 
-static int add_inbuf(struct port *port, struct port_buffer *buf)
+static struct port *find_port_by_vq(const struct virtqueue *vq)
+{
+	return &portdev->ports[vq->index < 2 ? 0 : (vq->index - 2) / 2];
+}
+
+static void set_console(struct port *port)
+{
+	portdev->console = port;
+	portdev->console_ready = true;
+}
+
+/* ---- Control queues ------------------------------------------------------------------------------------------ */
+
+static void send_control_msg(u32 id, u16 event, u16 value)
+{
+	struct virtio_console_control *message = kzalloc(sizeof(*message));
+	struct scatterlist sg;
+	unsigned long saved;
+
+	if (message == NULL)
+		return;
+	*message = (struct virtio_console_control){ .id = id, .event = event, .value = value };
+	sg_init_one(&sg, message, sizeof(*message));
+	saved = irq_save();
+	if (virtqueue_add_outbuf(portdev->c_ovq, &sg, 1, message, GFP_ATOMIC) != 0)
+		kfree(message);
+	else
+		virtqueue_kick(portdev->c_ovq);
+	irq_restore(saved);
+}
+
+static void add_control_buffer(struct control_buffer *buf)
 {
 	struct scatterlist sg;
-
-	buf->offset = 0;
-	buf->length = 0;
-	sg_init_one(&sg, buf->text, sizeof(buf->text));
-	return virtqueue_add_inbuf(port->in_vq, &sg, 1, buf, GFP_ATOMIC);
-}
-
-static void in_intr(struct virtqueue *vq)
-{
-	struct port *port = vq->vdev->priv;
-	struct port_buffer *buf;
-	unsigned int len;
-
-	port->input_interrupts++;
-	while ((buf = virtqueue_get_buf(vq, &len)) != NULL) {
-		/* A device may lie about what it wrote; it cannot have written more than there was room. */
-		buf->length = len < sizeof(buf->text) ? len : sizeof(buf->text);
-		buf->next = NULL;
-		*port->received_end = buf;
-		port->received_end = &buf->next;
-		port->arrived = true;
-	}
-}
-
-/* Next byte at hand, or -1. An empty buffer goes back to the device. */
-static int take(struct port *port)
-{
 	unsigned long saved = irq_save();
-	struct port_buffer *buf = port->received;
-	int c = -1;
 
-	if (buf != NULL) {
-		if (buf->offset < buf->length)
-			c = (u8)buf->text[buf->offset++];
-		if (buf->offset == buf->length) {
-			port->received = buf->next;
-			if (port->received == NULL)
-				port->received_end = &port->received;
-			add_inbuf(port, buf);
-			virtqueue_kick(port->in_vq);
-		}
-	} else {
-		port->arrived = false;
-	}
+	sg_init_one(&sg, buf, sizeof(*buf));
+	virtqueue_add_inbuf(portdev->c_ivq, &sg, 1, buf, GFP_ATOMIC);
 	irq_restore(saved);
-	return c;
 }
 
-int virtcons_getc(u64 timeout_us)
+/* A port is there, for the first time or again after a restore. */
+static void add_port(u32 id)
 {
-	struct port *port = console;
-	int c;
+	struct port *port = &portdev->ports[id];
 
-	if (port == NULL)
-		return -1;
-	while ((c = take(port)) < 0)
-		if (!port->arrived && !wait_flag(&port->arrived, timeout_us))
-			return -1;
-	return c;
+	if (!port->added) {
+		port->added = true;
+		port_fill_queue(port);
+	}
+	send_control_msg(id, VIRTIO_CONSOLE_PORT_READY, 1);
+	if (port->guest_connected)
+		send_control_msg(id, VIRTIO_CONSOLE_PORT_OPEN, 1);
 }
 
-/* ---- Output -------------------------------------------------------------------------------------------------- */
-
-static void out_intr(struct virtqueue *vq)
+/* Its queues stay with the device, which will not use them: the port may come back. */
+static void unplug_port(struct port *port)
 {
-	struct port *port = vq->vdev->priv;
+	port->added = false;
+	port->guest_connected = port->host_connected = false;
+	port->name[0] = '\0';
+	port_discard(port);
+	if (portdev->console == port) {
+		portdev->console = NULL;
+		portdev->console_ready = false;
+	}
+}
+
+static void handle_control_message(const struct control_buffer *buf, unsigned int len)
+{
+	const struct virtio_console_control *message = &buf->message;
+	unsigned int more = len - sizeof(*message);
+	struct port *port;
+
+	/* What is too short or names what cannot be is the device's mistake; there is nobody to tell. */
+	if (len < sizeof(*message) || len > sizeof(*buf) || message->id >= portdev->nr_ports)
+		return;
+	port = &portdev->ports[message->id];
+	if (message->event == VIRTIO_CONSOLE_PORT_ADD) {
+		add_port(message->id);
+		return;
+	}
+	if (!port->added)
+		return;
+	switch (message->event) {
+	case VIRTIO_CONSOLE_PORT_REMOVE:
+		unplug_port(port);
+		break;
+	case VIRTIO_CONSOLE_CONSOLE_PORT:
+		port->is_console = message->value != 0;
+		if (!port->is_console)
+			break;
+		port_open(port, true);
+		if (portdev->console == NULL)
+			set_console(port);
+		break;
+	case VIRTIO_CONSOLE_RESIZE:
+		if (more < sizeof(struct virtio_console_resize))
+			break;
+		memcpy(&port->cols, buf->more, sizeof(port->cols));
+		memcpy(&port->rows, buf->more + sizeof(port->cols), sizeof(port->rows));
+		portdev->resized++;
+		break;
+	case VIRTIO_CONSOLE_PORT_OPEN:
+		port->host_connected = message->value != 0;
+		break;
+	case VIRTIO_CONSOLE_PORT_NAME:
+		if (more > PORT_NAME_MAX - 1)
+			more = PORT_NAME_MAX - 1;
+		memcpy(port->name, buf->more, more);
+		port->name[more] = '\0';
+		break;
+	}
+}
+
+/* Gives the device room for its messages, and asks which ports there are. */
+static int start_control(void)
+{
+	for (unsigned int i = 0; i < CONTROL_BUFFERS && portdev->c_ivq->num_free > 0; i++) {
+		struct control_buffer *buf = kzalloc(sizeof(*buf));
+
+		if (buf == NULL)
+			return -ENOMEM;
+		add_control_buffer(buf);
+	}
+	virtqueue_kick(portdev->c_ivq);
+	send_control_msg(VIRTIO_CONSOLE_BAD_ID, VIRTIO_CONSOLE_DEVICE_READY, 1);
+	return 0;
+}
+
+static void control_in_intr(struct virtqueue *vq)
+{
+	struct control_buffer *buf;
 	unsigned int len;
 
-	port->output_interrupts++;
-	while (virtqueue_get_buf(vq, &len) != NULL)
-		port->written = true;
+	while ((buf = virtqueue_get_buf(vq, &len)) != NULL) {
+		handle_control_message(buf, len);
+		add_control_buffer(buf);
+	}
+	virtqueue_kick(vq);
+}
+
+static void control_out_intr(struct virtqueue *vq)
+{
+	struct virtio_console_control *message;
+	unsigned int len;
+
+	while ((message = virtqueue_get_buf(vq, &len)) != NULL)
+		kfree(message);
+}
+
+void port_open(struct port *port, bool open)
+{
+	if (port->guest_connected == open)
+		return;
+	port->guest_connected = open;
+	if (portdev->c_ovq != NULL)
+		send_control_msg(port->id, VIRTIO_CONSOLE_PORT_OPEN, open);
+}
+
+struct port *virtcons_port(u32 id)
+{
+	return portdev != NULL && id < portdev->nr_ports && portdev->ports[id].added ? &portdev->ports[id] : NULL;
+}
+
+/* ---- The console --------------------------------------------------------------------------------------------- */
+
+/* The console port; with MULTIPORT it may still be on its way. */
+static struct port *console_port(void)
+{
+	if (portdev == NULL)
+		return NULL;
+	if (!portdev->console_ready)
+		wait_flag(&portdev->console_ready, TIMEOUT_US);
+	return portdev->console;
 }
 
 void virtcons_write(const char *text, size_t length)
 {
-	struct port *port = console;
-	struct scatterlist sg;
+	struct port *port = console_port();
 
-	if (port == NULL)
-		return;
-	port->written = false;
-	sg_init_one(&sg, text, length);
-	if (virtqueue_add_outbuf(port->out_vq, &sg, 1, port, GFP_ATOMIC) != 0)
-		return;
-	virtqueue_kick(port->out_vq);
-	/* The text is the caller's: it may not be left with the device. */
-	if (!wait_flag(&port->written, TIMEOUT_US))
-		panic("virtio_console: output not taken");
+	if (port != NULL)
+		port_write(port, text, length);
+}
+
+int virtcons_getc(u64 timeout_us)
+{
+	struct port *port = console_port();
+
+	return port == NULL ? -1 : port_getc(port, timeout_us);
 }
 
 bool virtcons_emerg_write(char c)
 {
-	if (console == NULL || !virtio_has_feature(console->vdev, VIRTIO_CONSOLE_F_EMERG_WRITE))
+	if (portdev == NULL || !virtio_has_feature(portdev->vdev, VIRTIO_CONSOLE_F_EMERG_WRITE))
 		return false;
-	virtio_cwrite32(console->vdev, offsetof(struct virtio_console_config, emerg_wr), (u8)c);
+	virtio_cwrite32(portdev->vdev, offsetof(struct virtio_console_config, emerg_wr), (u8)c);
 	return true;
 }
 
-/* ---- Properties ---------------------------------------------------------------------------------------------- */
-
 struct virtio_device *virtcons_vdev(void)
 {
-	return console == NULL ? NULL : console->vdev;
+	return portdev == NULL ? NULL : portdev->vdev;
 }
 
 bool virtcons_size(u16 *cols, u16 *rows)
 {
-	if (console == NULL || !virtio_has_feature(console->vdev, VIRTIO_CONSOLE_F_SIZE))
+	struct port *port = console_port();
+
+	if (port != NULL && port->cols != 0) {
+		*cols = port->cols;
+		*rows = port->rows;
+		return true;
+	}
+	if (portdev == NULL || !virtio_has_feature(portdev->vdev, VIRTIO_CONSOLE_F_SIZE))
 		return false;
-	virtio_cread(console->vdev, struct virtio_console_config, cols, cols);
-	virtio_cread(console->vdev, struct virtio_console_config, rows, rows);
+	virtio_cread(portdev->vdev, struct virtio_console_config, cols, cols);
+	virtio_cread(portdev->vdev, struct virtio_console_config, rows, rows);
 	return true;
 }
 
 unsigned int virtcons_resized(void)
 {
-	return console == NULL ? 0 : console->resized;
+	return portdev == NULL ? 0 : portdev->resized;
 }
 
 unsigned int virtcons_input_interrupts(void)
 {
-	return console == NULL ? 0 : console->input_interrupts;
+	return portdev == NULL || portdev->console == NULL ? 0 : portdev->console->input_interrupts;
 }
 
 unsigned int virtcons_output_interrupts(void)
 {
-	return console == NULL ? 0 : console->output_interrupts;
+	return portdev == NULL || portdev->console == NULL ? 0 : portdev->console->output_interrupts;
 }
 
 /* ---- Driver -------------------------------------------------------------------------------------------------- */
 
 static void virtcons_config_changed(struct virtio_device *vdev)
 {
-	((struct port *)vdev->priv)->resized++;
+	((struct ports_device *)vdev->priv)->resized++;
 }
 
-/* Gives the device room for input. */
-static int fill_queue(struct port *port)
+static void in_intr(struct virtqueue *vq)
 {
-	for (unsigned int i = 0; i < IN_BUFFERS && port->in_vq->num_free > 0; i++) {
-		struct port_buffer *buf = kzalloc(sizeof(*buf));
+	port_in_intr(find_port_by_vq(vq));
+}
 
-		if (buf == NULL)
-			return -ENOMEM;
-		add_inbuf(port, buf);
+static void out_intr(struct virtqueue *vq)
+{
+	port_out_intr(find_port_by_vq(vq));
+}
+
+static bool multiport(void)
+{
+	return virtio_has_feature(portdev->vdev, VIRTIO_CONSOLE_F_MULTIPORT);
+}
+
+/* Finds the queues and begins; the ports are as they were before. */
+static int start(void)
+{
+	struct virtqueue_info info[2 * VIRTCONS_PORTS_MAX + 2];
+	struct virtqueue *vqs[ARRAY_SIZE(info)];
+	unsigned int count = multiport() ? 2 * portdev->nr_ports + 2 : 2;
+	int err;
+
+	for (unsigned int i = 0; i < count; i += 2) {
+		bool control = i == 2;
+
+		info[i] = (struct virtqueue_info){ .name = control ? "control-i" : "input",
+						   .callback = control ? control_in_intr : in_intr };
+		info[i + 1] = (struct virtqueue_info){ .name = control ? "control-o" : "output",
+						       .callback = control ? control_out_intr : out_intr };
 	}
-	virtqueue_kick(port->in_vq);
-	return 0;
+	err = virtio_find_vqs(portdev->vdev, count, vqs, info);
+	if (err != 0)
+		return err;
+	for (u32 id = 0; id < portdev->nr_ports; id++) {
+		portdev->ports[id].in_vq = vqs[port_queue(id)];
+		portdev->ports[id].out_vq = vqs[port_queue(id) + 1];
+	}
+	portdev->c_ivq = multiport() ? vqs[2] : NULL;
+	portdev->c_ovq = multiport() ? vqs[3] : NULL;
+	/* Before the queues are filled: notifying earlier is not allowed (§3.1.1). */
+	virtio_device_ready(portdev->vdev);
+	for (u32 id = 0; err == 0 && id < portdev->nr_ports; id++)
+		if (portdev->ports[id].added)
+			err = port_fill_queue(&portdev->ports[id]);
+	return err == 0 && multiport() ? start_control() : err;
+}
+
+static void stop(void)
+{
+	void *buf;
+
+	virtio_reset_device(portdev->vdev);
+	for (u32 id = 0; id < portdev->nr_ports; id++)
+		port_detach_queue(&portdev->ports[id]);
+	if (portdev->c_ivq != NULL) {
+		while ((buf = virtqueue_detach_unused_buf(portdev->c_ivq)) != NULL)
+			kfree(buf);
+		while ((buf = virtqueue_detach_unused_buf(portdev->c_ovq)) != NULL)
+			kfree(buf);
+	}
+	portdev->vdev->config->del_vqs(portdev->vdev);
 }
 
 static void virtcons_remove(struct virtio_device *vdev)
 {
-	struct port *port = vdev->priv;
-	struct port_buffer *buf;
-
-	console = NULL;
-	virtio_reset_device(vdev);
-	while ((buf = virtqueue_detach_unused_buf(port->in_vq)) != NULL)
-		kfree(buf);
-	while ((buf = port->received) != NULL) {
-		port->received = buf->next;
-		kfree(buf);
-	}
-	vdev->config->del_vqs(vdev);
-	kfree(port);
+	(void)vdev;
+	stop();
+	for (u32 id = 0; id < portdev->nr_ports; id++)
+		port_discard(&portdev->ports[id]);
+	kfree(portdev);
+	portdev = NULL;
 }
 
 static int virtcons_probe(struct virtio_device *vdev)
 {
-	static const struct virtqueue_info info[] = {
-		{ .name = "input", .callback = in_intr },
-		{ .name = "output", .callback = out_intr },
-	};
-	struct virtqueue *vqs[ARRAY_SIZE(info)];
-	struct port *port;
 	int err;
 
-	if (console != NULL)
+	if (portdev != NULL)
 		return -EBUSY;
-	port = kzalloc(sizeof(*port));
-	if (port == NULL)
+	portdev = kzalloc(sizeof(*portdev));
+	if (portdev == NULL)
 		return -ENOMEM;
-	port->vdev = vdev;
-	port->received_end = &port->received;
-	vdev->priv = port;
-	err = virtio_find_vqs(vdev, ARRAY_SIZE(info), vqs, info);
-	if (err != 0) {
-		kfree(port);
-		return err;
+	portdev->vdev = vdev;
+	vdev->priv = portdev;
+	portdev->nr_ports = 1;
+	if (multiport())
+		virtio_cread(vdev, struct virtio_console_config, max_nr_ports, &portdev->nr_ports);
+	if (portdev->nr_ports == 0) {
+		kfree(portdev);
+		portdev = NULL;
+		return -EINVAL;
 	}
-	port->in_vq = vqs[0];
-	port->out_vq = vqs[1];
-	console = port;
-	/* Before the queues are filled: notifying earlier is not allowed (§3.1.1). */
-	virtio_device_ready(vdev);
-	err = fill_queue(port);
-	if (err != 0)
-		virtcons_remove(vdev);
+	if (portdev->nr_ports > VIRTCONS_PORTS_MAX)
+		portdev->nr_ports = VIRTCONS_PORTS_MAX;
+	for (u32 id = 0; id < portdev->nr_ports; id++) {
+		portdev->ports[id].id = id;
+		portdev->ports[id].received_end = &portdev->ports[id].received;
+	}
+	if (!multiport()) {
+		/* One port, which needs no telling. */
+		portdev->ports[0].added = portdev->ports[0].is_console = portdev->ports[0].host_connected = true;
+		set_console(&portdev->ports[0]);
+	}
+	err = start();
+	if (err != 0) {
+		if (vdev->vqs != NULL)
+			stop();
+		kfree(portdev);
+		portdev = NULL;
+	}
 	return err;
+}
+
+static int virtcons_freeze(struct virtio_device *vdev)
+{
+	(void)vdev;
+	stop();
+	return 0;
+}
+
+static int virtcons_restore(struct virtio_device *vdev)
+{
+	(void)vdev;
+	return start();
 }
 
 static const struct virtio_device_id id_table[] = {
@@ -246,9 +409,9 @@ static const struct virtio_device_id id_table[] = {
 	{ 0 },
 };
 
-/* MULTIPORT is left alone: without it the first port works by itself. */
 static const unsigned int features[] = {
 	VIRTIO_CONSOLE_F_SIZE,
+	VIRTIO_CONSOLE_F_MULTIPORT,
 	VIRTIO_CONSOLE_F_EMERG_WRITE,
 };
 
@@ -260,6 +423,8 @@ static struct virtio_driver virtio_console = {
 	.probe = virtcons_probe,
 	.remove = virtcons_remove,
 	.config_changed = virtcons_config_changed,
+	.freeze = virtcons_freeze,
+	.restore = virtcons_restore,
 };
 
 module_virtio_driver(virtio_console);

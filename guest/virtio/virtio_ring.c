@@ -52,8 +52,11 @@ static int add(struct virtqueue *_vq, const struct vring_buffer *buffer, void *d
 		return -EIO;
 	if (data == NULL || needed == 0)
 		return -EINVAL;
-	/* Several pieces in a table take one entry of the ring. Without memory for one they may still fit. */
-	if (vq->use_indirect && needed > 1 && _vq->num_free > 0)
+	/*
+	 * Several pieces in a table take one entry of the ring. Without memory for one they may still fit. §2.7.5.3.1: not
+	 * more than the queue has entries, though many devices take that.
+	 */
+	if (vq->use_indirect && needed > 1 && needed <= vq->num && _vq->num_free > 0)
 		table = kzalloc(needed * VRING_DESC_BYTES);
 	if (table != NULL)
 		needed = 1;

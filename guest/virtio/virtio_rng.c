@@ -58,9 +58,26 @@ unsigned int virtrng_interrupts(void)
 	return rng == NULL ? 0 : rng->interrupts;
 }
 
+/* Makes the queue, and the device ready. */
+static int start(struct virtrng_info *vi)
+{
+	vi->vq = virtio_find_single_vq(vi->vdev, random_recv_done, "input");
+	if (vi->vq == NULL)
+		return -ENOENT;
+	virtio_device_ready(vi->vdev);
+	return 0;
+}
+
+static void stop(struct virtrng_info *vi)
+{
+	virtio_reset_device(vi->vdev);
+	vi->vdev->config->del_vqs(vi->vdev);
+}
+
 static int virtrng_probe(struct virtio_device *vdev)
 {
 	struct virtrng_info *vi;
+	int err;
 
 	if (rng != NULL)
 		return -EBUSY;
@@ -69,14 +86,12 @@ static int virtrng_probe(struct virtio_device *vdev)
 		return -ENOMEM;
 	vi->vdev = vdev;
 	vdev->priv = vi;
-	vi->vq = virtio_find_single_vq(vdev, random_recv_done, "input");
-	if (vi->vq == NULL) {
+	err = start(vi);
+	if (err != 0)
 		kfree(vi);
-		return -ENOENT;
-	}
-	virtio_device_ready(vdev);
-	rng = vi;
-	return 0;
+	else
+		rng = vi;
+	return err;
 }
 
 static void virtrng_remove(struct virtio_device *vdev)
@@ -84,9 +99,19 @@ static void virtrng_remove(struct virtio_device *vdev)
 	struct virtrng_info *vi = vdev->priv;
 
 	rng = NULL;
-	virtio_reset_device(vdev);
-	vdev->config->del_vqs(vdev);
+	stop(vi);
 	kfree(vi);
+}
+
+static int virtrng_freeze(struct virtio_device *vdev)
+{
+	stop(vdev->priv);
+	return 0;
+}
+
+static int virtrng_restore(struct virtio_device *vdev)
+{
+	return start(vdev->priv);
 }
 
 static const struct virtio_device_id id_table[] = {
@@ -99,6 +124,8 @@ static struct virtio_driver virtio_rng = {
 	.id_table = id_table,
 	.probe = virtrng_probe,
 	.remove = virtrng_remove,
+	.freeze = virtrng_freeze,
+	.restore = virtrng_restore,
 };
 
 module_virtio_driver(virtio_rng);

@@ -62,7 +62,8 @@ async function collect(stream: ReadableStream<Uint8Array>, begun: () => void): P
 /** How QEMU's virtio devices are to be. */
 interface QemuDevices {
   readonly version: 1 | 2;
-  readonly packed?: boolean;
+  /** Packed rings, several ports, and all requests that QEMU knows. */
+  readonly all?: boolean;
 }
 
 /**
@@ -71,8 +72,10 @@ interface QemuDevices {
  * FIFO is on.
  */
 async function boot(program: GuestProgram, xlen: 32 | 64, devices: QemuDevices): Promise<QemuRun> {
-  const { version, packed = false } = devices;
-  const ring = `packed=${packed ? "on" : "off"}`;
+  const { version, all = false } = devices;
+  const packed = `packed=${all ? "on" : "off"}`;
+  const ports = `max_ports=${all ? 4 : 1}`;
+  const disk = all ? "num-queues=2" : "num-queues=1,discard=off,write-zeroes=off";
   const dir = await Deno.makeTempDir();
   try {
     await Deno.writeFile(`${dir}/disk`, new Uint8Array(1 << 20));
@@ -84,11 +87,11 @@ async function boot(program: GuestProgram, xlen: 32 | 64, devices: QemuDevices):
         ...["-chardev", "stdio,id=user,signal=off", "-chardev", `file,id=other,path=${dir}/other`],
         ...["-serial", `chardev:${hvc ? "other" : "user"}`],
         ...["-global", `virtio-mmio.force-legacy=${version === 1}`],
-        ...["-device", `virtio-serial-device,${ring},bus=virtio-mmio-bus.0`],
+        ...["-device", `virtio-serial-device,${packed},${ports},bus=virtio-mmio-bus.0`],
         ...["-device", `virtconsole,chardev=${hvc ? "user" : "other"}`],
         ...["-drive", `file=${dir}/disk,format=raw,if=none,id=disk`],
-        ...["-device", `virtio-blk-device,${ring},drive=disk,serial=ringside,bus=virtio-mmio-bus.1`],
-        ...["-device", `virtio-rng-device,${ring},bus=virtio-mmio-bus.2`],
+        ...["-device", `virtio-blk-device,${packed},${disk},drive=disk,serial=ringside,bus=virtio-mmio-bus.1`],
+        ...["-device", `virtio-rng-device,${packed},bus=virtio-mmio-bus.2`],
       ],
       stdin: "piped",
       stdout: "piped",
@@ -131,16 +134,24 @@ for (const program of guestPrograms.filter((p) => p.kind === "firmware" && p.qem
     const recorded = { ...qemu, accepts: /version 7\.2\./ };
     // QEMU has no device for it.
     const alone = program.devices.includes("dummy");
-    Deno.test(withTool(`${name} prints the same on QEMU${alone ? ", up to its device" : ""}`, recorded, async () => {
-      const run = await boot(program, xlen, { version: program.virtioVersion ?? 2 });
-      const expected = alone
-        ? `dummy: RV${xlen}\ndummy: not present\nPASS\n`
-        : onQemu(program, await expectedConsole(name));
-      assertEquals(run.uart + run.console, expected);
-      assertEquals(run.ok, true);
-    }));
+    // Images for single features say what was negotiated, and QEMU 7.2 does not have all of it.
+    if (!program.symbolsOnly) {
+      Deno.test(withTool(`${name} prints the same on QEMU${alone ? ", up to its device" : ""}`, recorded, async () => {
+        const run = await boot(program, xlen, { version: program.virtioVersion ?? 2 });
+        const expected = alone
+          ? `dummy: RV${xlen}\ndummy: not present\nPASS\n`
+          : onQemu(program, await expectedConsole(name));
+        assertEquals(run.uart + run.console, expected);
+        assertEquals(run.ok, true);
+      }));
+    }
     if (program.devices.length === 0 || alone || program.virtioVersion !== undefined) continue;
-    for (const [what, devices] of [["version 1", { version: 1 }], ["packed", { version: 2, packed: true }]] as const) {
+    const kinds: readonly (readonly [string, QemuDevices])[] = [
+      ["version 1", { version: 1 }],
+      ...(program.symbolsOnly ? [["version 2", { version: 2 }] as const] : []),
+      ["packed", { version: 2, all: true }],
+    ];
+    for (const [what, devices] of kinds) {
       Deno.test(withTool(`${name} passes on QEMU with ${what} devices`, qemu, async () => {
         const run = await boot(program, xlen, devices);
         assertMatch(run.uart + run.console, /^PASS$/m);

@@ -92,8 +92,7 @@ async function factsOf(name: string, xlen: 32 | 64, version?: 1): Promise<Facts>
   const program = guestPrograms.find((one) => one.name === name)!;
   const all: Told<MachineFact>[] = [];
   const result = await bootImage(`${imageName(program, xlen)}.elf`, {
-    ...bootOptions(program, xlen),
-    ...(version !== undefined && { version }),
+    ...bootOptions(program, xlen, version),
     engine: "interpreter",
     started: (machine) =>
       onEveryFact(machine, (fact: MachineFact, where: Where) => all.push({ ...fact, now: where.now })),

@@ -1,5 +1,6 @@
 /** Boots an image of `images/` as the command line does, and keeps what its consoles said in one text. */
 import type { GuestProgram } from "../../tools/guest_images.ts";
+import { featureSwitches, legacyHas } from "../../devices/virtio/offered.ts";
 import { readImage } from "../../vm/boot/image.ts";
 import { parseChaos } from "../../vm/cli/chaos.ts";
 import { DEFAULT_ISA } from "../../vm/cli/default_isa.ts";
@@ -35,13 +36,30 @@ export interface BootOptions {
 /** Kinds of devices that a machine does not have by itself. */
 const EXTRA: readonly string[] = ["dummy"];
 
-/** How a program is booted for the text in `images/expected`. */
-export function bootOptions(program: GuestProgram, xlen: 32 | 64): Omit<BootOptions, "engine"> {
+/** What is left of a `--device` value on the legacy interface, which cannot offer everything. */
+function withoutModern(option: string): string {
+  const modern = featureSwitches.filter(({ name }) => !legacyHas(name)).map(({ name }) => `${name}=on`);
+  const parts = option.split(",");
+  // A size that is no power of two goes with the ring that allows it.
+  if (parts.includes("packed=on")) modern.push(...parts.filter((part) => part.startsWith("queue-size=")));
+  return parts.filter((part) => !modern.includes(part)).join(",");
+}
+
+/** How a program is booted for the text in `images/expected`, or as near to it as another version allows. */
+export function bootOptions(
+  program: GuestProgram,
+  xlen: 32 | 64,
+  version: 1 | 2 = program.virtioVersion ?? 2,
+): Omit<BootOptions, "engine"> & { readonly devices: readonly string[] } {
+  const options = program.options ?? [];
   return {
     xlen,
     ...(program.isa === "default" && { isa: DEFAULT_ISA[xlen] }),
-    version: program.virtioVersion ?? 2,
-    devices: program.devices.filter((device) => EXTRA.includes(device)),
+    version,
+    devices: [
+      ...program.devices.filter((device) => EXTRA.includes(device)),
+      ...(version === 1 ? options.map(withoutModern) : options),
+    ],
     ...(program.input === undefined ? {} : { input: program.input }),
   };
 }
