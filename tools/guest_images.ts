@@ -123,6 +123,9 @@ export const guestPrograms: readonly GuestProgram[] = [
   feature("ring_reset", "RING_RESET: a queue taken back with requests in it, resized, and used again", [
     "blk,ring_reset=on,queue-size=16",
   ], ["requests"]),
+  feature("suspend", "SUSPEND of virtio 1.4: a device at rest with its queues as they are, and resumed", [
+    "blk,suspend=on",
+  ], ["requests"]),
   {
     ...feature("index_wrap", "more than 65,536 requests: 16-bit indexes come around", []),
     devices: ["rng"],
@@ -135,13 +138,18 @@ export const guestPrograms: readonly GuestProgram[] = [
   },
   {
     ...feature("block_requests", "FLUSH, CONFIG_WCE, WRITE_ZEROES, DISCARD, SECURE_ERASE, GET_LIFETIME", [
-      "blk,discard=on",
+      "blk,discard=on,secure_erase=on,wear=2:3:4",
     ]),
     drivers: ["virtio_blk"],
   },
-  { ...feature("block_queues", "a disk with several queues, all busy at once (MQ)", []), drivers: ["virtio_blk"] },
   {
-    ...feature("console_ports", "a console with several ports (MULTIPORT)", []),
+    ...feature("block_queues", "a disk with several queues, all busy at once (MQ)", ["blk,num-queues=4"]),
+    drivers: ["virtio_blk"],
+  },
+  {
+    ...feature("console_ports", "a console with several ports (MULTIPORT)", [
+      "console,port=echo@loop,port=null,console-port=second@loop",
+    ]),
     drivers: ["virtio_console"],
     devices: ["console"],
   },

@@ -204,6 +204,8 @@ export class VirtioMmio implements Device {
   #writeQueue(name: string, value: number): void {
     const queue = this.#queues[this.#queueSel];
     if (queue === undefined || this.core.queueSizeMax(this.#queueSel) === 0) {
+      // Drivers take queues back after a reset, which took the feature that some came with: no queue is what they want.
+      if (queue !== undefined && value === 0 && (name === "QueueReady" || name === "QueuePFN")) return;
       return this.#violation("queue-unknown", `${name} := ${hex(value)} for queue ${this.#queueSel}`);
     }
     if (name === "QueueReady") return this.#writeReady(queue, value);

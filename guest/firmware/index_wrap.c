@@ -22,11 +22,11 @@ static void request_done(struct virtqueue *vq)
 
 	callbacks++;
 	while ((buffer = virtqueue_get_buf(vq, &len)) != NULL) {
-		if (buffer < buffers || buffer >= buffers + BATCH_MAX || len != sizeof(*buffer))
+		/* §5.4.6.1: less than was asked for is right, nothing is not. */
+		if (buffer < buffers || buffer >= buffers + BATCH_MAX || len == 0 || len > sizeof(*buffer))
 			wrong++;
 		outstanding--;
 	}
-	/* The last but one has been waited for; nobody needs to be called before. */
 	if (outstanding == 0)
 		all_back = true;
 }

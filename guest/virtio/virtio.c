@@ -3,9 +3,12 @@
 #include "../generated/virtio_mmio_regs.h"
 #include "../lib/printf.h"
 #include "../lib/string.h"
+#include "../lib/timer.h"
 #include "../lib/trap.h"
 
 #define DRIVERS_MAX 16
+/* For a device to suspend or resume. */
+#define TIMEOUT_US 5000000
 
 extern struct virtio_driver *const __virtio_drivers_start[], *const __virtio_drivers_end[];
 
@@ -36,6 +39,7 @@ void virtio_device_ready(struct virtio_device *dev)
 void virtio_reset_device(struct virtio_device *dev)
 {
 	dev->config->reset(dev);
+	dev->suspended = false;
 }
 
 /* ---- Configuration changes: remembered while the driver is not there to hear of them -------------------------- */
@@ -196,6 +200,44 @@ int virtio_device_restore(struct virtio_device *dev)
 		virtio_device_ready(dev);
 	config_enable(dev);
 	return 0;
+}
+
+/* Waits until the status shows `on` and not `off` (virtio 1.4 §3.4.1). */
+static int await_status(struct virtio_device *dev, u8 on, u8 off)
+{
+	u64 end = timer_now() + timer_ticks(TIMEOUT_US);
+
+	do {
+		u8 status = dev->config->get_status(dev);
+
+		if (status & VIRTIO_CONFIG_S_DEVICE_NEEDS_RESET)
+			return -EIO;
+		if ((status & (on | off)) == on)
+			return 0;
+	} while (timer_now() < end);
+	return -ETIMEDOUT;
+}
+
+int virtio_device_suspend(struct virtio_device *dev)
+{
+	if (!virtio_has_feature(dev, VIRTIO_F_SUSPEND))
+		return -ENOTSUP;
+	dev->suspended = true;
+	/* What is used until SUSPEND shows comes by interrupt, as always. DRIVER_OK is the device's to clear. */
+	virtio_add_status(dev, VIRTIO_CONFIG_S_SUSPEND);
+	return await_status(dev, VIRTIO_CONFIG_S_SUSPEND, VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+int virtio_device_resume(struct virtio_device *dev)
+{
+	u8 status = dev->config->get_status(dev);
+	int err;
+
+	dev->config->set_status(dev, (status & ~VIRTIO_CONFIG_S_SUSPEND) | VIRTIO_CONFIG_S_DRIVER_OK);
+	err = await_status(dev, VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_SUSPEND);
+	if (err == 0)
+		dev->suspended = false;
+	return err;
 }
 
 static bool virtio_dev_match(const struct virtio_device *dev, const struct virtio_driver *drv)

@@ -169,7 +169,8 @@ struct virtio_device {
 	u64 features;
 	bool config_enabled;
 	bool config_change_pending;
-	void *priv; /* the driver's */
+	bool suspended; /* nothing new goes through its queues */
+	void *priv;	/* the driver's */
 };
 
 struct virtio_driver {
@@ -217,6 +218,14 @@ void unregister_virtio_device(struct virtio_device *dev);
 int virtio_device_freeze(struct virtio_device *dev);
 int virtio_device_restore(struct virtio_device *dev);
 
+/*
+ * SUSPEND (virtio 1.4 §3.4): the device finishes what it has begun and then rests, its queues as they are, until it is
+ * resumed. 0, -ENOTSUP without the feature, -EIO if it needs a reset instead, -ETIMEDOUT. Meanwhile nothing can be
+ * added to its queues: -EBUSY.
+ */
+int virtio_device_suspend(struct virtio_device *dev);
+int virtio_device_resume(struct virtio_device *dev);
+
 /* Devices in order of registration; NULL starts, and ends. */
 struct virtio_device *virtio_next_device(struct virtio_device *dev);
 
@@ -234,8 +243,9 @@ void virtio_reset_device(struct virtio_device *dev);
 
 /* ---- Features ------------------------------------------------------------------------------------------------ */
 
-/* Bits 28 to 40: those of rings and transport (virtio 1.2 §2.2). 24 to 27 no driver here knows. */
-#define VIRTIO_TRANSPORT_F_MASK (BIT_ULL(VIRTIO_F_RING_RESET + 1) - BIT_ULL(VIRTIO_F_INDIRECT_DESC))
+/* Bits 28 to 40, and 43: those of rings and transport (virtio 1.2 §2.2). 24 to 27 no driver here knows. */
+#define VIRTIO_TRANSPORT_F_MASK                                                                                        \
+	(BIT_ULL(VIRTIO_F_RING_RESET + 1) - BIT_ULL(VIRTIO_F_INDIRECT_DESC) + BIT_ULL(VIRTIO_F_SUSPEND))
 
 static inline bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
 {

@@ -106,6 +106,7 @@ static void handle_control_message(const struct control_buffer *buf, unsigned in
 {
 	const struct virtio_console_control *message = &buf->message;
 	unsigned int more = len - sizeof(*message);
+	struct virtio_console_resize resize;
 	struct port *port;
 
 	/* What is too short or names what cannot be is the device's mistake; there is nobody to tell. */
@@ -131,10 +132,11 @@ static void handle_control_message(const struct control_buffer *buf, unsigned in
 			set_console(port);
 		break;
 	case VIRTIO_CONSOLE_RESIZE:
-		if (more < sizeof(struct virtio_console_resize))
+		if (more < sizeof(resize))
 			break;
-		memcpy(&port->cols, buf->more, sizeof(port->cols));
-		memcpy(&port->rows, buf->more + sizeof(port->cols), sizeof(port->rows));
+		memcpy(&resize, buf->more, sizeof(resize));
+		port->cols = resize.cols;
+		port->rows = resize.rows;
 		portdev->resized++;
 		break;
 	case VIRTIO_CONSOLE_PORT_OPEN:

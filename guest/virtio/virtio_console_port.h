@@ -52,10 +52,10 @@ enum {
 /* No port: in messages about the device. */
 #define VIRTIO_CONSOLE_BAD_ID 0xffffffff
 
-/* What follows RESIZE. */
+/* What follows RESIZE: in this order in Linux, and so in devices; the text of §5.3.6.2 has it the other way. */
 struct virtio_console_resize {
-	le16 cols;
 	le16 rows;
+	le16 cols;
 };
 
 /* A message with room for what may follow it. */

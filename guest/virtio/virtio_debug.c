@@ -13,6 +13,7 @@ static const struct {
 	{ VIRTIO_F_ORDER_PLATFORM, "ORDER_PLATFORM" },
 	{ VIRTIO_F_NOTIFICATION_DATA, "NOTIFICATION_DATA" },
 	{ VIRTIO_F_RING_RESET, "RING_RESET" },
+	{ VIRTIO_F_SUSPEND, "SUSPEND" },
 };
 
 void virtio_print_features(const struct virtio_device *vdev)

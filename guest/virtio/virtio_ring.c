@@ -50,6 +50,8 @@ static int add(struct virtqueue *_vq, const struct vring_buffer *buffer, void *d
 
 	if (vq->broken)
 		return -EIO;
+	if (_vq->vdev->suspended)
+		return -EBUSY;
 	if (data == NULL || needed == 0)
 		return -EINVAL;
 	/*
@@ -119,7 +121,7 @@ bool virtqueue_notify(struct virtqueue *_vq)
 {
 	struct vring_virtqueue *vq = to_vvq(_vq);
 
-	if (vq->broken)
+	if (vq->broken || _vq->vdev->suspended)
 		return false;
 	if (!vq->notify(_vq)) {
 		vq->broken = true;
