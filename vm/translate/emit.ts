@@ -113,7 +113,7 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
     return VALUE;
   }
   #call(name: IntegerFunction): OnStack {
-    this.f.call(this.integer[name]);
+    this.f.call(this.integer.index(name));
     return VALUE;
   }
   constant(value: number): OnStack {

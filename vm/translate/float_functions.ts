@@ -24,11 +24,17 @@ export class FloatFunctions implements FloatLibrary {
   readonly #module: ModuleWriter;
   readonly #indices = new Map<string, number>();
   readonly #definitions = new Map<string, () => FunctionBody>();
+  readonly #hart: number;
 
   /** `hart` is the host address of the hart's state. */
   constructor(module: ModuleWriter, hart: number) {
     this.#module = module;
-    addFlags(this, hart);
+    this.#hart = hart;
+  }
+
+  /** Defines all of them: most modules need none. */
+  #define(): void {
+    addFlags(this, this.#hart);
     for (const format of ["h", "s", "d"] as const) addPatterns(this, format);
     for (const format of ["s", "d"] as const) {
       addSpecials(this, format);
@@ -52,6 +58,7 @@ export class FloatFunctions implements FloatLibrary {
 
   /** All names. */
   get names(): Iterable<string> {
+    if (this.#definitions.size === 0) this.#define();
     return this.#definitions.keys();
   }
 
@@ -59,6 +66,7 @@ export class FloatFunctions implements FloatLibrary {
   get(name: string): number | undefined {
     const known = this.#indices.get(name);
     if (known !== undefined) return known;
+    if (this.#definitions.size === 0) this.#define();
     const body = this.#definitions.get(name)?.();
     if (body === undefined) return undefined;
     const index = this.#module.add(body);

@@ -44,21 +44,24 @@ export interface FlowBlock {
   readonly position: number;
   readonly instructions: readonly FlowInstruction[];
   end: FlowEnd;
+  /** Its place in the order that the blocks were put into last. */
+  order: number;
 }
 
 /** The blocks a block can go to, in the order of its end's edges. */
-export function successors(block: FlowBlock): FlowBlock[] {
-  const end = block.end;
-  const edges = end.kind === "branch"
-    ? [end.taken, end.next]
-    : end.kind === "goto"
-    ? [end.to]
-    : end.kind === "jump"
-    ? end.targets.map((t) => t.to)
-    : end.kind === "enter"
-    ? [...end.cases.map((c) => c.to), end.next]
-    : [];
-  return edges.flatMap((e) => "block" in e ? [e.block] : []);
+export function successors({ end }: FlowBlock): FlowBlock[] {
+  const blocks: FlowBlock[] = [];
+  const add = (edge: Edge) => {
+    if ("block" in edge) blocks.push(edge.block);
+  };
+  if (end.kind === "branch") add(end.taken), add(end.next);
+  else if (end.kind === "goto") add(end.to);
+  else if (end.kind === "jump") { for (const target of end.targets) add(target.to); }
+  else if (end.kind === "enter") {
+    for (const way of end.cases) add(way.to);
+    add(end.next);
+  }
+  return blocks;
 }
 
 /** Sends a block's edges elsewhere. */
@@ -93,17 +96,25 @@ export interface FlowLimits {
   readonly callee: number;
 }
 
+/** Most places that a return is expected to go to. */
+const RETURNS = 4;
+
 /** A place in the code together with the calls that were inlined to get there. */
 interface Place {
   readonly offset: number;
   readonly calls: Calls | undefined;
 }
 interface Calls {
-  readonly id: number;
   readonly back: number;
   readonly depth: number;
   readonly outer: Calls | undefined;
+  /** The calls inlined in it, by where they come back to. */
+  readonly inner: Map<number, Calls>;
+  readonly leaders: Leaders;
 }
+
+/** Every place that control comes to from elsewhere, by offset, with the block that begins there once it is made. */
+type Leaders = Map<number, { readonly place: Place; block: FlowBlock | undefined }>;
 
 /** Finds the blocks of the region at offset 0; the first one is the entry's. Undefined if the entry is not emittable. */
 export function discover(source: FlowSource, limits: FlowLimits): FlowBlock[] | undefined {
@@ -113,10 +124,12 @@ export function discover(source: FlowSource, limits: FlowLimits): FlowBlock[] | 
 class Discovery {
   readonly #source: FlowSource;
   readonly #limits: FlowLimits;
-  /** Every place that control comes to from elsewhere, and the stretch of code that starts there. */
-  readonly #leaders = new Map<string, Place>();
-  readonly #blocks = new Map<string, FlowBlock>();
-  readonly #calls = new Map<string, Calls>();
+  /** Leaders and calls that are in no inlined function. */
+  readonly #leaders: Leaders = new Map();
+  readonly #calls = new Map<number, Calls>();
+  readonly #places: Place[] = [];
+  /** Where calls that are not inlined come back to. */
+  readonly #returns = new Set<number>();
   #instructions = 0;
 
   constructor(source: FlowSource, limits: FlowLimits) {
@@ -128,21 +141,36 @@ class Discovery {
     const first = this.#source.at(0);
     if (first === undefined || !this.#source.emittable(first)) return undefined;
     this.#findLeaders();
-    for (const place of this.#leaders.values()) this.#blocks.set(keyOf(place), this.#block(place));
-    for (const place of this.#leaders.values()) this.#link(place);
-    return [...this.#blocks.values()];
+    const blocks = this.#places.map((place) => this.#leader(place)!.block = this.#block(place));
+    this.#places.forEach((place, i) => this.#link(place, blocks[i]!));
+    return blocks;
+  }
+
+  #leader({ offset, calls }: Place): ReturnType<Leaders["get"]> {
+    return (calls?.leaders ?? this.#leaders).get(offset);
   }
 
   #findLeaders(): void {
     const work: Place[] = [{ offset: 0, calls: undefined }];
-    while (work.length > 0 && this.#instructions < this.#limits.instructions) {
-      const place = work.shift()!;
-      const key = keyOf(place);
-      if (this.#leaders.has(key)) continue;
-      this.#leaders.set(key, place);
-      const last = this.#walk(place, () => false);
-      work.push(...this.#successors(place, last));
+    const returns: { readonly place: Place; readonly list: FlowInstruction[] }[] = [];
+    for (let i = 0; i < work.length && this.#instructions < this.#limits.instructions; i++) {
+      const place = work[i]!;
+      if (this.#leader(place) === undefined) {
+        (place.calls?.leaders ?? this.#leaders).set(place.offset, { place, block: undefined });
+        this.#places.push(place);
+        const list = this.#walk(place, () => false);
+        const last = list.at(-1)?.decoded;
+        if (last !== undefined && isReturn(last)) returns.push({ place, list });
+        else work.push(...this.#successors(place, list));
+      }
+      // Where returns go is known when all calls are.
+      if (i === work.length - 1) { for (const { place, list } of returns) work.push(...this.#unknown(place, list)); }
     }
+  }
+
+  /** Where a return goes that is not known yet. */
+  #unknown(place: Place, list: readonly FlowInstruction[]): Place[] {
+    return this.#successors(place, list).filter((to) => this.#leader(to) === undefined);
   }
 
   /** Goes along straight code to its end; counts instructions. */
@@ -167,6 +195,7 @@ class Discovery {
     const { offset, decoded } = last;
     const next = offset + decoded.length;
     const calls = place.calls;
+    if (decoded.base.class === "jump" && decoded.operands.rd === 1) this.#returns.add(next);
     if (decoded.base.class === "branch") {
       return [{ offset: next, calls }, { offset: offset + decoded.operands.imm, calls }];
     }
@@ -177,10 +206,12 @@ class Discovery {
   /** Where a `jalr` is expected to go: back into the caller that it was inlined into, or where it was seen to go. */
   #jumpPlaces(offset: number, decoded: Decoded, calls: Calls | undefined): Place[] {
     if (decoded.base.name !== "jalr") return [];
-    // Returns go to too many places to follow, but for the one that the call was inlined from.
-    if (isReturn(decoded)) return calls === undefined ? [] : [{ offset: calls.back, calls: calls.outer }];
+    if (isReturn(decoded) && calls !== undefined) return [{ offset: calls.back, calls: calls.outer }];
+    // Other returns go to too many places to follow, but for those after calls that are here too.
+    const seen = this.#source.seen(offset);
+    const targets = isReturn(decoded) ? seen.filter((to) => this.#returns.has(to)).slice(0, RETURNS) : seen;
     // What is reached through a jump that was seen, not followed, stands for itself, whoever called it.
-    return this.#source.seen(offset).map((target) => ({ offset: target, calls: undefined }));
+    return targets.map((target) => ({ offset: target, calls: undefined }));
   }
 
   /** Where a direct jump goes; a call of a small function is inlined, which the place remembers. */
@@ -191,11 +222,11 @@ class Discovery {
       return { offset: target, calls: decoded.operands.rd === 1 ? undefined : calls };
     }
     const back = offset + decoded.length;
-    const key = `${calls?.id ?? 0}:${back}`;
-    let inner = this.#calls.get(key);
+    const others = calls?.inner ?? this.#calls;
+    let inner = others.get(back);
     if (inner === undefined) {
-      inner = { id: this.#calls.size + 1, back, depth: depth + 1, outer: calls };
-      this.#calls.set(key, inner);
+      inner = { back, depth: depth + 1, outer: calls, inner: new Map(), leaders: new Map() };
+      others.set(back, inner);
     }
     return { offset: target, calls: inner };
   }
@@ -228,18 +259,19 @@ class Discovery {
   }
 
   #block(place: Place): FlowBlock {
-    const cut = (offset: number) => this.#leaders.has(keyOf({ offset, calls: place.calls }));
+    const leaders = place.calls?.leaders ?? this.#leaders;
+    const cut = (offset: number) => leaders.has(offset);
     const { offset } = place;
     return {
       offset,
       position: positionOf(place),
+      order: -1,
       instructions: this.#walk(place, cut),
       end: { kind: "leave", at: offset },
     };
   }
 
-  #link(place: Place): void {
-    const block = this.#blocks.get(keyOf(place))!;
+  #link(place: Place, block: FlowBlock): void {
     const last = block.instructions.at(-1);
     if (last === undefined) return;
     const { offset, decoded } = last;
@@ -255,21 +287,17 @@ class Discovery {
       block.end = { kind: "jump", targets: places.map((p) => ({ offset: p.offset, to: this.#edge(p) })) };
     } else {
       const following = this.#source.at(next);
-      const known = this.#leaders.has(keyOf({ offset: next, calls }));
+      const known = this.#leader({ offset: next, calls }) !== undefined;
       const leaves = !known && following !== undefined && !this.#source.emittable(following);
       block.end = leaves ? { kind: "leave", at: next } : { kind: "goto", to: this.#edge({ offset: next, calls }) };
     }
   }
 
   #edge(place: Place): Edge {
-    const block = this.#blocks.get(keyOf(place));
+    const block = this.#leader(place)?.block;
     // A block without instructions would only leave: leave right away.
     return block === undefined || block.instructions.length === 0 ? { exit: place.offset } : { block };
   }
-}
-
-function keyOf({ offset, calls }: Place): string {
-  return calls === undefined ? `${offset}` : `${offset}/${calls.id}`;
 }
 
 function positionOf({ offset, calls }: Place): number {
@@ -279,7 +307,7 @@ function positionOf({ offset, calls }: Place): number {
 }
 
 /** `ret`: jalr x0, 0(ra). */
-function isReturn({ base, operands }: Decoded): boolean {
+export function isReturn({ base, operands }: Decoded): boolean {
   return base.name === "jalr" && operands.rd === 0 && operands.rs1 === 1 && operands.imm === 0;
 }
 

@@ -4,25 +4,47 @@ import { FunctionBody, I32, I64, Op } from "./wasm.ts";
 import type { ModuleWriter, ValueType } from "./wasm.ts";
 import type { Xlen } from "../isa/row.ts";
 
-/** Operations that every module has a function for. */
+/** Operations that a module has a function for where it needs one. */
 export type IntegerFunction = "mulh" | "mulhsu" | "mulhu" | "div" | "divu" | "rem" | "remu";
 
-/** Function indices by operation, and those of bit manipulation as they are needed. */
-export type IntegerFunctions = Readonly<Record<IntegerFunction, number>> & { readonly bits: BitFunctions };
+/** The functions of one module, added to it when they are first asked for. Each takes two values and gives one. */
+export class IntegerFunctions {
+  readonly bits: BitFunctions;
+  readonly #module: ModuleWriter;
+  readonly #xlen: Xlen;
+  readonly #indices = new Map<IntegerFunction, number>();
 
-/** Adds the functions for one XLEN. Each takes two values and gives one. */
-export function addIntegerFunctions(module: ModuleWriter, xlen: Xlen): IntegerFunctions {
-  const mulhu = xlen === 64 ? module.add(mulhu64()) : module.add(mulh32(Op.I64ExtendI32U, Op.I64ExtendI32U));
-  return {
-    mulhu,
-    mulh: module.add(xlen === 64 ? correctedMulh(mulhu, true) : mulh32(Op.I64ExtendI32S, Op.I64ExtendI32S)),
-    mulhsu: module.add(xlen === 64 ? correctedMulh(mulhu, false) : mulh32(Op.I64ExtendI32S, Op.I64ExtendI32U)),
-    div: module.add(divide(xlen, "div", true)),
-    divu: module.add(divide(xlen, "div", false)),
-    rem: module.add(divide(xlen, "rem", true)),
-    remu: module.add(divide(xlen, "rem", false)),
-    bits: new BitFunctions(module, xlen),
-  };
+  constructor(module: ModuleWriter, xlen: Xlen) {
+    this.#module = module;
+    this.#xlen = xlen;
+    this.bits = new BitFunctions(module, xlen);
+  }
+
+  /** Index of a function, for `call`. */
+  index(name: IntegerFunction): number {
+    let index = this.#indices.get(name);
+    if (index === undefined) this.#indices.set(name, index = this.#module.add(this.#body(name)));
+    return index;
+  }
+
+  #body(name: IntegerFunction): FunctionBody {
+    const wide = this.#xlen === 64;
+    switch (name) {
+      case "mulhu":
+        return wide ? mulhu64() : mulh32(Op.I64ExtendI32U, Op.I64ExtendI32U);
+      case "mulh":
+        return wide ? correctedMulh(this.index("mulhu"), true) : mulh32(Op.I64ExtendI32S, Op.I64ExtendI32S);
+      case "mulhsu":
+        return wide ? correctedMulh(this.index("mulhu"), false) : mulh32(Op.I64ExtendI32S, Op.I64ExtendI32U);
+      case "div":
+      case "rem":
+        return divide(this.#xlen, name, true);
+      case "divu":
+        return divide(this.#xlen, "div", false);
+      case "remu":
+        return divide(this.#xlen, "rem", false);
+    }
+  }
 }
 
 /** High half of a 32-bit product by a 64-bit multiplication. */

@@ -9,7 +9,7 @@ import { EntryEmitter, type InterpreterCode, SCALE } from "./entry_emitter.ts";
 import { EdgeMark, Exit, REGION_MARK, RegionExit } from "./exit.ts";
 import { FloatFunctions } from "./float_functions.ts";
 import type { Handlers } from "./handlers.ts";
-import { addIntegerFunctions } from "./integer.ts";
+import { IntegerFunctions } from "./integer.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
 
 /** Writes the function. */
@@ -231,7 +231,7 @@ class InterpreterEmitter extends EntryEmitter {
 /** The module: exports `run(budget: i32) -> i32`, an `Exit`. */
 export function emitInterpreter(code: InterpreterCode, handlers: Handlers): Uint8Array<ArrayBuffer> {
   const module = new ModuleWriter();
-  const integer = addIntegerFunctions(module, code.xlen);
+  const integer = new IntegerFunctions(module, code.xlen);
   const floats = new FloatFunctions(module, code.hart);
   const body = new FunctionBody([I32], [I32]);
   new InterpreterEmitter(body, integer, floats, code, module.add(body, "run")).emit(handlers);

@@ -17,24 +17,22 @@ export interface Loops {
 
 /** Where control comes from to each block. */
 export function predecessors(order: readonly FlowBlock[]): number[][] {
-  const place = new Map(order.map((b, i) => [b, i]));
   const preds: number[][] = order.map(() => []);
-  order.forEach((b, i) => successors(b).forEach((s) => preds[place.get(s)!]!.push(i)));
+  for (const block of order) for (const to of successors(block)) preds[to.order]!.push(block.order);
   return preds;
 }
 
-/** Finds the loops of blocks in reverse postorder, of which every back edge goes to a block that dominates its source. */
-export function loopsOf(order: readonly FlowBlock[]): Loops {
-  const preds = predecessors(order);
-  const innermost = new Int32Array(order.length).fill(-1);
-  const parent = new Int32Array(order.length).fill(-1);
+/** Finds the loops of blocks in reverse postorder, by where control comes to each from, of which every back edge goes to a block that dominates its source. */
+export function loopsOf(preds: readonly (readonly number[])[]): Loops {
+  const innermost = new Int32Array(preds.length).fill(-1);
+  const parent = new Int32Array(preds.length).fill(-1);
   // A block in a loop that was found stands for the outermost one of these.
   const whole = (block: number): number => {
     let at = innermost[block]! < 0 ? block : innermost[block]!;
     while (parent[at]! >= 0) at = parent[at]!;
     return at;
   };
-  for (let header = order.length - 1; header >= 0; header--) {
+  for (let header = preds.length - 1; header >= 0; header--) {
     const work = preds[header]!.filter((p) => p >= header);
     if (work.length === 0) continue;
     innermost[header] = header;
@@ -55,8 +53,10 @@ export function loopsOf(order: readonly FlowBlock[]): Loops {
  * does not change in registers only if no other way leads back to its header. The program's loops are told apart by where
  * they begin: outer ones do earlier. Returns what each parted header became; undefined if there was nothing to part.
  */
-export function partHeaders(order: readonly FlowBlock[]): Map<FlowBlock, FlowBlock> | undefined {
-  const preds = predecessors(order);
+export function partHeaders(
+  order: readonly FlowBlock[],
+  preds: readonly (readonly number[])[],
+): Map<FlowBlock, FlowBlock> | undefined {
   for (let i = order.length - 1; i >= 0; i--) {
     const sources = preds[i]!.filter((p) => p >= i);
     if (sources.length < 2) continue;
@@ -74,7 +74,12 @@ export function partHeaders(order: readonly FlowBlock[]): Map<FlowBlock, FlowBlo
 }
 
 /** Where the loop begins in the program that one back edge makes. */
-function firstOf(order: readonly FlowBlock[], preds: readonly number[][], header: number, source: number): number {
+function firstOf(
+  order: readonly FlowBlock[],
+  preds: readonly (readonly number[])[],
+  header: number,
+  source: number,
+): number {
   const seen = new Set([header]);
   const work = [source];
   while (work.length > 0) {

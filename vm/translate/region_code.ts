@@ -16,9 +16,8 @@ import type { Edge, EnterCase, FlowInstruction } from "./flow.ts";
 import { fenceKeeps } from "../hart/watching.ts";
 import { fenceOrders } from "../watches.ts";
 import { FloatFunctions } from "./float_functions.ts";
-import { addIntegerFunctions } from "./integer.ts";
 import { RegionExit } from "./exit.ts";
-import type { IntegerFunctions } from "./integer.ts";
+import { IntegerFunctions } from "./integer.ts";
 import { type FlatMemory, RegionValues } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
@@ -278,7 +277,7 @@ class RegionEmitter extends RegionValues {
   /** Whether a header without instructions goes to another one, which looks at the budget. */
   #checksNext({ block: { instructions, end } }: Node): boolean {
     if (instructions.length > 0 || end.kind !== "goto" || !("block" in end.to)) return false;
-    return this.#structure.of.get(end.to.block)!.header;
+    return this.#structure.nodes[end.to.block.order]!.header;
   }
 
   /** Ends the blocks of nodes, the earliest of which was opened last, and puts each node where its block ends. */
@@ -336,7 +335,7 @@ class RegionEmitter extends RegionValues {
 
   #go(from: Node, edge: Edge): void {
     if (!("block" in edge)) return this.#exitTo(edge.exit);
-    const to = this.#structure.of.get(edge.block)!;
+    const to = this.#structure.nodes[edge.block.order]!;
     if (to.order <= from.order) this.f.br(`loop${to.order}`);
     else if (to.merge) this.f.br(`block${to.order}`);
     else this.#tree(to);
@@ -350,7 +349,7 @@ class RegionEmitter extends RegionValues {
 /** The module: exports a function `entryN(budget: i32) -> i32` for each entry. */
 export function emitRegion(code: RegionCode, structure: Structure): Uint8Array<ArrayBuffer> {
   const module = new ModuleWriter();
-  const integer = addIntegerFunctions(module, code.xlen);
+  const integer = new IntegerFunctions(module, code.xlen);
   const body = new FunctionBody([I32, I32], [I32]);
   new RegionEmitter(body, integer, new FloatFunctions(module, code.hart), code, structure).emit();
   const region = module.add(body);

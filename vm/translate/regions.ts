@@ -11,13 +11,13 @@ import type { Xlen } from "../isa/row.ts";
 import { type CodeMap, hostRanges, PagedMap, straightMap } from "./code_map.ts";
 import { type CsrCode, csrCode } from "./csr_code.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
-import { discover, flowSource } from "./flow.ts";
+import { discover, flowSource, isReturn } from "./flow.ts";
 import type { FlowBlock } from "./flow.ts";
 import { Handler } from "./decoded_pages.ts";
 import { EdgeMark, REGION_MARK } from "./exit.ts";
 import type { Handlers } from "./handlers.ts";
 import { emitRegion } from "./region_code.ts";
-import { structure } from "./structure.ts";
+import { type Node, structure } from "./structure.ts";
 
 /** How often a place must be seen among the last branches before it is translated, unless said otherwise. */
 const HOT = 6;
@@ -25,6 +25,10 @@ const HOT = 6;
 const SAMPLE = 16;
 /** Most places that a jump is expected to go to. */
 const TARGETS = 16;
+/** How much hotter a place must be that a region comes to anyway. */
+const COVERED = 6;
+/** How often a region is made again because its jumps were seen to go elsewhere. */
+const REBUILDS = 4;
 const LIMITS = { instructions: 400, depth: 2, callee: 40 } as const;
 /** Farthest that a region's code may lie from its entry: offsets must fit into the constants of its exits. */
 const REACH = 0x4_0000;
@@ -50,6 +54,15 @@ interface Region {
   readonly ranges: readonly (readonly [from: number, to: number])[];
   /** Whether it relies on the stretch of RAM without code. */
   readonly flat: boolean;
+  /** Host address that it was made for. */
+  readonly host: number;
+  /** Host addresses of its `jalr`, of its returns, of what these may return to, and where it may be left otherwise. */
+  readonly jumps: readonly number[];
+  readonly rets: readonly number[];
+  readonly returns: ReadonlySet<number>;
+  readonly exits: ReadonlySet<number>;
+  /** Host addresses that its blocks begin at. */
+  readonly blocks: ReadonlySet<number>;
 }
 
 /** What a cache is made for. */
@@ -75,6 +88,8 @@ export class Regions {
   readonly #u32: Uint32Array;
   readonly #byEntry = new Map<number, Region>();
   readonly #byIndex: Region[] = [];
+  /** The region that follows each `jalr`, by its host address. */
+  readonly #byJump = new Map<number, Region>();
   readonly #byPage = new Map<number, Set<Region>>();
   readonly #free: number[] = [];
   #count = 0;
@@ -83,6 +98,8 @@ export class Regions {
   /** Whether an instruction word is a jump; and where jumps went, by host address, with how often. */
   readonly #jumps = new Map<number, boolean>();
   readonly #targets = new Map<number, Map<number, number>>();
+  /** How often regions were made again, by host address. */
+  readonly #rebuilt = new Map<number, number>();
 
   constructor(options: RegionsOptions) {
     this.#o = options;
@@ -115,11 +132,38 @@ export class Regions {
     // Loop heads, functions, where a region ended: other targets are parts of these. Not where emitted code came back
     // to for another reason.
     const left = from & ~EdgeMark.all;
+    const jumped = to === left ? undefined : this.#noteExit(from, to, jump);
     if (!jump && to >= left && ((from & EdgeMark.Translated) === 0 || to === left)) return;
     const host = this.#o.pages.codeAt(to);
     const heat = (this.#heat.get(host) ?? 0) + 1;
     this.#heat.set(host, heat);
-    if (heat === (this.#o.hot ?? HOT)) this.#translate(host);
+    const hot = this.#o.hot ?? HOT;
+    if (heat !== (jumped === undefined && this.#isCovered(host) ? COVERED * hot : hot)) return;
+    const times = jumped === undefined ? REBUILDS : this.#rebuilt.get(jumped.host) ?? 0;
+    if (jumped === undefined || times >= REBUILDS) return this.#translate(host);
+    // Its jumps are known better now.
+    this.#rebuilt.set(jumped.host, times + 1);
+    this.#heat.delete(host);
+    this.#drop(jumped);
+    this.#translate(jumped.host);
+  }
+
+  /** Whether a region comes to a place, though it cannot be entered there: the way to its next entry is short. */
+  #isCovered(host: number): boolean {
+    for (const region of this.#byPage.get(host - (host % PAGE_SIZE)) ?? []) if (region.blocks.has(host)) return true;
+    return false;
+  }
+
+  /** The region with a jump that this edge is and that did not expect it to go there; from now on it is expected. */
+  #noteExit(from: number, to: number, jump: boolean): Region | undefined {
+    const target = this.#o.pages.codeAt(to);
+    const at = this.#o.pages.codeAt(from & ~EdgeMark.all);
+    const translated = (from & EdgeMark.Translated) !== 0;
+    const region = jump ? this.#byJump.get(at) : translated ? this.#byEntry.get(at) : undefined;
+    if (region === undefined || region.blocks.has(target) || region.exits.has(target)) return undefined;
+    const jumps = region.returns.has(target) ? [...region.jumps, ...region.rets] : region.jumps;
+    if (translated) { for (const each of jumps) this.#noteTarget(each, target); }
+    return jumps.length === 0 || (jump && !jumps.includes(at)) ? undefined : region;
   }
 
   /** Whether the instruction at an entry is `jal` or `jalr`. */
@@ -136,7 +180,9 @@ export class Regions {
 
   /** Remembers where a jump went. */
   #noteJump(from: number, to: number): void {
-    const [at, target] = [this.#o.pages.codeAt(from), this.#o.pages.codeAt(to)];
+    this.#noteTarget(this.#o.pages.codeAt(from), this.#o.pages.codeAt(to));
+  }
+  #noteTarget(at: number, target: number): void {
     if (at < 0 || target < 0) return;
     let targets = this.#targets.get(at);
     if (targets === undefined) {
@@ -209,11 +255,12 @@ export class Regions {
       this.#u32[(table + index * REGION.bytes + REGION.space) >>> 2] = following.length === 0 ? 0 : NO_SPACE;
       return [{ host: at, index }];
     });
-    const made: Region = { entries, pages: following, ranges, flat };
+    const made: Region = { entries, pages: following, ranges, flat, host, ...waysOut(shape.nodes, map) };
     for (const entry of entries) {
       this.#byEntry.set(entry.host, made);
       this.#byIndex[entry.index] = made;
     }
+    for (const jump of [...made.jumps, ...made.rets]) this.#byJump.set(jump, made);
     for (const page of codePages) {
       let set = this.#byPage.get(page);
       if (set === undefined) this.#byPage.set(page, set = new Set());
@@ -299,6 +346,9 @@ export class Regions {
 
   #drop(region: Region): void {
     for (const page of pagesOf(region.ranges)) this.#byPage.get(page)?.delete(region);
+    for (const jump of [...region.jumps, ...region.rets]) {
+      if (this.#byJump.get(jump) === region) this.#byJump.delete(jump);
+    }
     for (const { host, index } of region.entries) {
       this.#byEntry.delete(host);
       this.#heat.delete(host);
@@ -315,6 +365,7 @@ export class Regions {
   reset(): void {
     for (const region of new Set(this.#byEntry.values())) this.#drop(region);
     this.#heat.clear();
+    this.#rebuilt.clear();
     this.stats.flushed++;
   }
 }
@@ -343,6 +394,31 @@ function followingPages(blocks: readonly FlowBlock[], map: PagedMap, pc: bigint,
   }
   numbers.delete(0);
   return [...numbers].map((n) => ({ ...pageAt(pc, n, xlen), host: map.page(n) }));
+}
+
+/** Where a region's blocks are, and where control leaves it: at these host addresses, and from its `jalr`. */
+function waysOut(
+  nodes: readonly Node[],
+  map: CodeMap,
+): Pick<Region, "jumps" | "rets" | "returns" | "exits" | "blocks"> {
+  const jumps = new Set<number>();
+  const rets = new Set<number>();
+  const returns = new Set<number>();
+  const exits = new Set<number>();
+  const blocks = new Set<number>();
+  for (const { block: { instructions, end, offset }, header } of nodes) {
+    blocks.add(map.host(offset));
+    if (header) exits.add(map.host(offset));
+    const last = instructions.at(-1);
+    if (last?.decoded.base.class === "jump" && last.decoded.operands.rd === 1) {
+      returns.add(map.host(last.offset + last.decoded.length));
+    }
+    if (end.kind === "leave") exits.add(map.host(end.at));
+    else if (end.kind === "jump") (isReturn(last!.decoded) ? rets : jumps).add(map.host(last!.offset));
+    const edges = end.kind === "branch" ? [end.taken, end.next] : end.kind === "goto" ? [end.to] : [];
+    for (const edge of edges) if ("exit" in edge) exits.add(map.host(edge.exit));
+  }
+  return { jumps: [...jumps], rets: [...rets], returns, exits, blocks };
 }
 
 /** The code of blocks as host ranges, joined where they touch. */

@@ -31,8 +31,8 @@ export interface Structure {
   readonly root: Node;
   /** Where the region may be entered: at the place that it was made for, and at loops. */
   readonly entries: readonly Node[];
+  /** All of them, in the order that their blocks say. */
   readonly nodes: readonly Node[];
-  readonly of: ReadonlyMap<FlowBlock, Node>;
 }
 
 /** Structures a region. Edges that would make it irreducible are cut: they leave the region at their target. */
@@ -40,11 +40,11 @@ export function structure(block: FlowBlock): Structure {
   let entry = block;
   for (;;) {
     const order = reversePostorder(entry);
-    const idom = dominators(order);
-    if (cutIrreducible(order, idom)) continue;
-    const outer = partHeaders(order);
+    const preds = predecessors(order);
+    if (cutIrreducible(order, dominators(preds))) continue;
+    const outer = partHeaders(order, preds);
     if (outer === undefined) {
-      const { root, entries } = addEntries(order, loopsOf(order));
+      const { root, entries } = addEntries(order, loopsOf(preds));
       return build(root, entries);
     }
     entry = outer.get(entry) ?? entry;
@@ -66,17 +66,18 @@ function reversePostorder(entry: FlowBlock): FlowBlock[] {
       stack.push({ block: next, rest: successors(next) });
     }
   }
-  return order.reverse();
+  order.reverse();
+  for (let i = 0; i < order.length; i++) order[i]!.order = i;
+  return order;
 }
 
 /** Immediate dominators by position (Cooper, Harvey, Kennedy). */
-function dominators(order: readonly FlowBlock[]): Int32Array {
-  const preds = predecessors(order);
-  const idom = new Int32Array(order.length).fill(-1);
+function dominators(preds: readonly (readonly number[])[]): Int32Array {
+  const idom = new Int32Array(preds.length).fill(-1);
   idom[0] = 0;
   for (let changed = true; changed;) {
     changed = false;
-    for (let i = 1; i < order.length; i++) {
+    for (let i = 1; i < preds.length; i++) {
       let best = -1;
       for (const p of preds[i]!) {
         if (idom[p] === -1) continue;
@@ -108,11 +109,10 @@ function dominates(idom: Int32Array, a: number, b: number): boolean {
 
 /** Turns back edges to blocks that do not dominate their source into exits; whether there were any. */
 function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean {
-  const position = new Map(order.map((b, i) => [b, i]));
   let cut = false;
   const keep = (edge: Edge, from: number): Edge => {
     if (!("block" in edge)) return edge;
-    const to = position.get(edge.block)!;
+    const to = edge.block.order;
     if (to > from || dominates(idom, to, from)) return edge;
     cut = true;
     return { exit: edge.block.offset };
@@ -123,7 +123,8 @@ function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean 
 
 function build(root: FlowBlock, entries: readonly FlowBlock[]): Structure {
   const order = reversePostorder(root);
-  const idom = dominators(order);
+  const preds = predecessors(order);
+  const idom = dominators(preds);
   const nodes = order.map((block, i): Node => ({
     block,
     order: i,
@@ -133,16 +134,15 @@ function build(root: FlowBlock, entries: readonly FlowBlock[]): Structure {
     after: [],
     longest: 0,
   }));
-  const of = new Map(nodes.map((n) => [n.block, n]));
   const forward = new Int32Array(nodes.length);
   for (const node of nodes) {
     for (const s of successors(node.block)) {
-      const to = of.get(s)!;
+      const to = nodes[s.order]!;
       if (to.order <= node.order) to.header = true;
       else if (++forward[to.order]! > 1) to.merge = true;
     }
   }
-  place(nodes, idom, loopsOf(order));
+  place(nodes, idom, loopsOf(preds));
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
     const { block } = node;
@@ -150,10 +150,10 @@ function build(root: FlowBlock, entries: readonly FlowBlock[]): Structure {
     const next = block.end.kind === "enter"
       ? [block.end.next].flatMap((e) => "block" in e ? [e.block] : [])
       : successors(block);
-    const after = next.map((s) => of.get(s)!).filter((n) => n.order > i).map((n) => n.longest);
+    const after = next.map((s) => nodes[s.order]!).filter((n) => n.order > i).map((n) => n.longest);
     node.longest = node.block.instructions.length + Math.max(0, ...after);
   }
-  return { root: nodes[0]!, entries: entries.map((e) => of.get(e)!), nodes, of };
+  return { root: nodes[0]!, entries: entries.map((e) => nodes[e.order]!), nodes };
 }
 
 /** Says where merge nodes stand: at the node that dominates them, or after the outermost loop that they are not in. */

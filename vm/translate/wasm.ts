@@ -146,28 +146,73 @@ export const SaturatingOp = {
   I64TruncSatF64U: 7,
 } as const;
 
-/** Unsigned LEB128. */
-export function uleb(n: number): number[] {
-  const out: number[] = [];
-  let rest = n;
-  do {
-    const byte = rest % 128;
-    rest = Math.floor(rest / 128);
-    out.push(rest > 0 ? byte | 128 : byte);
-  } while (rest > 0);
-  return out;
-}
+/** Bytes that grow at their end. */
+class Bytes {
+  length = 0;
+  #bytes = new Uint8Array(256);
 
-/** Signed LEB128 of a 32-bit or small number, or of a 64-bit bigint. */
-export function sleb(n: number | bigint): number[] {
-  const out: number[] = [];
-  let rest = BigInt(n);
-  for (;;) {
-    const byte = Number(rest & 127n);
-    rest >>= 7n;
-    const done = (rest === 0n && (byte & 64) === 0) || (rest === -1n && (byte & 64) !== 0);
-    out.push(done ? byte : byte | 128);
-    if (done) return out;
+  #room(more: number): void {
+    if (this.length + more <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + more));
+    larger.set(this.#bytes.subarray(0, this.length));
+    this.#bytes = larger;
+  }
+  byte(value: number): this {
+    if (this.length === this.#bytes.length) this.#room(1);
+    this.#bytes[this.length++] = value;
+    return this;
+  }
+  bytes(...values: readonly number[]): this {
+    for (const value of values) this.byte(value);
+    return this;
+  }
+  /** Appends what others have. */
+  all(other: Bytes): this {
+    this.#room(other.length);
+    this.#bytes.set(other.view, this.length);
+    this.length += other.length;
+    return this;
+  }
+  /** A name, with its length. */
+  text(value: string): this {
+    const encoded = new TextEncoder().encode(value);
+    return this.unsigned(encoded.length).bytes(...encoded);
+  }
+  /** Others, with their length. */
+  sized(other: Bytes): this {
+    return this.unsigned(other.length).all(other);
+  }
+  /** Unsigned LEB128 of a number below 2^32. */
+  unsigned(n: number): this {
+    let rest = n >>> 0;
+    while (rest > 127) {
+      this.byte((rest & 127) | 128);
+      rest >>>= 7;
+    }
+    return this.byte(rest);
+  }
+  /** Signed LEB128 of an integer that a number holds exactly. */
+  signed(n: number): this {
+    let rest = n;
+    while (rest < -64 || rest > 63) {
+      const byte = rest & 127;
+      this.byte(byte | 128);
+      rest = (rest - byte) / 128;
+    }
+    return this.byte(rest & 127);
+  }
+  /** Signed LEB128 of a 64-bit bigint. */
+  signedWide(n: bigint): this {
+    let rest = n;
+    while (rest < -64n || rest > 63n) {
+      this.byte(Number(rest & 127n) | 128);
+      rest >>= 7n;
+    }
+    return this.byte(Number(rest & 127n));
+  }
+  /** The bytes so far; good until more are appended. */
+  get view(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.length);
   }
 }
 
@@ -176,9 +221,9 @@ export class FunctionBody {
   readonly params: readonly ValueType[];
   readonly results: readonly ValueType[];
   readonly #locals: ValueType[] = [];
-  readonly #bytes: number[] = [];
+  readonly #code = new Bytes();
   readonly #labels: (string | undefined)[] = [];
-  /** Where in the bytes there are conditions that seldom hold. */
+  /** Where in the code there are conditions that seldom hold. */
   readonly #seldom: number[] = [];
 
   constructor(params: readonly ValueType[], results: readonly ValueType[]) {
@@ -194,73 +239,63 @@ export class FunctionBody {
 
   /** How many bytes of code there are. */
   get length(): number {
-    return this.#bytes.length;
+    return this.#code.length;
   }
   /** Takes back what was appended after a length: whole instructions, no conditions or blocks among them. */
   cut(length: number): this {
-    this.#bytes.length = length;
+    this.#code.length = length;
     return this;
   }
 
-  /** Appends plain opcodes. */
-  op(...codes: number[]): this {
-    for (const code of codes) this.#bytes.push(code);
-    return this;
-  }
-  /** Appends an unsigned number below 2^31 or 2^32 as LEB128, without a list in between: this is called very often. */
-  #unsigned(n: number): this {
-    let rest = n >>> 0;
-    while (rest > 127) {
-      this.#bytes.push((rest & 127) | 128);
-      rest >>>= 7;
-    }
-    this.#bytes.push(rest);
-    return this;
-  }
-  /** Appends a 32-bit number as signed LEB128. */
-  #signed(n: number): this {
-    let rest = n;
-    while (rest < -64 || rest > 63) {
-      this.#bytes.push((rest & 127) | 128);
-      rest >>= 7;
-    }
-    this.#bytes.push(rest & 127);
+  /** Appends plain opcodes. Without a list of them, as all that is called for every instruction. */
+  op(first: number, second = -1, third = -1): this {
+    this.#code.byte(first);
+    if (second >= 0) this.#code.byte(second);
+    if (third >= 0) this.#code.byte(third);
     return this;
   }
   i32(value: number): this {
-    return this.op(Op.I32Const).#signed(value | 0);
+    this.#code.byte(Op.I32Const).signed(value | 0);
+    return this;
   }
   i64(value: number | bigint): this {
-    this.op(Op.I64Const);
-    if (typeof value === "number" && value === (value | 0)) return this.#signed(value);
-    return this.op(...sleb(value));
+    this.#code.byte(Op.I64Const);
+    if (typeof value === "number") this.#code.signed(value);
+    else if (value === BigInt.asIntN(53, value)) this.#code.signed(Number(value));
+    else this.#code.signedWide(value);
+    return this;
   }
   f64(value: number): this {
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setFloat64(0, value, true);
-    this.#bytes.push(Op.F64Const, ...bytes);
+    this.#code.byte(Op.F64Const).bytes(...bytes);
     return this;
   }
   get(local: number): this {
-    return this.op(Op.LocalGet).#unsigned(local);
+    return this.#indexed(Op.LocalGet, local);
   }
   set(local: number): this {
-    return this.op(Op.LocalSet).#unsigned(local);
+    return this.#indexed(Op.LocalSet, local);
   }
   tee(local: number): this {
-    return this.op(Op.LocalTee).#unsigned(local);
+    return this.#indexed(Op.LocalTee, local);
+  }
+  #indexed(code: number, index: number): this {
+    this.#code.byte(code).unsigned(index);
+    return this;
   }
   /** A load or store; the address is on the stack. */
   memory(code: number, offset: number): this {
-    return this.op(code, 0).#unsigned(offset);
+    this.#code.byte(code).byte(0).unsigned(offset);
+    return this;
   }
   call(index: number): this {
-    return this.op(Op.Call).#unsigned(index);
+    return this.#indexed(Op.Call, index);
   }
 
   /** Calls through the imported table; the index is on top of the stack. */
   callIndirect(type: number): this {
-    this.#bytes.push(Op.CallIndirect, ...uleb(type), 0);
+    this.#code.byte(Op.CallIndirect).unsigned(type).byte(0);
     return this;
   }
 
@@ -278,7 +313,7 @@ export class FunctionBody {
   }
   /** The same, for a condition that seldom holds: V8 then keeps what it does out of the way of the rest. */
   ifSeldom(): this {
-    this.#seldom.push(this.#bytes.length);
+    this.#seldom.push(this.#code.length);
     return this.if();
   }
   else(): this {
@@ -289,16 +324,17 @@ export class FunctionBody {
     return this.op(Op.End);
   }
   br(label: string): this {
-    return this.op(Op.Br).#unsigned(this.#depth(label));
+    return this.#indexed(Op.Br, this.#depth(label));
   }
   brIf(label: string): this {
-    return this.op(Op.BrIf).#unsigned(this.#depth(label));
+    return this.#indexed(Op.BrIf, this.#depth(label));
   }
   /** Goes to `labels[i]`, i on the stack, or to `otherwise`. */
   brTable(labels: readonly string[], otherwise: string): this {
     const places = new Map(this.#labels.map((l, i) => [l, i]));
-    const depths = labels.flatMap((l) => uleb(this.#labels.length - 1 - (places.get(l) ?? NaN)));
-    this.#bytes.push(Op.BrTable, ...uleb(labels.length), ...depths, ...uleb(this.#depth(otherwise)));
+    this.#code.byte(Op.BrTable).unsigned(labels.length);
+    for (const label of labels) this.#code.unsigned(this.#labels.length - 1 - (places.get(label) ?? NaN));
+    this.#code.unsigned(this.#depth(otherwise));
     return this;
   }
 
@@ -312,24 +348,33 @@ export class FunctionBody {
     return this.#labels.length - 1 - at;
   }
 
-  #declarations(): number[] {
-    return uleb(this.#locals.length).concat(...this.#locals.map((type) => [1, type]));
+  /** The locals, runs of the same type at once. */
+  #declarations(): Bytes {
+    const runs = new Bytes();
+    let count = 0;
+    for (let i = 0, from = 0; i < this.#locals.length; i++) {
+      if (this.#locals[i] === this.#locals[i + 1]) continue;
+      runs.unsigned(i + 1 - from).byte(this.#locals[i]!);
+      from = i + 1;
+      count++;
+    }
+    return new Bytes().unsigned(count).all(runs);
   }
 
   /** What goes into the section of branch hints: places, counted from the locals' declarations; each is unlikely. */
-  encodeHints(): number[] {
+  encodeHints(): Bytes | undefined {
+    if (this.#seldom.length === 0) return undefined;
     const first = this.#declarations().length;
-    return this.#seldom.length === 0
-      ? []
-      : uleb(this.#seldom.length).concat(...this.#seldom.map((at) => [...uleb(first + at), 1, 0]));
+    const hints = new Bytes().unsigned(this.#seldom.length);
+    for (const at of this.#seldom) hints.unsigned(first + at).byte(1).byte(0);
+    return hints;
   }
 
   /** The body as it goes into the code section. */
-  encode(): number[] {
+  encode(): Bytes {
     if (this.#labels.length > 0) throw new Error(`wasm: ${this.#labels.length} blocks are not closed`);
     const locals = this.#declarations();
-    // `concat` copies arrays of bytes whole; spreading them, byte by byte, took milliseconds of every start.
-    return uleb(locals.length + this.#bytes.length + 1).concat(locals, this.#bytes, Op.End);
+    return new Bytes().unsigned(locals.length + this.#code.length + 1).all(locals).all(this.#code).byte(Op.End);
   }
 }
 
@@ -353,42 +398,31 @@ export class ModuleWriter {
    * table's (0: none).
    */
   encode(memoryPages: number, tableSize = 0): Uint8Array<ArrayBuffer> {
-    const types = this.#functions.map(({ body }) => [
-      0x60,
-      ...uleb(body.params.length),
-      ...body.params,
-      ...uleb(body.results.length),
-      ...body.results,
-    ]);
-    const exported = this.#functions.flatMap(({ name }, i) => name === undefined ? [] : [{ name, i }]);
-    let bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-    const section = (id: number, content: number[]) => {
-      bytes = bytes.concat(id, uleb(content.length), content);
-    };
-    section(1, [...uleb(types.length), ...types.flat()]);
-    const memory = [...text("env"), ...text("memory"), 2, 1, ...uleb(memoryPages), ...uleb(memoryPages)];
-    const table = tableSize === 0 ? [] : [...text("env"), ...text("table"), 1, FUNCREF, 0, ...uleb(tableSize)];
-    section(2, [tableSize === 0 ? 1 : 2, ...memory, ...table]);
-    section(3, [...uleb(types.length), ...types.flatMap((_, i) => uleb(i))]);
-    section(7, [...uleb(exported.length), ...exported.flatMap(({ name, i }) => [...text(name), 0, ...uleb(i)])]);
-    const hints = this.#functions.map(({ body }, i) => ({ i, bytes: body.encodeHints() })).filter((h) =>
-      h.bytes.length > 0
-    );
-    if (hints.length > 0) {
-      section(0, [
-        ...text("metadata.code.branch_hint"),
-        ...uleb(hints.length),
-        ...hints.flatMap(({ i, bytes }) => uleb(i).concat(bytes)),
-      ]);
-    }
-    section(10, uleb(this.#functions.length).concat(...this.#functions.map(({ body }) => body.encode())));
-    return new Uint8Array(bytes);
+    const count = this.#functions.length;
+    const types = new Bytes().unsigned(count);
+    const declared = new Bytes().unsigned(count);
+    const exported = new Bytes();
+    const hints = new Bytes();
+    const code = new Bytes().unsigned(count);
+    let [exports, hinted] = [0, 0];
+    this.#functions.forEach(({ body, name }, i) => {
+      types.byte(0x60).unsigned(body.params.length).bytes(...body.params);
+      types.unsigned(body.results.length).bytes(...body.results);
+      declared.unsigned(i);
+      if (name !== undefined) exported.text(name).byte(0).unsigned(i), exports++;
+      const seldom = body.encodeHints();
+      if (seldom !== undefined) hints.unsigned(i).all(seldom), hinted++;
+      code.all(body.encode());
+    });
+    const imports = new Bytes().unsigned(tableSize === 0 ? 1 : 2);
+    imports.text("env").text("memory").byte(2).byte(1).unsigned(memoryPages).unsigned(memoryPages);
+    if (tableSize !== 0) imports.text("env").text("table").byte(1).byte(FUNCREF).byte(0).unsigned(tableSize);
+    const module = new Bytes().bytes(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+    module.byte(1).sized(types).byte(2).sized(imports).byte(3).sized(declared);
+    module.byte(7).sized(new Bytes().unsigned(exports).all(exported));
+    if (hinted > 0) module.byte(0).sized(new Bytes().text("metadata.code.branch_hint").unsigned(hinted).all(hints));
+    return module.byte(10).sized(code).view.slice();
   }
 }
 
 const FUNCREF = 0x70;
-
-function text(value: string): number[] {
-  const bytes = new TextEncoder().encode(value);
-  return [...uleb(bytes.length), ...bytes];
-}
