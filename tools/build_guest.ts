@@ -54,7 +54,7 @@ export function linkFlags(program: GuestProgram): string[] {
 export interface ManifestImage {
   readonly name: string;
   readonly what: string;
-  readonly kind: "firmware" | "bench";
+  readonly kind: GuestProgram["kind"];
   readonly xlen: 32 | 64;
   readonly sources: readonly string[];
   readonly flags: readonly string[];

@@ -6,8 +6,11 @@
 /** One program of `guest/firmware/` or `guest/bench/`. */
 export interface GuestProgram {
   readonly name: string;
-  /** Firmware is a test of the machine; a bench kernel only computes, some hundred million instructions. */
-  readonly kind: "firmware" | "bench";
+  /**
+   * Firmware is a test of the machine; a bench kernel only computes, some hundred million instructions; a load moves as
+   * many bytes through a device as its disk or RAM says.
+   */
+  readonly kind: "firmware" | "bench" | "load";
   /** The file with `main`, relative to `guest/`. */
   readonly main: string;
   /** Drivers of `guest/virtio/` it links, by file name without `.c`; undefined: not even the virtio core. */
@@ -52,6 +55,11 @@ function bench(kernel: string, what: string): GuestProgram {
   const name = `bench_${kernel}`;
   const main = `bench/${kernel}.c`;
   return { name, kind: "bench", main, devices: [], symbolsOnly: true, status: 0, memory: small, what };
+}
+
+function load(what: string, driver: string, device: string, does: string): GuestProgram {
+  const program = bench(what, does);
+  return { ...program, kind: "load", drivers: [driver], devices: [device], memory: 16 << 20 };
 }
 
 /** Every program, in the order of the manifest. */
@@ -161,6 +169,14 @@ export const guestPrograms: readonly GuestProgram[] = [
   bench("muldiv_hash", "64-bit multiplication and division"),
   bench("string_search", "words sought in text"),
   bench("interpreter", "a stack machine dispatching by table"),
+  load("disk_read", "virtio_blk", "blk", "the first disk read sixteen times, a mebibyte a request"),
+  load("disk_random", "virtio_blk", "blk", "blocks of 4 KiB read from all over the first disk"),
+  load(
+    "console_write",
+    "virtio_console",
+    "console",
+    "half as many bytes as there is RAM, written to the virtio console",
+  ),
 ];
 
 /** Files of `guest/lib/` that every image links, in link order. */

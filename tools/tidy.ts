@@ -51,6 +51,7 @@ const CROSS_CUTTING: Readonly<Record<string, string>> = {
   "tests/devices/virtio/ring_model_test.ts": "both ring formats against a model of the driver",
   "tests/devices/virtio/real_drivers_test.ts": "the access order of existing drivers",
   "tests/guest/chaos_test.ts": "images on hostile devices",
+  "tests/guest/load_test.ts": "the images that tests/bench measures devices with",
   "tests/bench/report_test.ts": "how tests/bench/ prints figures",
   "tests/bench/statistics_test.ts": "what tests/bench/ makes of repeated measurements",
   "tests/tidy_test.ts": "everything that is committed",

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { type EngineName, engineNames } from "../../vm/machine.ts";
+import { block, consoleOutput } from "./devices.ts";
 import { clocks, type HostInfo, hostInfo } from "./host.ts";
 import { memory } from "./memory.ts";
 import { type Section, sectionText } from "./report.ts";
@@ -13,7 +14,7 @@ import { kernels, speed } from "./speed.ts";
 import { start } from "./start.ts";
 import { trace } from "./trace.ts";
 
-const sectionNames = ["speed", "paged", "start", "trace", "memory"] as const;
+const sectionNames = ["speed", "paged", "block", "console", "start", "trace", "memory"] as const;
 type SectionName = typeof sectionNames[number];
 
 /** All engines but the one that is slow on purpose. */
@@ -99,6 +100,12 @@ async function* measure(asked: Asked, settings: BenchSettings, host: HostInfo): 
         for (const xlen of asked.widths) {
           yield await speed(settings, { xlen, paged: name === "paged", withQemu: host.qemu !== undefined });
         }
+        break;
+      case "block":
+        yield await block(settings, host.qemu !== undefined);
+        break;
+      case "console":
+        yield await consoleOutput(settings, host.qemu !== undefined);
         break;
       case "start":
         yield await start(settings);

@@ -86,6 +86,11 @@ export class Bus {
     return found;
   }
 
+  /** Whether a device takes an access of `width` bytes at `addr`, which it may refuse all the same. */
+  answers(addr: number, width: AccessSize): boolean {
+    return this.#target(addr, width) !== undefined;
+  }
+
   /** Reads 1, 2 or 4 bytes: an unsigned value, or `BUS_FAULT`. */
   read(addr: number, size: AccessSize): number {
     return this.#read(this.#target(addr, size), addr, size, size);

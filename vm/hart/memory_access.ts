@@ -17,11 +17,12 @@ export interface Fault {
   readonly tval: bigint;
 }
 
-const ACCESS_FAULT = {
+/** The exception that an access to nothing raises. */
+export const ACCESS_FAULT: Readonly<Record<Access, Cause>> = {
   [Access.Load]: Cause.LoadAccessFault,
   [Access.Store]: Cause.StoreAccessFault,
   [Access.Fetch]: Cause.InstructionAccessFault,
-} as const;
+};
 
 /** A place in guest memory (`host >= 0`) or on the bus (`host < 0`, `addr` is physical). */
 export interface Place {

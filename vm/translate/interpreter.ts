@@ -1,6 +1,7 @@
 /** The interpreter as an engine: emitted code for what it can do, the reference executor for the rest. */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { StraightRun } from "../events.ts";
+import { DeviceAccess } from "../hart/device_access.ts";
 import type { Engine } from "../hart/engine.ts";
 import type { Hart } from "../hart/hart.ts";
 import { EDGES, ENTRY, HART } from "../hart/layout.ts";
@@ -43,6 +44,7 @@ export class Interpreter implements Engine {
   readonly #handlers: Handlers;
   readonly #memory: WebAssembly.Memory;
   readonly #reference: Reference;
+  readonly #devices: DeviceAccess;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   #run: (budget: number) => number;
@@ -68,6 +70,7 @@ export class Interpreter implements Engine {
     this.#handlers = handlers;
     this.#memory = memory;
     this.#reference = new Reference(hart);
+    this.#devices = new DeviceAccess(hart);
     this.#u16 = new Uint16Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
     this.#regionTable = translation?.table;
@@ -227,7 +230,16 @@ export class Interpreter implements Engine {
   /** The page of a load or store is not known to the TLB: makes it so, or lets the reference executor do the access. */
   #miss(access: 0 | 1): void {
     const at = (this.#hart.base + HART.miss) >>> 2;
-    if (!fillTlb(this.#hart, this.#u32[at]!, this.#u32[at + 1]!, access)) this.#step();
+    const [low, high] = [this.#u32[at]!, this.#u32[at + 1]!];
+    if (!fillTlb(this.#hart, low, high, access)) this.#access(low, high, access);
+  }
+
+  /** A load or store that emitted code cannot do: of a device, as a rule. */
+  #access(low: number, high: number, access: 0 | 1): void {
+    const word = this.#fetched();
+    if (this.regions !== undefined) this.#noteBlock();
+    if (word === undefined || !this.#devices.run(word, low, high, access)) this.#reference.step(word);
+    this.#hart.clock.inSlice++;
   }
 
   /** The page at pc is not known to the TLB: makes it so, or lets the reference executor take the fetch fault. */
