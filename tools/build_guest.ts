@@ -46,7 +46,7 @@ const commonLinkFlags: readonly string[] = [
 ];
 
 /** Flags of the link. */
-export function linkFlags(program: GuestProgram): string[] {
+export function linkFlags(program: Pick<GuestProgram, "symbolsOnly">): string[] {
   return program.symbolsOnly ? [...commonLinkFlags, "-Wl,--strip-debug"] : [...commonLinkFlags];
 }
 
@@ -97,7 +97,13 @@ function abi(xlen: 32 | 64): string {
   return xlen === 64 ? "lp64" : "ilp32";
 }
 
-async function run(tool: string, args: readonly string[]): Promise<string> {
+/** Flags that pick GCC's own libgcc: with the extensions spelled out it would not be found. */
+export function targetFlags(xlen: 32 | 64): string[] {
+  return [`-march=${isa(xlen)}`, `-mabi=${abi(xlen)}`];
+}
+
+/** Runs a program of the toolchain in the repository and gives its output. */
+export async function run(tool: string, args: readonly string[]): Promise<string> {
   const command = new Deno.Command(prefix + tool, { args: [...args], cwd: root, stdout: "piped", stderr: "piped" });
   const { success, stdout, stderr } = await command.output();
   if (!success) throw new Error(`${prefix}${tool} ${args.join(" ")}\n${new TextDecoder().decode(stderr)}`);
@@ -131,7 +137,7 @@ async function compile(source: string, xlen: 32 | 64, dir: string): Promise<stri
 }
 
 /** Runs `jobs` with as many at once as there are processors. */
-async function inParallel<T>(jobs: readonly (() => Promise<T>)[]): Promise<T[]> {
+export async function inParallel<T>(jobs: readonly (() => Promise<T>)[]): Promise<T[]> {
   const results: T[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -158,9 +164,14 @@ export async function buildGuest(programs: readonly GuestProgram[], dir: string)
     widths.map((xlen) => async () => {
       const name = imageName(program, xlen);
       const inputs = programSources(program).map((source) => objects.get(`${source} ${xlen}`)!);
-      // The width's plain name picks GCC's own libgcc; with the extensions spelled out it would not be found.
-      const target = [`-march=${isa(xlen)}`, `-mabi=${abi(xlen)}`];
-      await run("gcc", [...target, ...linkFlags(program), "-o", `${dir}/${name}.elf`, ...inputs, "-lgcc"]);
+      await run("gcc", [
+        ...targetFlags(xlen),
+        ...linkFlags(program),
+        "-o",
+        `${dir}/${name}.elf`,
+        ...inputs,
+        "-lgcc",
+      ]);
       await run("objcopy", ["-O", "binary", `${dir}/${name}.elf`, `${dir}/${name}.bin`]);
       const bin = await Deno.readFile(`${dir}/${name}.bin`);
       const elf = await Deno.readFile(`${dir}/${name}.elf`);
@@ -169,7 +180,8 @@ export async function buildGuest(programs: readonly GuestProgram[], dir: string)
   ));
 }
 
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+/** SHA-256 in hexadecimal. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 

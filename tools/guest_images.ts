@@ -211,6 +211,11 @@ const driverParts: Readonly<Record<string, readonly string[]>> = {
   virtio_console: ["virtio_console", "virtio_console_port"],
 };
 
+/** Sources of a driver, relative to `guest/`. */
+export function driverSources(driver: string): string[] {
+  return (driverParts[driver] ?? [driver]).map((part) => `virtio/${part}.c`);
+}
+
 /** Name of the image of a program for a register width. */
 export function imageName(program: GuestProgram, xlen: 32 | 64): string {
   return xlen === 64 ? program.name : `${program.name}_rv32`;
@@ -220,7 +225,7 @@ export function imageName(program: GuestProgram, xlen: 32 | 64): string {
 export function programSources(program: GuestProgram): string[] {
   const virtio = program.drivers === undefined ? [] : [
     ...virtioSources,
-    ...program.drivers.flatMap((driver) => driverParts[driver] ?? [driver]).map((part) => `virtio/${part}.c`),
+    ...program.drivers.flatMap(driverSources),
   ];
   const driver = program.kind === "bench" ? ["bench/main.c"] : [];
   const also = (program.also ?? []).map((name) => `firmware/${name}.c`);

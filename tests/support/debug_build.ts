@@ -1,5 +1,5 @@
 /** Firmware built with debug information of a version, where there is a compiler, and what binutils read in it. */
-import { compileFlags, linkFlags, toolVersions } from "../../tools/build_guest.ts";
+import { compileFlags, linkFlags, targetFlags, toolVersions } from "../../tools/build_guest.ts";
 import { guestPrograms, programSources } from "../../tools/guest_images.ts";
 import { readElf } from "../../vm/boot/elf.ts";
 import { DebugInfo } from "../../vm/debug/debug_info.ts";
@@ -34,13 +34,11 @@ export async function withDebugBuild(
     const flags = compileFlags(xlen).filter((flag) => !flag.startsWith("-g"));
     const sources = programSources(program).map((source) => ROOT + source);
     const link = linkFlags(program).map((flag) => flag.replace("guest/", `${ROOT}guest/`));
-    // Linked with the plain name of the width, by which GCC finds its own library.
-    const target = xlen === 64 ? ["-march=rv64imac", "-mabi=lp64"] : ["-march=rv32imac", "-mabi=ilp32"];
     const objects = await Promise.all(sources.map(async (source, i) => {
       await binutil("gcc", [...flags, ...debug, "-c", "-o", `${folder}/${i}.o`, source]);
       return `${folder}/${i}.o`;
     }));
-    await binutil("gcc", [...target, ...link, "-o", path, ...objects, "-lgcc"]);
+    await binutil("gcc", [...targetFlags(xlen), ...link, "-o", path, ...objects, "-lgcc"]);
     await use(path);
   } finally {
     await Deno.remove(folder, { recursive: true });

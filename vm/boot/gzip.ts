@@ -16,20 +16,34 @@ export function isGzip(bytes: Uint8Array): boolean {
  * ```
  */
 export async function gunzip(bytes: Uint8Array, name: string, max: number): Promise<Uint8Array<ArrayBuffer>> {
+  return await decompress(bytes, "gzip", name, max);
+}
+
+/** The same for a format of its caller's choice: `deflate` is zlib's (RFC 1950). */
+export async function decompress(
+  bytes: Uint8Array,
+  format: "gzip" | "deflate",
+  name: string,
+  max: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const source = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
-    for await (const chunk of source.pipeThrough(new DecompressionStream("gzip"))) {
+    for await (const chunk of source.pipeThrough(new DecompressionStream(format))) {
       length += chunk.length;
       if (length > max) break;
       chunks.push(chunk);
     }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new ImageError(`${name}: gzip data is damaged or cut off after ${length} bytes of contents`);
+    throw new ImageError(`${name}: ${format} data is damaged or cut off after ${length} bytes of contents`);
   }
-  if (length > max) throw new ImageError(`${name}: gzip data is larger than ${max} bytes, which is all of RAM`);
+  if (length > max) {
+    throw new ImageError(
+      `${name}: ${format} data is larger than ${max} bytes, which is ${format === "gzip" ? "all of RAM" : "too much"}`,
+    );
+  }
   const whole = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {

@@ -44,6 +44,7 @@ export class ImageNames {
     const elf = this.#image?.elf;
     if (elf === undefined || this.#sources !== undefined) return this.#sources;
     const { DebugInfo } = await import("../debug/debug_info.ts");
-    return this.#sources = new DebugInfo(elf.sections, elf.xlen);
+    const { debugSections } = await import("../boot/debug_sections.ts");
+    return this.#sources = new DebugInfo(await debugSections(elf), elf.xlen);
   }
 }

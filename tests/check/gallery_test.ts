@@ -1,0 +1,93 @@
+/** The gallery of wrong drivers: each mistake is found as its table says, and drivers without one are told nothing. */
+import { assert, assertEquals } from "@std/assert";
+import { readGalleryManifest, sourcesHash } from "../../tools/build_gallery.ts";
+import { sha256 } from "../../tools/build_guest.ts";
+import { galleryDocument } from "../../tools/gallery/document.ts";
+import { baseOf, bases, changed } from "../../tools/gallery/mistake.ts";
+import { galleryNames, mistakes } from "../../tools/gallery/table.ts";
+import { findRule } from "../../vm/check/rules.ts";
+import { checkReport } from "../../vm/check/text.ts";
+import { foundIn, runGallery } from "../support/gallery.ts";
+import { galleryEntry } from "../../tools/build_gallery.ts";
+
+const images = new URL("../../images/gallery/", import.meta.url);
+const texts = new Map<string, string>();
+
+for (const base of bases) {
+  Deno.test(`correct_${base.name}: nothing is found`, async () => {
+    const { result, reason } = await runGallery(`correct_${base.name}`, base);
+    assertEquals([foundIn(result), [...result.unruled], reason], [[], [], "pass"]);
+  });
+}
+
+for (const mistake of mistakes) {
+  const { name, base, finds, ends = "pass" } = mistake;
+  Deno.test(`${name}: ${finds[0] ?? ends}`, async () => {
+    const { result, reason } = await runGallery(name, baseOf(base));
+    texts.set(name, checkReport(result));
+    assertEquals([foundIn(result), reason], [[...finds], ends]);
+    assertEquals([...result.unruled], []);
+  });
+}
+
+Deno.test("findings of the gallery are the same on the other engines", async () => {
+  for (const name of ["ring_idx_masked", "legacy_byte_address", "packed_directions_swapped", "config_torn"]) {
+    for (const engine of ["reference", "auto"] as const) {
+      const { result } = await runGallery(name, baseOf(mistakes.find((one) => one.name === name)!.base), engine);
+      assertEquals(checkReport(result), texts.get(name), `${name}, ${engine}`);
+    }
+  }
+});
+
+Deno.test("a finding is at a line of the mistake's file, or of who notified the device", async () => {
+  for (const { name, base, file, finds } of mistakes) {
+    if (finds.length === 0 || finds[0]!.endsWith("@vm_notify")) continue;
+    const { result } = await runGallery(name, baseOf(base));
+    const files = result.findings[0]!.stack.map((frame) => frame.file);
+    // What a queue is made of, the transport hands over.
+    const expected = [
+      `guest/${file}`,
+      "guest/lib/plic.c",
+      ...(name === "queue_misaligned" ? ["guest/virtio/virtio_mmio.c"] : []),
+    ];
+    assert(expected.some((one) => files.includes(one)), `${name}: ${files}`);
+  }
+});
+
+Deno.test("docs/GALLERY.md is what the images print (deno run -A tools/gen_gallery_doc.ts)", () => {
+  const document = Deno.readTextFileSync(new URL("../../docs/GALLERY.md", import.meta.url));
+  assertEquals(document, galleryDocument(texts));
+});
+
+Deno.test("every mistake names rules that there are, and no two images have one name", () => {
+  for (const { name, finds } of mistakes) {
+    for (const find of finds) assert(findRule(find.split("@")[0]!) !== undefined, `${name}: ${find}`);
+  }
+  assertEquals(new Set(galleryNames).size, galleryNames.length);
+  assert(mistakes.length >= 60);
+});
+
+Deno.test("the images are made from the guest of today (deno task guest), and all of them are there", async () => {
+  const manifest = readGalleryManifest();
+  assertEquals(manifest.images.map(({ name }) => name), [...galleryNames]);
+  const files = [...Deno.readDirSync(images)].map(({ name }) => name).filter((name) => name.endsWith(".elf"));
+  assertEquals(files.sort(), galleryNames.map((name) => `${name}.elf`).sort());
+  for (const image of manifest.images) {
+    const { base, mistake } = galleryEntry(image.name);
+    assertEquals(image.sources, await sourcesHash(base, mistake), `${image.name}: deno task guest`);
+    assertEquals(image.sha256, await sha256(await Deno.readFile(new URL(`${image.name}.elf`, images))), image.name);
+  }
+});
+
+Deno.test("a change that its source does not have once is an error", () => {
+  assertEquals(changed("x.c", "a b a", [["b", "c"]]), "a c a");
+  for (const right of ["a", "d"]) {
+    try {
+      changed("x.c", "a b a", [[right, "c"]]);
+    } catch (error) {
+      assert(error instanceof Error && error.message.includes("guest/x.c"));
+      continue;
+    }
+    throw new Error("changed what is not there once");
+  }
+});

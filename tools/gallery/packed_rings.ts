@@ -1,0 +1,52 @@
+/** Mistakes in what stands in packed rings. */
+import type { Mistake } from "./mistake.ts";
+
+const packed = "virtio/virtio_ring_packed.c";
+
+export const packedMistakes: readonly Mistake[] = [
+  {
+    name: "packed_offset_address",
+    base: "disk_packed",
+    what: "Descriptors hold addresses counted from the start of RAM.",
+    file: packed,
+    changes: [["\tdesc->addr = (uintptr_t)sg->address;", "\tdesc->addr = (uintptr_t)sg->address - 0x80000000;"]],
+    finds: ["descriptor-address@vm_notify"],
+    ends: "fail",
+  },
+  {
+    name: "packed_directions_swapped",
+    base: "disk_packed",
+    what: "WRITE marks what the driver writes, not what the device writes.",
+    file: packed,
+    changes: [[
+      "\t\t\tu16 flags = (list < buffer->out_sgs ? 0 : VRING_DESC_F_WRITE) |",
+      "\t\t\tu16 flags = (list < buffer->out_sgs ? VRING_DESC_F_WRITE : 0) |",
+    ]],
+    finds: ["descriptor-order@vm_notify"],
+    ends: "fail",
+  },
+  {
+    name: "packed_indirect_with_next",
+    base: "disk_packed_indirect",
+    what: "A descriptor has INDIRECT and NEXT.",
+    file: packed,
+    changes: [[
+      "\treturn VRING_DESC_F_INDIRECT | available_flags(at);",
+      "\treturn VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT | available_flags(at);",
+    ]],
+    finds: ["indirect-next@vm_notify"],
+    ends: "fail",
+  },
+  {
+    name: "packed_indirect_length",
+    base: "disk_packed_indirect",
+    what: "The length of an indirect table is the number of its entries, not of its bytes.",
+    file: packed,
+    changes: [[
+      "\tsg_init_one(&whole, table, buffer->total * sizeof(*table));",
+      "\tsg_init_one(&whole, table, buffer->total);",
+    ]],
+    finds: ["indirect-length@vm_notify"],
+    ends: "fail",
+  },
+];
