@@ -27,6 +27,19 @@ export interface PlicOptions {
   readonly sources: number;
 }
 
+/** How one source stands. */
+export interface PlicSource {
+  readonly priority: number;
+  /** Its device's line. */
+  readonly raised: boolean;
+  /** It has a request that nobody has claimed. */
+  readonly pending: boolean;
+  /** Claimed and not completed: no further request is forwarded. */
+  readonly claimed: boolean;
+  /** Contexts that it is enabled for. */
+  readonly enabled: readonly number[];
+}
+
 /** Register table of a PLIC with this many sources and contexts. */
 export function plicRegisters(sources: number, contexts: number): readonly RegisterDef[] {
   const words = Math.floor(sources / 32) + 1;
@@ -142,6 +155,23 @@ export class Plic implements Device {
     const line = id > 0 ? this.#lines[id] : undefined;
     if (line === undefined) throw new RangeError(`plic: no source ${id}, there are 1 to ${this.#lines.length - 1}`);
     return line;
+  }
+
+  /** How a source stands, for who wants to know why its interrupt does not come; nothing is changed by looking. */
+  sourceState(id: number): PlicSource {
+    const bit = (words: Uint32Array, word = id >>> 5) => (words[word]! >>> (id & 31) & 1) !== 0;
+    const contexts = this.#contexts.map((_, context) => context);
+    return {
+      priority: this.#priority[id] ?? 0,
+      raised: bit(this.#level),
+      pending: bit(this.#pending),
+      claimed: bit(this.#inService),
+      enabled: contexts.filter((context) => bit(this.#enable, context * this.#words + (id >>> 5))),
+    };
+  }
+  /** Priorities up to this one do not interrupt a context. */
+  threshold(context: number): number {
+    return this.#threshold[context] ?? 0;
   }
 
   /** Reads a register; a read of claim_complete claims. */

@@ -322,6 +322,11 @@ export class VirtioMmio implements Device {
   }
 
   /** §4.2.2.1: an event is presented from the moment it takes place until it is acknowledged. */
+  /** What InterruptStatus reads. */
+  get interruptStatus(): number {
+    return this.#interruptStatus;
+  }
+
   #interrupt(cause: number): void {
     this.#interruptStatus |= cause;
     this.#irq.set(true);

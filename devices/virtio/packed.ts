@@ -67,6 +67,10 @@ export class PackedQueue extends Ring {
     this.#slots = 0;
   }
 
+  protected override get places(): { taken: number; used: number; wrap: 0 | 1 } {
+    return { taken: this.#avail.offset, used: this.#used.offset, wrap: this.#avail.wrap };
+  }
+
   override pop(): Chain | undefined {
     // §4.2.2.1: no access while QueueReady is zero; §2.1.2: none before DRIVER_OK; virtio 1.4 §3.4.2: none to suspend.
     if (!this.ready || !this.host.taking) return undefined;

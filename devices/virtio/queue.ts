@@ -41,8 +41,20 @@ export interface QueueLayout {
   readonly device: number;
 }
 
+/** How far a queue is, for who wants to know why nothing happens. */
+export interface QueueState extends QueueLayout {
+  readonly format: "split" | "packed";
+  /** Where the device takes the next buffer and puts the next used one: split, a 16-bit index; packed, an offset. */
+  readonly taken: number;
+  readonly used: number;
+  /** Packed: the wrap counter that belongs to `taken`; split: 0. */
+  readonly wrap: 0 | 1;
+}
+
 /** A virtqueue as its transport sees it. */
 export interface ManagedVirtqueue extends Virtqueue {
+  /** Undefined while the driver has not handed it over. Nothing is changed by looking. */
+  readonly state: QueueState | undefined;
   /** Begins at index 0 of the rings at `layout`; false (and a failed device) if they cannot be used. */
   configure(layout: QueueLayout): boolean;
   /** Forgets the rings and everything in flight. */

@@ -1,7 +1,7 @@
 import { hex } from "../../vm/bits.ts";
 import type { DescriptorFact, VirtqueueEvent } from "../../vm/events.ts";
 import { Chain } from "./chain.ts";
-import type { ManagedVirtqueue, QueueHost, QueueLayout } from "./queue.ts";
+import type { ManagedVirtqueue, QueueHost, QueueLayout, QueueState } from "./queue.ts";
 import type { VirtioRule } from "./rules.ts";
 
 /** Flags of a descriptor, the same in both formats (virtio 1.2 §2.7.5, §2.8.3, §2.8.6, §2.8.7). */
@@ -160,12 +160,18 @@ export abstract class Ring implements ManagedVirtqueue {
 
   abstract pop(): Chain | undefined;
 
+  get state(): QueueState | undefined {
+    return this.ready ? { format: this.#format.name, ...this.layout, ...this.places } : undefined;
+  }
+
   abstract suppressNotifications(suppressed: boolean): void;
 
   abstract notificationProblem(offset: number, wrap: number): string | undefined;
 
   /** The parts are in place: begins at their start. */
   protected abstract begin(): void;
+  /** Where the device goes on. */
+  protected abstract get places(): Pick<QueueState, "taken" | "used" | "wrap">;
 
   /**
    * Tells the driver of `buffers` used buffers that took `slots` entries of the descriptor ring, by the name of the

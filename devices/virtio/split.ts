@@ -36,6 +36,10 @@ export class SplitQueue extends Ring {
     this.#lastAvail = this.#availIdx = this.#usedIdx = 0;
   }
 
+  protected override get places(): { taken: number; used: number; wrap: 0 } {
+    return { taken: this.#lastAvail, used: this.#usedIdx, wrap: 0 };
+  }
+
   override pop(): Chain | undefined {
     // §4.2.2.1: no access while QueueReady is zero; §2.1.2: none before DRIVER_OK; virtio 1.4 §3.4.2: none to suspend.
     if (!this.ready || !this.host.taking) return undefined;

@@ -20,9 +20,14 @@ import { statusOf, type StopCause } from "./outcome.ts";
 import type { ReportContext } from "./report.ts";
 import type { Session } from "./session.ts";
 import { makeSlots, type Slots } from "./slots.ts";
+import type { Watch } from "./stuck.ts";
 
 /** The longest that one `setTimeout` can wait, in milliseconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** How long harts are followed before it is said why they are stuck, in milliseconds; and in instructions. */
+const FOLLOW_MS = 30;
+const FOLLOWED_STEPS = 16_384;
 
 /** How often traces that somebody may be watching are handed over, in milliseconds. */
 const TRACE_FLUSH_MS = 100;
@@ -76,7 +81,7 @@ export async function runMachine(settings: Settings): Promise<number> {
       host.close();
       if (host.failure !== undefined) fileError("standard output", "written", host.failure);
       if (check !== undefined) writeStderr(await check.end());
-      const status = await ended(stop, run.cause, settings, run.context, host.session);
+      const status = await ended(stop, run, settings, host.session);
       return check?.status(status) ?? status;
     } finally {
       try {
@@ -133,6 +138,7 @@ class Run implements RunControl {
   /** Wakes a machine that sleeps until its guest has something to do. */
   wake: () => void = () => {};
   cause: StopCause | undefined;
+  #watch: Watch | undefined;
 
   /** Ends the run; the first cause counts. */
   stop(cause: StopCause): void {
@@ -142,8 +148,49 @@ class Run implements RunControl {
   }
 
   async status(): Promise<readonly string[]> {
+    const { context } = this;
+    if (context === undefined) return [];
     const { statusLines } = await import("./report.ts");
-    return this.context === undefined ? [] : statusLines(this.context);
+    await this.#follow();
+    // What they do is seen while they do it.
+    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+    const lines = [...statusLines(context), ...this.stuck];
+    this.#unfollow();
+    return lines;
+  }
+
+  /** Runs to a limit; the last instructions before it are followed. */
+  async #run(steps: number | undefined): Promise<Stop> {
+    const { machine } = this.context!;
+    if (steps === undefined) return await machine.run();
+    if (steps > FOLLOWED_STEPS) {
+      const stop = await machine.run({ steps: steps - FOLLOWED_STEPS });
+      if (stop.reason !== "limit") return stop;
+    }
+    await this.#follow();
+    return await machine.run({ steps });
+  }
+
+  /** Why nothing happens, in lines; empty where nobody has followed the harts. */
+  get stuck(): string[] {
+    return this.#watch?.lines() ?? [];
+  }
+
+  /** From now on, what the harts do is kept, for who asks why they are stuck. */
+  async #follow(): Promise<void> {
+    const { machine, names } = this.context!;
+    const { watchHarts } = await import("./stuck.ts");
+    this.#watch ??= watchHarts(machine, names.symbolize);
+  }
+  #unfollow(): void {
+    this.#watch?.end();
+    this.#watch = undefined;
+  }
+
+  /** The time is over: the harts are followed for a moment, then they stop. */
+  async #timeout(): Promise<void> {
+    await this.#follow();
+    setTimeout(() => this.stop("timeout"), FOLLOW_MS);
   }
 
   /** Runs until something other than a reset ends it. `restarted` is called after each reset. */
@@ -152,10 +199,11 @@ class Run implements RunControl {
     const { timeout, timeoutInsns } = settings;
     const timer = timeout === undefined
       ? undefined
-      : setTimeout(() => this.stop("timeout"), Math.min(timeout / 1e6, TIMER_MAX_MS));
+      : setTimeout(() => this.#timeout(), Math.min(timeout / 1e6, TIMER_MAX_MS));
     try {
       for (let before = 0;;) {
-        const stop = await machine.run(timeoutInsns === undefined ? {} : { steps: timeoutInsns - before });
+        const stop = await this.#run(timeoutInsns === undefined ? undefined : timeoutInsns - before);
+        if (stop.reason === "stall") await this.#follow();
         if (stop.reason !== "reset" || !settings.reboot || this.cause !== undefined) return stop;
         before += machine.clock.steps;
         machine.reset();
@@ -168,12 +216,14 @@ class Run implements RunControl {
   }
 }
 
+/** Ends that may have come because the guest is stuck. */
+const OVER: readonly Stop["reason"][] = ["stall", "limit", "stopped"];
+
 /** Tells how the run ended, on standard error, and gives the exit status. */
 async function ended(
   stop: Stop,
-  cause: StopCause | undefined,
+  { cause, context, stuck }: Run,
   settings: Settings,
-  context: ReportContext,
   session: Session | undefined,
 ): Promise<number> {
   const own = statusOf({ ...stop, cause });
@@ -182,7 +232,8 @@ async function ended(
   const lines: string[] = [];
   if (own !== Status.Ok) {
     const { reportText } = await import("./report.ts");
-    const report = await reportText(stop, limitOf(stop, settings), context);
+    const report = await reportText(stop, limitOf(stop, settings), context!);
+    if (stuck.length > 0 && OVER.includes(stop.reason)) lines.push(`${stuck.join("\n")}\n\n`);
     if (report !== undefined) lines.push(report);
   }
   lines.push(...session?.report().map((line, i) => i === 0 ? `ringside: ${line}\n` : `${line}\n`) ?? []);

@@ -1,0 +1,154 @@
+/** The links between a driver's descriptors and the device's used ring (virtio 1.2 §2.7, §2.8). */
+import { deviceType } from "../../../devices/virtio/features.ts";
+import { virtioStatus } from "../../../devices/virtio/registers.ts";
+import { hex } from "../../bits.ts";
+import type { Stall, StallDevice, StallQueue, StallView } from "./view.ts";
+
+/** VIRTQ_AVAIL_F_NO_INTERRUPT (virtio 1.2 §2.7.7). */
+const NO_INTERRUPT = 1;
+/** AVAIL and USED of a packed descriptor (virtio 1.2 §2.8.1). */
+const AVAIL_SHIFT = 7;
+const USED_SHIFT = 15;
+
+/** Device types whose even queues wait for something from outside: network and console receive (§5.1.2, §5.3.2). */
+const RECEIVING: ReadonlySet<number> = new Set([1, 3]);
+/** Device types whose first queue only brings events: input, socket receive and the test device (§5.8, §5.10). */
+const FIRST_RECEIVING: ReadonlySet<number> = new Set([18, 19, 63]);
+
+/** Whether buffers in a queue stay there until something comes from outside. */
+export function waitsOutside(id: number, queue: number): boolean {
+  return (RECEIVING.has(id) && queue % 2 === 0) || (FIRST_RECEIVING.has(id) && queue === 0);
+}
+
+/** `virtio0 (blk)`. */
+export function deviceText({ name, id }: StallDevice): string {
+  const type = deviceType(id)?.name;
+  return type === undefined ? name : `${name} (${type})`;
+}
+
+/** How many buffers stand in the available ring that the device has not taken, as far as that can be seen. */
+function waiting(view: StallView, queue: StallQueue): number {
+  if (queue.format === "split") return (view.read(queue.driver + 2, 2) - queue.taken) & 0xffff;
+  const flags = view.read(queue.desc + 16 * queue.taken + 14, 2);
+  const avail = (flags >>> AVAIL_SHIFT) & 1;
+  const used = (flags >>> USED_SHIFT) & 1;
+  return avail === queue.wrap && used !== queue.wrap ? 1 : 0;
+}
+
+/** Where a queue stands, in words. */
+export function queueText(view: StallView, queue: StallQueue): string {
+  const { index, inFlight, taken, used, format } = queue;
+  const flight = `${inFlight} in flight`;
+  if (format === "packed") {
+    const flags = view.read(queue.desc + 16 * taken + 14, 2);
+    return `queue ${index} (packed): the device takes next at ${taken} (flags there ${
+      hex(flags, 4)
+    }, its wrap counter ${queue.wrap}), uses next at ${used}; ${flight}`;
+  }
+  const idx = view.read(queue.driver + 2, 2);
+  const ring = view.read(queue.device + 2, 2);
+  return `queue ${index}: available idx ${idx}, the device has taken ${taken}; used idx ${ring}; ${flight}`;
+}
+
+/** A descriptor that is filled in while nothing was ever made available. */
+function unexposed(view: StallView, queue: StallQueue): number {
+  if (queue.format === "packed" || queue.taken !== 0 || view.read(queue.driver + 2, 2) !== 0) return -1;
+  for (let i = 0; i < queue.size; i++) {
+    const at = queue.desc + 16 * i;
+    if (view.read(at + 8, 4) > 0 && (view.read(at, 4) !== 0 || view.read(at + 4, 4) !== 0)) return i;
+  }
+  return -1;
+}
+
+/** The first broken link on the way from a driver to a used buffer, of any device. */
+export function chainStall(view: StallView): Stall | undefined {
+  return view.devices.map((device) => brokenQueue(view, device)).find((one) => one !== undefined);
+}
+
+/** The first broken link of a device on the way to its used ring; undefined where none is seen. */
+function brokenQueue(view: StallView, device: StallDevice): Stall | undefined {
+  const { status, queues } = device;
+  const name = deviceText(device);
+  const states = [`${name}: Status ${hex(status, 2)}`, ...queues.map((queue) => queueText(view, queue))];
+  if ((status & virtioStatus.DEVICE_NEEDS_RESET) !== 0) {
+    return {
+      link: "device",
+      why:
+        `${name} has stopped: it set DEVICE_NEEDS_RESET, because of something the driver did, and answers nothing more.`,
+      seen: states,
+      next: "run with --check (or --trace-devices) to see which rule was broken; only a reset brings the device back",
+    };
+  }
+  if ((status & virtioStatus.FAILED) !== 0) {
+    return {
+      link: "device",
+      why: `the driver has given ${name} up: it set FAILED in Status.`,
+      seen: states,
+      next: "find out why the driver failed: its probe function returned an error",
+    };
+  }
+  for (const queue of queues) {
+    const found = brokenRing(view, device, queue, states);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function brokenRing(
+  view: StallView,
+  device: StallDevice,
+  queue: StallQueue,
+  seen: readonly string[],
+): Stall | undefined {
+  const name = `${deviceText(device)}, queue ${queue.index}`;
+  const buffers = waiting(view, queue);
+  const live = (device.status & virtioStatus.DRIVER_OK) !== 0;
+  if (buffers > 0 && !live) {
+    return {
+      link: "device",
+      why:
+        `${name}: the driver has made buffers available but never set DRIVER_OK, so the device does not look at them.`,
+      seen,
+      next: "set DRIVER_OK in Status (0x0f in all) once the queues are set up, before the first notification",
+    };
+  }
+  if (buffers > queue.size && queue.format === "split") {
+    return {
+      link: "avail",
+      why: `${name}: the available idx is ${buffers} ahead of the device, in a queue of ${queue.size}.`,
+      seen,
+      next: "idx counts buffers modulo 65536, by one for each; do not put a byte offset or a ring position there",
+    };
+  }
+  if (buffers > 0 && !waitsOutside(device.id, queue.index)) {
+    const many = buffers === 1 ? "a buffer is" : `${buffers} buffers are`;
+    return {
+      link: "notify",
+      why:
+        `${name}: ${many} available that the device has not taken, and nobody has told it: the notification is missing.`,
+      seen,
+      next: `write ${queue.index} to QueueNotify (0x050) after the available idx; a device does not look by itself`,
+    };
+  }
+  const hidden = unexposed(view, queue);
+  if (hidden >= 0) {
+    return {
+      link: "avail",
+      why: `${name}: descriptor ${hidden} is filled in, but nothing was ever put into the available ring (idx is 0).`,
+      seen,
+      next: "put the head's index into ring[idx % size], then add 1 to idx, then notify",
+    };
+  }
+  const suppressed = queue.format === "split" && !device.eventIdx &&
+    (view.read(queue.driver, 2) & NO_INTERRUPT) !== 0;
+  if (suppressed && queue.used !== 0 && view.harts.every((hart) => hart.waiting)) {
+    return {
+      link: "used",
+      why:
+        `${name}: the device has used buffers, and the driver has told it not to interrupt (VIRTQ_AVAIL_F_NO_INTERRUPT).`,
+      seen,
+      next: "clear flags of the available ring before waiting, and look at used idx once more after that",
+    };
+  }
+  return undefined;
+}
