@@ -75,7 +75,7 @@ export class Sampler {
 
 class Tally {
   readonly #written = new Map<bigint, bigint>();
-  readonly #pcs = new Set<bigint>();
+  readonly #pcs = new Map<bigint, number>();
   readonly #loads = new Map<string, { -readonly [K in keyof SampledLoad]: SampledLoad[K] }>();
   readonly #traps = new Map<string, { -readonly [K in keyof SampledTrap]: SampledTrap[K] }>();
   #steps = 0;
@@ -92,7 +92,7 @@ class Tally {
     }
     this.#steps++;
     if (kind === RecordKind.Trapped) return this.#trap(view, at, pc);
-    if (this.#pcs.size <= LOOP_MAX) this.#pcs.add(pc);
+    if (this.#pcs.size <= LOOP_MAX) this.#pcs.set(pc, (this.#pcs.get(pc) ?? 0) + 1);
     const flags = view.getUint8(at + RECORD.flags);
     if ((flags & RecordFlag.Rd) !== 0) {
       const value = view.getBigUint64(at + RECORD.value, true);
@@ -131,9 +131,9 @@ class Tally {
   }
 
   result(hart: number): Sample {
-    const loop = this.#pcs.size > LOOP_MAX || this.#pcs.size * 3 > this.#steps
-      ? undefined
-      : [...this.#pcs].sort(compare);
+    // What was done once only led to the loop.
+    const again = [...this.#pcs].flatMap(([pc, times]) => times > 1 ? [pc] : []);
+    const loop = this.#pcs.size > LOOP_MAX || again.length * 3 > this.#steps ? undefined : again.sort(compare);
     return {
       hart,
       steps: this.#steps,
