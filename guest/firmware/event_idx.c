@@ -28,15 +28,14 @@ static int add_all(unsigned int count)
 	return 0;
 }
 
-/* Polls until all are used, and takes them. */
+/* Takes them as they come, without asking for callbacks. */
 static int poll_all(unsigned int count)
 {
-	while (count > 0) {
-		unsigned int before = virtqueue_enable_cb_prepare(queue);
+	u64 end = timer_now() + timer_ticks(1000000);
 
-		virtqueue_disable_cb(queue);
-		CHECK(wait_used(before));
+	while (count > 0) {
 		count -= take_answers();
+		CHECK(timer_now() < end);
 	}
 	CHECK(wrong == 0 && take_answers() == 0);
 	return 0;

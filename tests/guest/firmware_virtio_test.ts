@@ -4,118 +4,26 @@
  * starts anew. The console texts say what the guest thinks; these are the facts.
  */
 import { assert, assertEquals, assertFalse, assertMatch } from "@std/assert";
-import { featureBit } from "../../devices/virtio/feature_set.ts";
 import { virtioStatus } from "../../devices/virtio/registers.ts";
-import { guestPrograms, imageName } from "../../tools/guest_images.ts";
-import type {
-  IrqEvent,
-  MachineFact,
-  ViolationEvent,
-  VirtioDeviceEvent,
-  VirtqueueEvent,
-  Where,
-} from "../../vm/events.ts";
-import { bootImage, bootOptions } from "../support/boot_image.ts";
-import { onEveryFact } from "../support/facts.ts";
+import { guestPrograms } from "../../tools/guest_images.ts";
+import type { IrqEvent } from "../../vm/events.ts";
+import {
+  chains,
+  type Facts,
+  factsOf as factsOfProgram,
+  featureMask,
+  type Life,
+  notifications,
+} from "../support/driver_lives.ts";
 
-/** A fact with when it happened. */
-type Told<F> = F & { readonly now: number };
+const VERSION_1 = featureMask("VIRTIO_F_VERSION_1");
+const INDIRECT_DESC = featureMask("VIRTIO_F_INDIRECT_DESC");
+const EVENT_IDX = featureMask("VIRTIO_F_EVENT_IDX");
 
-/** One life of a driver on a device: from its features to the reset that ends it. */
-interface Life {
-  /** Feature bits accepted. */
-  readonly accepted: bigint;
-  readonly ok: boolean;
-  /** Facts of the device's queues, in order. */
-  readonly queue: Told<VirtqueueEvent>[];
-  readonly requests: string[];
-  /** Values the status register took. */
-  readonly status: number[];
-  /** Whether a reset ended it. */
-  reset: boolean;
-}
-
-/** What happened in a run. */
-interface Facts {
-  readonly lives: ReadonlyMap<string, readonly Life[]>;
-  readonly irqs: readonly Told<IrqEvent>[];
-  readonly violations: readonly ViolationEvent[];
-  readonly all: readonly Told<MachineFact>[];
-}
-
-/** Sorts facts by the lives of drivers they belong to. */
-function livesOf(all: readonly Told<MachineFact>[]): Map<string, Life[]> {
-  const lives = new Map<string, Life[]>();
-  const status = new Map<string, number[]>();
-  for (const fact of all) {
-    if (fact.kind !== "virtio" && fact.kind !== "virtqueue") continue;
-    const own = lives.get(fact.device) ?? [];
-    lives.set(fact.device, own);
-    const last = own.at(-1);
-    if (fact.kind === "virtqueue") {
-      // A legacy driver's features are told only with DRIVER_OK, and its queues are there before.
-      if (fact.step !== "configured" || last?.reset === false) last?.queue.push(fact);
-    } else addStep(fact, own, status);
-  }
-  return lives;
-}
-
-function addStep(fact: VirtioDeviceEvent, own: Life[], status: Map<string, number[]>): void {
-  const last = own.at(-1);
-  switch (fact.step) {
-    case "status":
-      status.set(fact.device, [...(status.get(fact.device) ?? []), fact.to]);
-      if (last?.reset === false) last.status.push(fact.to);
-      break;
-    case "features":
-      own.push({
-        accepted: fact.accepted,
-        ok: fact.ok,
-        queue: [],
-        requests: [],
-        status: status.get(fact.device) ?? [],
-        reset: false,
-      });
-      break;
-    case "reset":
-      status.set(fact.device, []);
-      if (last !== undefined) last.reset = true;
-      break;
-    case "request":
-      last?.requests.push(fact.text);
-      break;
-  }
-}
-
-/** Boots a program for one width on the interpreter; `firmware_test.ts` shows that engines do not differ. */
-async function factsOf(name: string, xlen: 32 | 64, version?: 1): Promise<Facts> {
+/** Facts of the program called `name`; `firmware_test.ts` shows that engines do not differ. */
+function factsOf(name: string, xlen: 32 | 64, version?: 1): Promise<Facts> {
   const program = guestPrograms.find((one) => one.name === name)!;
-  const all: Told<MachineFact>[] = [];
-  const result = await bootImage(`${imageName(program, xlen)}.elf`, {
-    ...bootOptions(program, xlen, version),
-    engine: "interpreter",
-    started: (machine) =>
-      onEveryFact(machine, (fact: MachineFact, where: Where) => all.push({ ...fact, now: where.now })),
-  });
-  assertEquals(result.reason, "pass");
-  const kind = <K extends MachineFact["kind"]>(wanted: K) =>
-    all.filter((fact): fact is Told<Extract<MachineFact, { kind: K }>> => fact.kind === wanted);
-  return { lives: livesOf(all), irqs: kind("irq"), violations: kind("violation"), all };
-}
-
-const bit = (name: string): bigint => 1n << BigInt(featureBit(0, name));
-const VERSION_1 = bit("VIRTIO_F_VERSION_1");
-const INDIRECT_DESC = bit("VIRTIO_F_INDIRECT_DESC");
-const EVENT_IDX = bit("VIRTIO_F_EVENT_IDX");
-
-/** The chains a device took in a life. */
-function chains(life: Life) {
-  return life.queue.filter((fact) => fact.step === "chain");
-}
-
-/** The notifications of a life: sent, or suppressed and why. */
-function notifications(life: Life) {
-  return life.queue.filter((fact) => fact.step === "interrupt");
+  return factsOfProgram(program, xlen, version === undefined ? {} : { version });
 }
 
 /** How often a step of a source's interrupt happened. */
