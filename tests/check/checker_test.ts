@@ -22,7 +22,7 @@ Deno.test("a finding tells what, where, why, how to mend it, and what the driver
   const { checker } = new CheckRig().play(`${PROBE} ${RESET} W070=2`);
   assertEquals(
     report(checker, { symbolize }),
-    `error: virtio0: A status bit was set before the one that the initialisation has before it.
+    `error: virtio0 (Ringside test device): A status bit was set before the one that the initialisation has before it.
   seen   Status := 0x02: DRIVER before ACKNOWLEDGE; once
   where  probe+0x18 (0x80000018); M mode, hart 0, after 6 instructions
   why    The steps tell the device what it may rely on: ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK.

@@ -57,7 +57,9 @@ Deno.test("a finding names function, file and line, who called, and draws the ch
   assertEquals(called.slice(0, 3), ["writel", "vm_writel", "vm_notify"]);
   assertEquals(called.slice(-3), ["main", "lib_main", "_start"]);
   assertEquals(stack.filter(({ inlined }) => inlined).map(({ name }) => name), ["writel", "vm_writel"]);
-  assertEquals(finding.drawing?.kind, "chain");
+  // The request is judged when it is done: by then the device has taken others.
+  const chain = finding.drawing;
+  assertEquals([chain?.kind, chain?.kind === "chain" && `head ${chain.head}`], ["chain", finding.what.split(":")[0]]);
 });
 
 Deno.test("findings with stacks, drawings and places are the same on every engine", async () => {

@@ -42,8 +42,6 @@ export interface Coverage {
   readonly notReached: readonly Rule[];
 }
 
-/** What is about a chain of descriptors. */
-const CHAINED: ReadonlySet<Occasion> = new Set<Occasion>(["chain", "indirect", "request"]);
 /** What a driver has done by the time it notifies the device. */
 const REQUESTED: ReadonlySet<Occasion> = new Set<Occasion>(["available", "chain", "indirect", "request"]);
 
@@ -59,6 +57,12 @@ interface Watched {
   kept: boolean;
   /** Registers by offset, as they are met. */
   readonly defs: Map<number, RegisterDef | undefined>;
+}
+
+/** What a finding can draw. */
+function aboutOf(occasion: Occasion): "chain" | "request" | "other" {
+  if (occasion === "chain" || occasion === "indirect") return "chain";
+  return occasion === "request" ? "request" : "other";
 }
 
 /** A reader of the event stream that keeps findings. */
@@ -195,7 +199,7 @@ export class Checker {
   #draw({ device, step }: VirtqueueEvent): void {
     for (const finding of this.#undrawn) {
       if (finding.device === device && step === "chain") {
-        finding.drawing = this.#drawings.of(finding.rule.name, device, true);
+        finding.drawing = this.#drawings.of(finding.rule.name, device, finding.what, "chain");
       }
     }
     this.#undrawn = [];
@@ -258,7 +262,9 @@ export class Checker {
     const finding = this.findings.add(rule, device, what, where, () => ({
       history: watched?.history.view() ?? { first: [], left: 0, last: [] },
       stack: requested ? this.#keptStack(watched) : where.steps === now ? this.#guest?.stack(where) : undefined,
-      drawing: later ? undefined : this.#drawings.of(rule.name, device, CHAINED.has(rule.occasion)),
+      drawing: later ? undefined : this.#drawings.of(rule.name, device, what, aboutOf(rule.occasion)),
+      type: watched?.registers.deviceId,
+      notified: requested,
     }));
     if (finding === undefined) return;
     if (later) this.#undrawn.push(finding);

@@ -63,6 +63,8 @@ const RINGS: Readonly<Record<string, "idx" | "entry">> = {
   "avail-overcommitted": "entry",
 };
 
+/** Chains in flight that are remembered. */
+const IN_FLIGHT_MAX = 4096;
 /** Entries of a ring that are drawn. */
 const ENTRIES_MAX = 8;
 /** Descriptors of a chain that are drawn. */
@@ -84,6 +86,8 @@ export class Drawings {
   /** By device: the queue it was last at, and the chain it last read. */
   readonly #at = new Map<string, number>();
   readonly #chains = new Map<string, Chain>();
+  /** Chains that devices have not used yet, by device and head: of a request they speak later. */
+  readonly #inFlight = new Map<string, Chain>();
 
   constructor(guest: GuestView | undefined) {
     this.#guest = guest;
@@ -98,8 +102,10 @@ export class Drawings {
     if (fact.step === "configured") this.#queues.set(key, { configured: fact, next: 0 });
     else if (fact.step === "stopped") this.#queues.delete(key);
     else if (fact.step === "available" && seen !== undefined) seen.next = fact.from;
+    else if (fact.step === "used") this.#inFlight.delete(`${device} ${fact.head}`);
     else if (fact.step === "chain") {
       this.#chains.set(device, fact);
+      if (this.#inFlight.size < IN_FLIGHT_MAX) this.#inFlight.set(`${device} ${fact.head}`, fact);
       if (seen !== undefined) seen.next = (fact.position + 1) & 0xffff;
     }
   }
@@ -109,17 +115,22 @@ export class Drawings {
     return EARLY.has(rule);
   }
 
-  /** What to draw for a rule that a device's driver has just broken; undefined where there is nothing to see. */
-  of(rule: string, device: string, chains: boolean): Drawing | undefined {
+  /**
+   * What to draw for a rule that a device's driver has just broken; undefined where there is nothing to see. Devices say
+   * `head N` of the request that they mean.
+   */
+  of(rule: string, device: string, what: string, about: "chain" | "request" | "other"): Drawing | undefined {
     const marked = RINGS[rule];
     if (marked !== undefined) return this.#ring(device, marked);
-    const chain = chains ? this.#chains.get(device) : undefined;
+    if (about === "other") return undefined;
+    const head = about === "request" ? /\bhead (\d+)/.exec(what)?.[1] : undefined;
+    const chain = head === undefined ? this.#chains.get(device) : this.#inFlight.get(`${device} ${head}`);
     if (chain === undefined) return undefined;
-    const { queue, head, descriptors } = chain;
+    const { queue, descriptors } = chain;
     const mark = FIELDS[rule];
     const found = mark?.is === undefined ? descriptors.length - 1 : descriptors.findIndex(mark.is);
     const at = mark === undefined || found < 0 ? undefined : { at: found, field: mark.field };
-    return { kind: "chain", queue, head, descriptors, marked: at };
+    return { kind: "chain", queue, head: chain.head, descriptors, marked: at };
   }
 
   #ring(device: string, marked: "idx" | "entry"): RingDrawing | undefined {

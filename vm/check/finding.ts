@@ -13,6 +13,10 @@ export interface Evidence {
   readonly stack?: CapturedStack | undefined;
   /** The chain or ring that it is about. */
   drawing?: Drawing | undefined;
+  /** DeviceID, once the driver has read it. */
+  readonly type?: number | undefined;
+  /** The place is the notification by which the device came to see what is wrong. */
+  readonly notified?: boolean;
 }
 
 /** One rule, broken at one place of the program. */

@@ -42,6 +42,7 @@ function findingObject({ finding, place, stack }: PlacedFinding, places: Places)
     keyword,
     since,
     device,
+    deviceId: finding.type,
     wrong,
     seen: what,
     count,

@@ -1,6 +1,7 @@
 /** Findings for people: what is wrong, why, how to mend it, where it is, and what the driver had done before. */
 import { hex } from "../bits.ts";
-import type { MmioEvent, Where } from "../events.ts";
+import { deviceType } from "../../devices/virtio/features.ts";
+import type { MmioEvent } from "../events.ts";
 import { harmless, painter } from "../trace/colour.ts";
 import type { Paint } from "../trace/colour.ts";
 import { privilegeName } from "../trace/record.ts";
@@ -22,6 +23,9 @@ const WIDTH = 100;
 const LEFT = 9;
 const REGISTER_WIDTH = 24;
 const VALUE_WIDTH = 42;
+/** Accesses that are shown of a long history; JSON has more. */
+const HISTORY_FIRST = 6;
+const HISTORY_LAST = 14;
 
 const PAINTS: Readonly<Record<Severity, Paint>> = { error: "bad", warning: "irq", advice: "read" };
 const MONITORS: Readonly<Record<Monitor, string>> = { qemu: "QEMU", firecracker: "Firecracker" };
@@ -40,13 +44,13 @@ export function checkReport(result: CheckResult, options: TextOptions = {}): str
 /** One finding, in lines; without a newline at the end. */
 export function findingText(placed: PlacedFinding, { places }: CheckResult, options: TextOptions = {}): string {
   const { finding, place, stack } = placed;
-  const { rule, device, what, where, count, drawing } = finding;
+  const { rule, what, count, drawing } = finding;
   const paint = painter(options.colour ?? false);
   const elsewhere = monitorsText(rule);
   const lines = [
-    `${paint(`${rule.severity}:`, PAINTS[rule.severity])} ${harmless(device)}: ${rule.wrong}`,
+    `${paint(`${rule.severity}:`, PAINTS[rule.severity])} ${deviceText(finding)}: ${rule.wrong}`,
     ...field("seen", `${harmless(what)}; ${timesText(count)}`),
-    ...field("where", whereText(place, where)),
+    ...field("where", whereText(place, finding)),
     ...field("why", rule.why),
     ...field("mend", rule.mend),
     ...field("rule", `${rule.id}; ${ruleSourceText(rule)}`),
@@ -62,11 +66,18 @@ function timesText(count: number): string {
   return count === 1 ? "once" : `${count} times`;
 }
 
-function whereText(place: Place, { pc, privilege, hart, steps }: Where): string {
+/** `virtio1 (blk)`: people know what they drive better than where it is plugged in. */
+function deviceText({ device, type }: Finding): string {
+  const known = type === undefined ? undefined : deviceType(type);
+  return known === undefined ? harmless(device) : `${harmless(device)} (${known.name})`;
+}
+
+function whereText(place: Place, { where: { pc, privilege, hart, steps }, notified }: Finding): string {
   const text = placeText(place);
   // Where the source says the place, the address is still what a disassembly and a debugger go by.
   const address = text.includes(hex(pc, 8)) ? "" : `, ${hex(pc, 8)}`;
-  return `${text}${address}; ${privilegeName(privilege)} mode, hart ${hart}, after ${steps} instructions`;
+  const why = notified ? ", where the device was notified of it" : "";
+  return `${text}${address}${why}; ${privilegeName(privilege)} mode, hart ${hart}, after ${steps} instructions`;
 }
 
 /** Over a list of calls. */
@@ -116,11 +127,14 @@ function historyLines({ device, history }: Finding, places: Places): string[] {
   const { first, left, last } = history;
   if (first.length === 0) return [];
   const line = (access: Access) => `    ${accessText(access.fact)}  ${placeText(places.at(access.where.pc))}`;
+  const all = [...first, ...last];
+  const rest = left + Math.max(0, all.length - HISTORY_FIRST - HISTORY_LAST);
+  const shown = rest === 0 ? [all, []] : [all.slice(0, HISTORY_FIRST), all.slice(-HISTORY_LAST)];
   return [
     `  what the driver did with ${harmless(device)} since its reset:`,
-    ...first.map(line),
-    ...(left > 0 ? [`    … ${left} more …`] : []),
-    ...last.map(line),
+    ...shown[0]!.map(line),
+    ...(rest > 0 ? [`    … ${rest} more …`] : []),
+    ...shown[1]!.map(line),
   ];
 }
 
