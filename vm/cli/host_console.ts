@@ -1,7 +1,7 @@
 /** The guest's consoles on the host: the terminal, or a script in its place. */
 import type { CharPort } from "../../devices/char_port.ts";
 import type { PortHost } from "../../devices/host/ports.ts";
-import { Terminal, type TerminalHost } from "../../devices/host/terminal.ts";
+import { Terminal, type TerminalHost, type TerminalSink } from "../../devices/host/terminal.ts";
 import type { Clock } from "../bus/clock.ts";
 import type { DeviceAction } from "./actions.ts";
 import { ConsoleRoute } from "./console_route.ts";
@@ -21,6 +21,8 @@ export interface RunControl {
   stop(cause: StopCause): void;
   /** Where the guest is, in lines. */
   status(): Promise<readonly string[]>;
+  /** Opens the monitor, or leaves it. */
+  monitor(): void;
 }
 
 /** Name of the route's port of a console: the UART's, or that of port `id` of the device in a slot. */
@@ -38,6 +40,8 @@ export class HostConsole {
   readonly #route: ConsoleRoute;
   readonly #terminal: Terminal;
   readonly #control: RunControl;
+  /** Takes the keys in place of the guest. */
+  #keyboard: Pick<TerminalSink, "feed"> | undefined;
   #failure: unknown;
   #clock: Clock | undefined;
   /** What the script does, keys it sends and actions, and virtual time has not come to yet. */
@@ -55,7 +59,10 @@ export class HostConsole {
       wake: () => this.pacing.input(),
     });
     this.#terminal = new Terminal({
-      sink: this.#route,
+      sink: {
+        feed: (bytes) => (this.#keyboard ?? this.#route).feed(bytes),
+        room: () => this.#route.room(),
+      },
       onEscape: (code) => this.#escape(code),
       onSignal: () => control.stop("interrupted"),
       onResize: (cols, rows) => this.#onResize(cols, rows),
@@ -111,6 +118,16 @@ export class HostConsole {
     this.session?.start();
   }
 
+  /**
+   * Hands the keys to somebody else than the guest, or back to it, with those that were typed too early for it. What the
+   * guest has written is on the terminal then.
+   */
+  lendKeyboard(keyboard: Pick<TerminalSink, "feed"> | undefined, early?: Uint8Array): void {
+    this.#keyboard = keyboard;
+    if (early !== undefined) this.#route.feed(early);
+    this.#terminal.flush();
+  }
+
   /** The machine was reset: what was on its way at that moment has lost its deadline. */
   restarted(): void {
     for (const next of this.#typing.splice(0)) next();
@@ -155,6 +172,9 @@ export class HostConsole {
     switch (key?.action) {
       case "quit":
         this.#control.stop("interrupted");
+        return undefined;
+      case "monitor":
+        this.#control.monitor();
         return undefined;
       case "literal":
         return Uint8Array.of(code);

@@ -43,13 +43,19 @@ export interface TerminalKey {
   readonly keys: string;
   /** The key's code after Ctrl-A. */
   readonly code: number;
-  readonly action: "quit" | "status" | "help" | "literal";
+  readonly action: "quit" | "monitor" | "status" | "help" | "literal";
   readonly what: string;
 }
 
 /** Every such key. Everything else, Ctrl-C too, goes to the guest. */
 export const terminalKeys: readonly TerminalKey[] = [
   { keys: "Ctrl-A x", code: 0x78, action: "quit", what: "quit" },
+  {
+    keys: "Ctrl-A c",
+    code: 0x63,
+    action: "monitor",
+    what: "monitor: look at registers, devices, memory; step; and back to the guest",
+  },
   { keys: "Ctrl-A w", code: 0x77, action: "status", what: "tell where the guest is and what it waits for" },
   { keys: "Ctrl-A h", code: 0x68, action: "help", what: "list these keys" },
   { keys: "Ctrl-A Ctrl-A", code: 0x01, action: "literal", what: "send Ctrl-A to the guest" },

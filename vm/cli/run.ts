@@ -14,6 +14,7 @@ import { fileError, Status, writeStderr } from "./errors.ts";
 import { OutputFile } from "./files.ts";
 import { HostConsole, type RunControl } from "./host_console.ts";
 import { ImageNames } from "./image_names.ts";
+import type { OpenMonitor } from "./open_monitor.ts";
 import type { Settings } from "./options.ts";
 import { filesOf } from "./permission.ts";
 import { statusOf, type StopCause } from "./outcome.ts";
@@ -62,9 +63,10 @@ export async function runMachine(settings: Settings): Promise<number> {
       pacing: host.pacing,
     });
     machine.load(boot);
-    const { flush, recent } = await traces(settings, machine, names);
+    const { flush, end, recent } = await traces(settings, machine, names);
     const check = await driverCheck(settings, machine, names);
     run.context = { machine, names, recent };
+    run.openMonitor = async () => (await import("./open_monitor.ts")).openMonitor(settings, run.context!, host, end);
     const actions = await deviceActions(settings, machine, slots, host);
     host.start(
       machine.clock,
@@ -143,8 +145,32 @@ class Run implements RunControl {
   /** Ends the run; the first cause counts. */
   stop(cause: StopCause): void {
     this.cause ??= cause;
+    this.#monitor?.leave();
     this.context?.machine.stop();
     this.wake();
+  }
+
+  /** Makes the monitor; set before the guest runs. */
+  openMonitor: () => Promise<OpenMonitor> = () => Promise.reject(new Error("monitor: there is no machine yet"));
+  #monitor: OpenMonitor | undefined;
+  /** The user wants the monitor, or is in it. */
+  #asked = false;
+
+  monitor(): void {
+    if (this.#asked) return this.#monitor?.leave();
+    this.#asked = true;
+    this.context?.machine.stop();
+    this.wake();
+  }
+
+  /** The monitor has the machine until the user lets it go on; gives how the run ended, if it did. */
+  async #converse(): Promise<Stop | undefined> {
+    this.#monitor ??= await this.openMonitor();
+    const end = this.cause === undefined ? await this.#monitor.converse() : "continue";
+    this.#asked = false;
+    if (this.cause === undefined && end === "quit") this.cause = "interrupted";
+    if (this.cause !== undefined) return { reason: "stopped", code: 0 };
+    return typeof end === "string" ? undefined : end;
   }
 
   async status(): Promise<readonly string[]> {
@@ -202,7 +228,12 @@ class Run implements RunControl {
       : setTimeout(() => this.#timeout(), Math.min(timeout / 1e6, TIMER_MAX_MS));
     try {
       for (let before = 0;;) {
-        const stop = await this.#run(timeoutInsns === undefined ? undefined : timeoutInsns - before);
+        let stop = await this.#run(timeoutInsns === undefined ? undefined : timeoutInsns - before);
+        if (this.#asked && stop.reason === "stopped") {
+          const end = await this.#converse();
+          if (end === undefined) continue;
+          stop = end;
+        }
         if (stop.reason === "stall") await this.#follow();
         if (stop.reason !== "reset" || !settings.reboot || this.cause !== undefined) return stop;
         before += machine.clock.steps;
@@ -212,6 +243,7 @@ class Run implements RunControl {
     } finally {
       // Deno loads its timers when they are first touched, for milliseconds.
       if (timer !== undefined) clearTimeout(timer);
+      this.#monitor?.close();
     }
   }
 }
@@ -262,6 +294,8 @@ async function driverCheck(
 interface RunningTraces {
   /** Hands over what they have written, and ends that it is done from time to time. */
   readonly flush: () => void;
+  /** Traces nothing more; absent where nothing is traced. */
+  readonly end?: () => void;
   readonly recent: ReportContext["recent"];
 }
 
@@ -288,5 +322,5 @@ async function traces(
     clearInterval(timer);
     tracing.flush();
   };
-  return { flush, recent: tracing.recent };
+  return { flush, end: tracing.end, recent: tracing.recent };
 }

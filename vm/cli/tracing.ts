@@ -30,6 +30,8 @@ export interface TraceContext {
 export interface Tracing {
   /** Hands everything written so far to its file. */
   readonly flush: () => void;
+  /** Traces nothing more. */
+  readonly end: () => void;
   /** The last instructions of a hart; absent without an instruction trace. */
   readonly recent: ((hart: number) => RecentInstruction[]) | undefined;
 }
@@ -47,14 +49,15 @@ export function startTracing(settings: Settings, context: TraceContext): Tracing
   // Both files before a line of either.
   const sinks = [trace, traceDevices].map((file) => file === undefined ? undefined : open(file));
   const writers: { flush(): void }[] = [];
+  const ends: (() => void)[] = [];
   const flush = (): void => writers.forEach((writer) => writer.flush());
   const recent = trace === undefined ? undefined : new RecentRecords(context.harts);
   if (sinks[0] !== undefined) {
     const writer = instructionWriter(traceFormat, sinks[0], context, filter);
-    context.events.onRecords((view, count) => {
+    ends.push(context.events.onRecords((view, count) => {
       writer.records(view, count);
       recent?.records(view, count);
-    });
+    }));
     writers.push(writer);
   }
   if (sinks[1] !== undefined) {
@@ -65,15 +68,15 @@ export function startTracing(settings: Settings, context: TraceContext): Tracing
     // Where both go to standard error, the lines are to stand in the order in which things happened.
     const together = trace === "" && traceDevices === "";
     for (const kind of deviceFacts) {
-      events.on(kind, (fact, where) => {
+      ends.push(events.on(kind, (fact, where) => {
         if (together) flush();
         writer.fact(fact, where);
         if (together) flush();
-      });
+      }));
     }
     writers.push(writer);
   }
-  return { flush, recent: recent && ((hart) => recent.list(hart)) };
+  return { flush, end: () => ends.splice(0).forEach((end) => end()), recent: recent && ((hart) => recent.list(hart)) };
 }
 
 function instructionWriter(

@@ -5,11 +5,9 @@
 import { hex } from "../bits.ts";
 import type { TrapEvent } from "../events.ts";
 import { causeName } from "../isa/causes.ts";
-import { csrText } from "../isa/csr_fields.ts";
 import { csrNumber } from "../isa/csr_names.ts";
-import { floatRegisterNames, registerNames } from "../isa/names.ts";
-import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
+import { csrLine, floatOn, namedRegisters, registerLines } from "./hart_text.ts";
 import type { HartView } from "./hart_view.ts";
 import { illegalText } from "./illegal.ts";
 import { RECENT, recentLines, TRANSLATED } from "./recent.ts";
@@ -69,8 +67,6 @@ const MACHINE_CSRS = ["mstatus", "mcause", "mepc", "mtval", "mtvec", "mie", "mip
 const SUPERVISOR_CSRS = ["medeleg", "mideleg", "scause", "sepc", "stval", "stvec", "sie", "sip", "satp"];
 /** The first PMP entry: without any, lower modes may access nothing (priv §3.7.1). */
 const PROTECTION_CSRS = ["pmpcfg0", "pmpaddr0"];
-/** CSRs that hold addresses of code. */
-const CODE_CSRS = ["mepc", "mtvec", "sepc", "stvec"];
 
 /** The report, ending with a line break. */
 export function deathReport(input: ReportInput): string {
@@ -84,7 +80,11 @@ export function deathReport(input: ReportInput): string {
     input.calls === undefined || input.calls.length === 0
       ? []
       : ["how it came there, the last call first", ...indent(input.calls)],
-    [`registers of hart ${hart.index}`, ...indent(registerLines(hart)), ...indent(namedRegisters(input, hart))],
+    [
+      `registers of hart ${hart.index}`,
+      ...indent(registerLines(hart)),
+      ...indent(namedRegisters(hart, input.symbolize)),
+    ],
     [`CSRs of hart ${hart.index}`, ...indent(csrLines(input, hart))],
     ["harts", ...indent(input.harts.map((h) => hartLine(input, h)))],
   ];
@@ -141,11 +141,6 @@ function illegalWord({ recent }: ReportInput, { tval, epc }: Omit<TrapEvent, "ki
   return tval === 0n ? recent.findLast(({ pc }) => pc === epc)?.insn : Number(tval & 0xffff_ffffn);
 }
 
-/** Whether floating point is on: its registers then mean something. */
-function floatOn(hart: HartView): boolean {
-  return ((hart.csr(csrNumber("mstatus")!) ?? 0n) & (3n << 13n)) !== 0n;
-}
-
 /** What the list of instructions is, and how to have one without gaps: the same run, not translated, goes the same way. */
 function recentTitle(recent: readonly RecentInstruction[]): string {
   const gaps = recent.some(({ note }) => note === TRANSLATED);
@@ -180,35 +175,6 @@ function place({ symbolize }: ReportInput, addr: bigint): string {
   return `${hex(addr)}${symbol === undefined ? "" : ` <${symbol}>`}`;
 }
 
-/** All registers in four columns, read downwards; floating-point ones where they are on. */
-function registerLines(hart: HartView): string[] {
-  return [
-    ...columns(registerNames.map((name, n) => `${name.padEnd(4)} ${wide(hart.x(n), hart.xlen)}`)),
-    ...(floatOn(hart) ? columns(floatRegisterNames.map((name, n) => `${name.padEnd(4)} ${wide(hart.f(n), 64)}`)) : []),
-  ];
-}
-
-function columns(texts: readonly string[]): string[] {
-  const rows = texts.length / 4;
-  return Array.from(
-    { length: rows },
-    (_, row) => Array.from({ length: 4 }, (_, i) => texts[i * rows + row]).join("  "),
-  );
-}
-
-/** Registers that point at something with a name. */
-function namedRegisters({ symbolize }: ReportInput, hart: HartView): string[] {
-  return registerNames.flatMap((name, n) => {
-    const symbol = symbolText(symbolize, hart.x(n));
-    return symbol === undefined ? [] : [`${name} = ${symbol}`];
-  }).reduce<string[]>((lines, text) => {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + text.length < 100) lines[lines.length - 1] = `${last}, ${text}`;
-    else lines.push(text);
-    return lines;
-  }, []);
-}
-
 function csrLines(input: ReportInput, hart: HartView): string[] {
   const value = (name: string) => hart.csr(csrNumber(name)!);
   const supervisor = hart.privilege < 3 || SUPERVISOR_CSRS.some((name) => (value(name) ?? 0n) !== 0n);
@@ -220,17 +186,7 @@ function csrLines(input: ReportInput, hart: HartView): string[] {
     ...(refused ? PROTECTION_CSRS : []),
     ...(floatOn(hart) ? ["fcsr"] : []),
   ];
-  return names.flatMap((name) => {
-    const number = value(name);
-    if (number === undefined) return [];
-    const symbol = CODE_CSRS.includes(name) ? symbolText(input.symbolize, number & ~3n) : undefined;
-    const trapped = name.endsWith("cause") && number === 0n && value(name.replace("cause", "epc")) === 0n;
-    const words = [
-      ...(symbol === undefined ? [] : [`<${symbol}>`]),
-      trapped ? "no trap yet" : csrText(name, number, hart.xlen),
-    ].filter((word) => word !== "");
-    return [`${name.padEnd(8)} ${wide(number, hart.xlen)}  ${words.join(" ")}`.trimEnd()];
-  });
+  return names.flatMap((name) => csrLine(hart, name, input.symbolize) ?? []);
 }
 
 function hartLine(input: ReportInput, hart: HartView): string {
@@ -238,9 +194,4 @@ function hartLine(input: ReportInput, hart: HartView): string {
   return `hart ${hart.index}  ${hart.waiting ? "waits" : "runs "} in ${where}; ${
     waitText(hart, input.timer?.(hart.index))
   }`;
-}
-
-/** An XLEN-wide number with all its digits. */
-function wide(value: bigint, xlen: Xlen): string {
-  return hex(value, xlen / 4);
 }

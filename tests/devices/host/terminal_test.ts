@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Terminal, type TerminalHost, type TerminalOptions } from "../../../devices/host/terminal.ts";
+import { canTryPty, onPty } from "../../support/pty.ts";
 
 /** A host that a test plays. */
 class FakeHost implements TerminalHost {
@@ -217,15 +218,6 @@ Deno.test("a terminal that is busy is written to again", () => {
 });
 
 /** Whether a pseudo-terminal can be had: util-linux's `script`, and `stty` to look at it. */
-function canTryPty(): boolean {
-  if (Deno.build.os !== "linux") return false;
-  try {
-    return new Deno.Command("script", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success &&
-      new Deno.Command("stty", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
 
 for (
   const [way, output, status] of [
@@ -241,24 +233,8 @@ for (
     async fn(): Promise<void> {
       const program = new URL("./terminal_program.ts", import.meta.url).pathname;
       const command = `${Deno.execPath()} run -A --quiet ${program} ${way}; echo "status $?"; stty -a`;
-      const child = new Deno.Command("script", {
-        args: ["-qec", command, "/dev/null"],
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "null",
-        env: { NO_COLOR: "1" },
-      }).spawn();
-      let shown = "";
-      const decoder = new TextDecoder();
-      const keyboard = child.stdin.getWriter();
-      for await (const bytes of child.stdout) {
-        // Typed only when the program is there to take it: before that the terminal would act on Ctrl-C itself.
-        const typed = shown.includes("<last words>");
-        shown += decoder.decode(bytes, { stream: true });
-        if (way === "key" && !typed && shown.includes("<last words>")) await keyboard.write(text("\x03a\x01x"));
-      }
-      await keyboard.close().catch(() => {});
-      await child.status;
+      // Typed only when the program is there to take it: before that the terminal would act on Ctrl-C itself.
+      const shown = await onPty(command, way === "key" ? [["<last words>", "\x03a\x01x"]] : []);
       assert(shown.startsWith(output), shown);
       assert(shown.includes(`status ${status}`), shown);
       assert(/\sicanon\s/.test(shown) && /\sisig\s/.test(shown), shown);
