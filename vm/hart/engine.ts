@@ -1,4 +1,5 @@
 import type { StraightRun } from "../events.ts";
+import type { EngineObserver, EngineStatistics } from "./engine_statistics.ts";
 
 /** Engines by the name that `--engine` takes, slowest first. */
 export const engineNames = ["reference", "interpreter", "auto"] as const;
@@ -19,4 +20,8 @@ export interface Engine {
   recentRuns(): readonly StraightRun[];
   /** Forgets everything derived from memory. */
   reset(): void;
+  /** Tells somebody what it does from now on. */
+  observe?(observer: EngineObserver): void;
+  /** What it has done; undefined for an engine of one kind of code. */
+  statistics?(): EngineStatistics;
 }

@@ -39,6 +39,10 @@ export const HART = {
   space: 0x14c,
   /** u32 each, by `FenceOrder`: fences done while somebody watches memory. */
   fences: 0x160,
+  /** u32 each, by `RegionEnd`: how often translated regions were left. */
+  regionEnds: 0x1d0,
+  /** u64: steps that translated regions did. */
+  regionSteps: 0x1e8,
   /** u32: accrued floating-point exceptions, `fflags`. */
   fflags: 0x1f0,
   /** u32: dynamic rounding mode, `frm`. */

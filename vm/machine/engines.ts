@@ -1,5 +1,6 @@
 import type { StraightRun } from "../events.ts";
 import type { Engine, EngineName } from "../hart/engine.ts";
+import type { EngineObserver } from "../hart/engine_statistics.ts";
 import { ReferenceEngine } from "../hart/reference_engine.ts";
 import type { EnginesOptions } from "./emitted_engines.ts";
 
@@ -19,6 +20,7 @@ export class Engines {
   #first: readonly Engine[] = [];
   /** Whether these are the engines that were asked for. */
   #final: boolean;
+  #observer: EngineObserver | undefined;
 
   constructor(name: EngineName, options: EnginesOptions) {
     this.#name = name;
@@ -43,7 +45,14 @@ export class Engines {
     this.#first = this.current;
     this.current = emittedEngines(this.#name, this.#options);
     this.#final = true;
+    if (this.#observer !== undefined) { for (const engine of this.current) engine.observe?.(this.#observer); }
     if (this.#options.harts[0]!.records.active) this.specialise(true);
+  }
+
+  /** As {@linkcode Engine.observe}, for all of them; before they run. */
+  observe(observer: EngineObserver): void {
+    this.#observer = observer;
+    for (const engine of this.current) engine.observe?.(observer);
   }
 
   /** As {@linkcode Engine.specialise}. */

@@ -20,6 +20,20 @@ export const Exit = {
 /** How a translated region ended: it is over, or the instruction at pc is for somebody else, see `Exit`. */
 export const RegionExit = { Continue: 0, Slow: 1, LoadMiss: 2, StoreMiss: 3 } as const;
 
+/** How regions are left, for who wants to know; numbers of counters at `HART.regionEnds`. */
+export const RegionEnd = {
+  /** The slice might end before the next look at it. */
+  Budget: 0,
+  /** The code goes on where the region does not. */
+  Code: 1,
+  /** A jump to a place that was not expected. */
+  Jump: 2,
+  /** An instruction that emitted code leaves to the hart, or an access that it does not know how to do. */
+  Instruction: 3,
+  /** An access to a page that the TLB does not have. */
+  Miss: 4,
+} as const;
+
 /** Bits of the first half of an entry in the ring of taken branches; entries' addresses leave them free. */
 export const EdgeMark = {
   /** The instruction there was not done. */

@@ -6,8 +6,13 @@ import type { CodeMap } from "./code_map.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Decoded } from "../isa/decode.ts";
 
-/** Where control goes from a block: to another block, or out of the region at an offset. */
-export type Edge = { readonly block: FlowBlock } | { readonly exit: number };
+/**
+ * Where control goes from a block: to another block, which may be the region's root in order to go on at one of its
+ * entries; or out of the region at an offset, where `again` is the block there that could not be gone to.
+ */
+export type Edge =
+  | { readonly block: FlowBlock; readonly entry?: number }
+  | { readonly exit: number; readonly again?: FlowBlock };
 
 /** An instruction at its offset. */
 export interface FlowInstruction {
@@ -318,15 +323,19 @@ export function flowSource(
   emittable: (decoded: Decoded) => boolean,
   map: CodeMap,
   seen: (host: number) => readonly number[],
-): FlowSource {
+): FlowSource & { readonly word: (offset: number) => number } {
   const known = new Map<number, Decoded | undefined>();
-  const read = (offset: number) => {
+  const word = (offset: number): number => {
     const host = map.host(offset);
-    if (host < 0) return undefined;
+    if (host < 0) return -1;
     const half = u16[host >>> 1]!;
-    if (Decoder.length(half) === 2) return decoder.decode(half);
+    if (Decoder.length(half) === 2) return half;
     const second = map.host(offset + 2);
-    return second < 0 ? undefined : decoder.decode((half | (u16[second >>> 1]! << 16)) >>> 0);
+    return second < 0 ? -1 : (half | (u16[second >>> 1]! << 16)) >>> 0;
+  };
+  const read = (offset: number) => {
+    const found = word(offset);
+    return found < 0 ? undefined : decoder.decode(found);
   };
   return {
     at(offset) {
@@ -336,6 +345,7 @@ export function flowSource(
       return decoded;
     },
     emittable,
+    word,
     seen: (offset) => seen(map.host(offset)).flatMap((host) => map.offset(host) ?? []),
   };
 }

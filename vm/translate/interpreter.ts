@@ -3,6 +3,7 @@ import { PAGE_SIZE } from "../bus/memory.ts";
 import type { StraightRun } from "../events.ts";
 import { DeviceAccess } from "../hart/device_access.ts";
 import type { Engine } from "../hart/engine.ts";
+import type { EngineObserver, EngineStatistics } from "../hart/engine_statistics.ts";
 import type { Hart } from "../hart/hart.ts";
 import { EDGES, ENTRY, HART } from "../hart/layout.ts";
 import { fetchablePage, fillTlb } from "../hart/memory_access.ts";
@@ -14,6 +15,7 @@ import { EdgeMark, Exit } from "./exit.ts";
 import type { Handlers } from "./handlers.ts";
 import { emitInterpreter } from "./interpreter_code.ts";
 import { Regions } from "./regions.ts";
+import { endCounts, leaveCounts, timed } from "./statistics.ts";
 
 /** Most instructions per call of emitted code: re-entry is how V8 swaps in its optimised version. */
 const QUANTUM = 100_000;
@@ -53,6 +55,13 @@ export class Interpreter implements Engine {
   /** Whether there is code for rare instructions. */
   #rare = false;
 
+  /** How often emitted code came back, by `Exit`; steps that the reference executor did, and those before this engine. */
+  readonly #left: number[] = Object.values(Exit).map(() => 0);
+  #executed: number;
+  /** The host's time, for who wants to know where it goes; milliseconds so far. */
+  #now: (() => number) | undefined;
+  readonly #time = { emitted: 0, translating: 0 };
+
   readonly #regionTable: number | undefined;
   /** Steps between looks at the last branches: now, and at the start. */
   #quantum: number;
@@ -73,6 +82,7 @@ export class Interpreter implements Engine {
     this.#devices = new DeviceAccess(hart);
     this.#u16 = new Uint16Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
+    this.#executed = hart.steps;
     this.#regionTable = translation?.table;
     this.#shortest = translation?.quantum ?? SAMPLED_QUANTUM;
     this.#quantum = this.#shortest;
@@ -128,7 +138,7 @@ export class Interpreter implements Engine {
       const table = this.regions?.functions;
       const env = { memory: this.#memory, ...(table !== undefined && { table }) };
       const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
-      run = instance.exports["run"] as (budget: number) => number;
+      run = timed(instance.exports["run"] as (budget: number) => number, this.#now, (ms) => this.#time.emitted += ms);
       this.#versions.set(version, run);
     }
     return run;
@@ -146,6 +156,7 @@ export class Interpreter implements Engine {
       const sampled = this.regions !== undefined && !hart.records.active;
       const quantum = sampled ? this.#quantum : QUANTUM;
       const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), Math.floor(quantum)));
+      this.#left[exit]!++;
       if (sampled && exit === Exit.Budget) this.#sample(this.regions);
       // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.
       if (clock.now >= clock.sliceEnd) return;
@@ -184,6 +195,7 @@ export class Interpreter implements Engine {
   #step(): void {
     if (this.regions !== undefined) this.#noteBlock();
     this.#reference.step(this.#fetched());
+    this.#executed++;
     this.#hart.clock.inSlice++;
   }
 
@@ -308,9 +320,41 @@ export class Interpreter implements Engine {
   /** Has the last branches looked at, more and more seldom while nothing is found. */
   #sample(regions: Regions): void {
     const made = regions.stats.made;
+    const from = this.#now?.() ?? 0;
     regions.sample();
+    if (this.#now !== undefined) this.#time.translating += this.#now() - from;
     if (regions.stats.made !== made) this.#quantum = this.#shortest;
     else this.#quantum = Math.min(QUANTUM, this.#quantum * QUANTUM_GROWTH);
+  }
+
+  observe({ now, region }: EngineObserver): void {
+    this.#now = now;
+    this.#versions.clear();
+    this.#run = this.#version(this.#hart.records.active);
+    if (this.regions !== undefined) this.regions.made = region;
+  }
+
+  statistics(): EngineStatistics {
+    const state = this.#hart.base >>> 2;
+    const at = state + HART.regionSteps / 4;
+    const translated = this.#u32[at]! + this.#u32[at + 1]! * 0x1_0000_0000;
+    const regions = this.regions?.stats;
+    return {
+      steps: {
+        translated,
+        interpreted: this.#hart.steps - translated - this.#executed,
+        executor: this.#executed,
+      },
+      left: leaveCounts(this.#left),
+      ...(this.#now !== undefined && { time: { ...this.#time } }),
+      ...(regions !== undefined && {
+        regions: {
+          ...regions,
+          live: this.regions!.live,
+          ends: endCounts(this.#u32.subarray(state + HART.regionEnds / 4)),
+        },
+      }),
+    };
   }
 
   reset(): void {

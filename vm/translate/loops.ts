@@ -95,7 +95,8 @@ function firstOf(
  * Makes loops entries of the region too: one that is left at a loop's header, because the slice is over, goes on there
  * the next time, and no other region need be made of the same code. From the new root, which is returned with the entries,
  * the way to an entry goes through the headers of the loops that it is in: each of these gets a block before it that
- * passes control on, so that loops still have one way in.
+ * passes control on, so that loops still have one way in. Edges that were cut go to the root, and from there to the entry
+ * that their target is.
  */
 export function addEntries(
   order: readonly FlowBlock[],
@@ -106,6 +107,13 @@ export function addEntries(
   const places = order.flatMap(({ instructions, offset, position }, i) =>
     innermost[i] === i && instructions.length > 0 && offset !== first.offset && position === offset ? [i] : []
   ).slice(0, ENTRIES);
+  const cut = new Set<FlowBlock>();
+  const noteCut = (edge: Edge): Edge => {
+    if ("exit" in edge && edge.again !== undefined) cut.add(edge.again);
+    return edge;
+  };
+  for (const block of order) redirect(block, noteCut);
+  for (const { order: i } of cut) if (!places.includes(i)) places.push(i);
   if (places.length === 0) return { root: first, entries: [first] };
   // What stands before each loop's header, and before everything (-1).
   const gates = new Map<number, { readonly block: FlowBlock; readonly cases: EnterCase[] }>();
@@ -122,14 +130,17 @@ export function addEntries(
   places.forEach((place, i) => {
     const entry = i + 1;
     let inner = place;
-    for (let loop = parent[place]!; loop >= 0; loop = parent[loop]!) {
+    const around = innermost[place] === place ? parent[place]! : innermost[place]!;
+    for (let loop = around; loop >= 0; loop = parent[loop]!) {
       gate(loop).push({ entry, last: inner === place, to: { block: order[inner]! } });
       inner = loop;
     }
     gate(-1).push({ entry, last: inner === place, to: { block: order[inner]! } });
   });
   const before = new Map([...gates].flatMap(([loop, { block }]) => loop < 0 ? [] : [[order[loop]!, block]]));
+  const root = gates.get(-1)!.block;
   const toGate = (edge: Edge): Edge => {
+    if ("exit" in edge && edge.again !== undefined) return { block: root, entry: places.indexOf(edge.again.order) + 1 };
     const found = "block" in edge ? before.get(edge.block) : undefined;
     return found === undefined ? edge : { block: found };
   };
@@ -142,7 +153,7 @@ export function addEntries(
     if (loop < 0) end.next = toGate(end.next);
   }
   return {
-    root: gates.get(-1)!.block,
+    root,
     entries: [first, ...places.map((i) => order[i]!)].map((block) => before.get(block) ?? block),
   };
 }

@@ -5,6 +5,7 @@
  * registers are then in the hart's state. The caller makes sure that the budget covers the region's longest way from
  * its entry; at loop heads the code does so itself, so that no step too many is ever done.
  */
+import type { TranslatedRegion } from "../hart/engine_statistics.ts";
 import { HART } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { isFloat } from "../isa/format.ts";
@@ -16,7 +17,7 @@ import type { Edge, EnterCase, FlowInstruction } from "./flow.ts";
 import { fenceKeeps } from "../hart/watching.ts";
 import { fenceOrders } from "../watches.ts";
 import { FloatFunctions } from "./float_functions.ts";
-import { RegionExit } from "./exit.ts";
+import { RegionEnd, RegionExit } from "./exit.ts";
 import { IntegerFunctions } from "./integer.ts";
 import { type FlatMemory, RegionValues } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
@@ -42,6 +43,11 @@ export interface RegionCode {
 /** The function's second parameter: at which entry it begins; 0 once it has come there. */
 const ENTRY = 1;
 
+/** From how many targets a jump goes by a table, and how long that may be. */
+const TABLE_TARGETS = 4;
+const TABLE_LENGTH = 512;
+type JumpTarget = { readonly offset: number; readonly to: Edge };
+
 /** Where a slow exit happens, in one constant: steps not done in its block, and the instruction's offset. */
 const SITE_SHIFT = 11;
 
@@ -53,6 +59,7 @@ class RegionEmitter extends RegionValues {
   readonly #site: number;
   readonly #next: number;
   readonly #result: number;
+  readonly #budget: number;
   /** Local of each register that the region uses. */
   readonly #registers = new Map<number, number>();
   readonly #written = new Set<number>();
@@ -60,6 +67,8 @@ class RegionEmitter extends RegionValues {
   /** Steps of the block from the running instruction on. */
   #rest = 0;
   #blockOffset = 0;
+  /** Where the code of each instruction begins. */
+  readonly places: { readonly offset: number; readonly at: number }[] = [];
 
   constructor(
     f: FunctionBody,
@@ -75,6 +84,7 @@ class RegionEmitter extends RegionValues {
     this.#structure = structure;
     this.#site = f.local(I32);
     this.#result = f.local(I32);
+    this.#budget = f.local(I32);
     this.#next = f.local(this.type);
     this.#findRegisters();
   }
@@ -179,6 +189,12 @@ class RegionEmitter extends RegionValues {
     this.#leaveAt(this.#instruction.offset, this.#rest, exit);
     f.end();
   }
+  /** Counts how the region ends; `more` pushes what is added to the counter's address. */
+  #count(end: number, more: () => FunctionBody = () => this.f.i32(0)): void {
+    const at = this.hart + HART.regionEnds + 4 * end;
+    more();
+    more().memory(Op.I32Load, at).i32(1).op(Op.I32Add).memory(Op.I32Store, at);
+  }
   #leaveAt(offset: number, rest: number, exit: number): void {
     // For the report on a guest's death: this much straight code was done last.
     this.f.i32(0).i32(((offset - this.#blockOffset) << 1) | 1).memory(Op.I32Store, this.hart + HART.blockBytes);
@@ -223,9 +239,12 @@ class RegionEmitter extends RegionValues {
       f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.x + 8 * n).set(local);
     }
     f.i32(0).memory(Op.I32Load, this.hart + HART.tlb).set(this.#tlb);
-    f.block("dynamic").block("static").block("slow");
+    f.get(this.#left).set(this.#budget);
+    f.block("dynamic").block("jump").block("static").block("slow");
     this.#tree(this.#structure.root);
     f.end();
+    f.get(this.#result).i32(RegionExit.Slow).op(Op.I32GtS).i32(2).op(Op.I32Shl).set(this.host);
+    this.#count(RegionEnd.Instruction, () => f.get(this.host));
     f.get(this.#left).get(this.#site).i32((1 << SITE_SHIFT) - 1).op(Op.I32And, Op.I32Add).set(this.#left);
     f.get(this.#site).i32(SITE_SHIFT).op(Op.I32ShrS).set(this.#site);
     f.end();
@@ -233,11 +252,20 @@ class RegionEmitter extends RegionValues {
     f.get(this.#site);
     if (this.xlen === 64) f.op(Op.I64ExtendI32S);
     this.plain("Add");
-    f.set(this.#next).end();
+    f.set(this.#next).br("dynamic").end();
+    this.#count(RegionEnd.Jump);
+    f.end();
     for (const n of this.#written) {
       f.i32(0).get(this.#local(n)).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.x + 8 * n);
     }
     f.i32(0).get(this.#next).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.pc);
+    const steps = this.hart + HART.regionSteps;
+    f.i32(0).i32(0).memory(Op.I64Load, steps).get(this.#budget).get(this.#left).op(
+      Op.I32Sub,
+      Op.I64ExtendI32U,
+      Op.I64Add,
+    );
+    f.memory(Op.I64Store, steps);
     f.get(this.#left).i32(2).op(Op.I32Shl).get(this.#result).op(Op.I32Or);
   }
 
@@ -251,14 +279,19 @@ class RegionEmitter extends RegionValues {
     if (end.kind === "enter") this.#enter(node, end.cases);
     if (node.header && !this.#checksNext(node)) {
       // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
-      f.get(this.#left).i32(node.longest).op(Op.I32LtS).ifSeldom();
-      this.#exitTo(offset);
-      f.end();
+      this.#checkBudget(node.longest, offset);
     }
     this.#body(node);
     this.#endAll(node.merges);
     if (node.header) f.end();
     this.#endAll(node.after);
+  }
+
+  /** Leaves where the budget does not cover so much. */
+  #checkBudget(longest: number, offset: number): void {
+    this.f.get(this.#left).i32(longest).op(Op.I32LtS).ifSeldom();
+    this.#exitTo(offset, RegionEnd.Budget);
+    this.f.end();
   }
 
   /** Passes control on that comes from outside to an entry which is not the first. */
@@ -296,6 +329,7 @@ class RegionEmitter extends RegionValues {
     f.get(this.#left).i32(instructions.length).op(Op.I32Sub).set(this.#left);
     instructions.forEach((instruction, i) => {
       this.#instruction = instruction;
+      this.places.push({ offset: instruction.offset, at: f.length });
       this.#rest = instructions.length - i;
       this.begin();
       instruction.decoded.base.run!(this);
@@ -320,8 +354,9 @@ class RegionEmitter extends RegionValues {
   }
 
   /** After `jalr`: to where it is expected to go, if it does, else out. */
-  #jumpEnd(node: Node, targets: readonly { readonly offset: number; readonly to: Edge }[]): void {
+  #jumpEnd(node: Node, targets: readonly JumpTarget[]): void {
     const f = this.f;
+    if (targets.length >= TABLE_TARGETS && this.#jumpByTable(node, targets)) return;
     for (const { offset, to } of targets) {
       f.get(this.#next);
       this.#address(offset);
@@ -330,31 +365,87 @@ class RegionEmitter extends RegionValues {
       this.#go(node, to);
       f.end();
     }
-    f.br("dynamic");
+    f.br("jump");
+  }
+
+  /** The same by a table of all halfwords from the first target to the last, unless that is too long. */
+  #jumpByTable(node: Node, targets: readonly JumpTarget[]): boolean {
+    const f = this.f;
+    const offsets = targets.map(({ offset }) => offset);
+    const low = Math.min(...offsets);
+    const length = (Math.max(...offsets) - low) / 2 + 1;
+    if (length > TABLE_LENGTH) return false;
+    for (const { offset } of targets) f.block(`jump${node.order}to${offset}`);
+    f.get(this.#next);
+    this.#address(low);
+    this.plain("Sub");
+    // What lies beyond 32 bits would be lost.
+    if (this.xlen === 64) {
+      f.tee(this.data).i64(2 * length).op(Op.I64GeU).ifSeldom();
+      f.br("jump").end();
+      f.get(this.data).op(Op.I32WrapI64);
+    }
+    f.i32(1).op(Op.I32ShrU);
+    const labels = new Array<string>(length).fill("jump");
+    for (const offset of offsets) labels[(offset - low) / 2] = `jump${node.order}to${offset}`;
+    f.brTable(labels, "jump");
+    for (const { to } of targets.toReversed()) {
+      f.end();
+      this.#go(node, to);
+    }
+    return true;
   }
 
   #go(from: Node, edge: Edge): void {
     if (!("block" in edge)) return this.#exitTo(edge.exit);
+    if (edge.entry !== undefined) {
+      const entry = this.#structure.entries[edge.entry]!;
+      this.#checkBudget(entry.longest, entry.block.offset);
+      this.f.i32(edge.entry).set(ENTRY);
+    }
     const to = this.#structure.nodes[edge.block.order]!;
     if (to.order <= from.order) this.f.br(`loop${to.order}`);
     else if (to.merge) this.f.br(`block${to.order}`);
     else this.#tree(to);
   }
 
-  #exitTo(offset: number): void {
+  #exitTo(offset: number, end: number = RegionEnd.Code): void {
+    this.#count(end);
     this.f.i32(offset).set(this.#site).br("static");
   }
 }
 
+/** A region's module, and what is in it for who wants to read it. */
+export interface EmittedRegion {
+  readonly module: Uint8Array<ArrayBuffer>;
+  /** `word` gives the instruction at an offset. */
+  readonly describe: (word: (offset: number) => number) => TranslatedRegion;
+}
+
 /** The module: exports a function `entryN(budget: i32) -> i32` for each entry. */
-export function emitRegion(code: RegionCode, structure: Structure): Uint8Array<ArrayBuffer> {
+export function emitRegion(code: RegionCode, structure: Structure): EmittedRegion {
   const module = new ModuleWriter();
   const integer = new IntegerFunctions(module, code.xlen);
   const body = new FunctionBody([I32, I32], [I32]);
-  new RegionEmitter(body, integer, new FloatFunctions(module, code.hart), code, structure).emit();
+  const emitter = new RegionEmitter(body, integer, new FloatFunctions(module, code.hart), code, structure);
+  emitter.emit();
   const region = module.add(body);
   structure.entries.forEach((_, i) => {
     module.add(new FunctionBody([I32], [I32]).get(0).i32(i).call(region), `entry${i}`);
   });
-  return module.encode(code.memoryPages);
+  const bytes = module.encode(code.memoryPages);
+  const at = (offset: number) => BigInt.asUintN(code.xlen, code.pc + BigInt(offset));
+  return {
+    module: bytes,
+    describe: (word) => ({
+      entries: structure.entries.map(({ block }) => at(block.offset)),
+      instructions: emitter.places.map(({ offset, at: place }) => ({
+        pc: at(offset),
+        word: word(offset),
+        at: place,
+      })),
+      module: bytes,
+      function: region,
+    }),
+  };
 }

@@ -3,6 +3,7 @@
  * each hart has its own functions, for its state's address is baked in.
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
+import type { TranslatedRegion } from "../hart/engine_statistics.ts";
 import type { Hart } from "../hart/hart.ts";
 import { fetchablePage } from "../hart/memory_access.ts";
 import { EDGES, ENTRY, HART, LEVEL, REGION } from "../hart/layout.ts";
@@ -11,20 +12,21 @@ import type { Xlen } from "../isa/row.ts";
 import { type CodeMap, hostRanges, PagedMap, straightMap } from "./code_map.ts";
 import { type CsrCode, csrCode } from "./csr_code.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
-import { discover, flowSource, isReturn } from "./flow.ts";
+import { discover, flowSource } from "./flow.ts";
 import type { FlowBlock } from "./flow.ts";
 import { Handler } from "./decoded_pages.ts";
 import { EdgeMark, REGION_MARK } from "./exit.ts";
 import type { Handlers } from "./handlers.ts";
 import { emitRegion } from "./region_code.ts";
-import { type Node, structure } from "./structure.ts";
+import { structure } from "./structure.ts";
+import { type WaysOut, waysOut } from "./ways_out.ts";
 
 /** How often a place must be seen among the last branches before it is translated, unless said otherwise. */
 const HOT = 6;
 /** How many of the last branches are looked at after a burst. */
 const SAMPLE = 16;
 /** Most places that a jump is expected to go to. */
-const TARGETS = 16;
+const TARGETS = 32;
 /** How much hotter a place must be that a region comes to anyway. */
 const COVERED = 6;
 /** How often a region is made again because its jumps were seen to go elsewhere. */
@@ -45,7 +47,7 @@ interface FollowingPage {
 }
 
 /** A live region. */
-interface Region {
+interface Region extends WaysOut {
   /** Host addresses of the entries' code, with their places in the table. */
   readonly entries: readonly { readonly host: number; readonly index: number }[];
   /** The virtual pages that it goes on in, and the host pages they were when it was made; none where that cannot change. */
@@ -56,13 +58,6 @@ interface Region {
   readonly flat: boolean;
   /** Host address that it was made for. */
   readonly host: number;
-  /** Host addresses of its `jalr`, of its returns, of what these may return to, and where it may be left otherwise. */
-  readonly jumps: readonly number[];
-  readonly rets: readonly number[];
-  readonly returns: ReadonlySet<number>;
-  readonly exits: ReadonlySet<number>;
-  /** Host addresses that its blocks begin at. */
-  readonly blocks: ReadonlySet<number>;
 }
 
 /** What a cache is made for. */
@@ -82,7 +77,9 @@ export interface RegionsOptions {
 export class Regions {
   readonly functions: WebAssembly.Table = new WebAssembly.Table({ element: "anyfunc", initial: REGION.max });
   /** How many were made, and how many instructions they hold. */
-  readonly stats = { made: 0, instructions: 0, dropped: 0, flushed: 0 };
+  readonly stats = { made: 0, instructions: 0, remade: 0, dropped: 0, flushed: 0 };
+  /** Told of each region that is made. */
+  made: ((region: TranslatedRegion) => void) | undefined;
   readonly #o: RegionsOptions;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
@@ -111,6 +108,11 @@ export class Regions {
       written: (host, length) => this.#written(host, length),
       shrunk: () => this.#dropFlat(),
     });
+  }
+
+  /** How many there are. */
+  get live(): number {
+    return new Set(this.#byEntry.values()).size;
   }
 
   /** Looks at the branches that the interpreter took last, and translates what it comes to again and again. */
@@ -145,6 +147,7 @@ export class Regions {
     this.#rebuilt.set(jumped.host, times + 1);
     this.#heat.delete(host);
     this.#drop(jumped);
+    this.stats.remade++;
     this.#translate(jumped.host);
   }
 
@@ -229,7 +232,7 @@ export class Regions {
     for (const [from, to] of ranges) pages.codeRead(from, to - from);
     const ram = hart.memory.regions.find((r) => r.name === "ram")!;
     const watch = hart.events.watches.active;
-    const bytes = emitRegion({
+    const emitted = emitRegion({
       xlen: hart.xlen,
       ialign: hart.isa.ialign,
       hart: hart.base,
@@ -241,13 +244,17 @@ export class Regions {
       watch,
       memoryPages: this.#o.memory.buffer.byteLength / 0x1_0000,
     }, shape);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#o.memory } });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(emitted.module), {
+      env: { memory: this.#o.memory },
+    });
     if (this.#count - this.#free.length + shape.entries.length > REGION.max) return this.reset();
     const level = flat ? LEVEL.flat : levelOf(used, csr);
+    const places = new Set<number>();
     // Where another region begins already, that one is kept. The entry's page is the one whose place is known.
     const entries = shape.entries.flatMap(({ block: { offset }, longest }, i) => {
       const at = host + offset;
-      if (this.#byEntry.has(at) || (!flat && (at < page || at >= page + PAGE_SIZE))) return [];
+      if (places.has(at) || this.#byEntry.has(at) || (!flat && (at < page || at >= page + PAGE_SIZE))) return [];
+      places.add(at);
       const index = this.#free.pop() ?? this.#count++;
       this.functions.set(index, instance.exports[`entry${i}`] as () => void);
       this.#describe(table + index * REGION.bytes, longest, level, pc + BigInt(offset));
@@ -267,6 +274,7 @@ export class Regions {
       set.add(made);
     }
     this.#mark(made);
+    this.made?.(emitted.describe((offset) => source.word(offset)));
     this.stats.made++;
     this.stats.instructions += used.reduce((sum, b) => sum + b.instructions.length, 0);
   }
@@ -394,31 +402,6 @@ function followingPages(blocks: readonly FlowBlock[], map: PagedMap, pc: bigint,
   }
   numbers.delete(0);
   return [...numbers].map((n) => ({ ...pageAt(pc, n, xlen), host: map.page(n) }));
-}
-
-/** Where a region's blocks are, and where control leaves it: at these host addresses, and from its `jalr`. */
-function waysOut(
-  nodes: readonly Node[],
-  map: CodeMap,
-): Pick<Region, "jumps" | "rets" | "returns" | "exits" | "blocks"> {
-  const jumps = new Set<number>();
-  const rets = new Set<number>();
-  const returns = new Set<number>();
-  const exits = new Set<number>();
-  const blocks = new Set<number>();
-  for (const { block: { instructions, end, offset }, header } of nodes) {
-    blocks.add(map.host(offset));
-    if (header) exits.add(map.host(offset));
-    const last = instructions.at(-1);
-    if (last?.decoded.base.class === "jump" && last.decoded.operands.rd === 1) {
-      returns.add(map.host(last.offset + last.decoded.length));
-    }
-    if (end.kind === "leave") exits.add(map.host(end.at));
-    else if (end.kind === "jump") (isReturn(last!.decoded) ? rets : jumps).add(map.host(last!.offset));
-    const edges = end.kind === "branch" ? [end.taken, end.next] : end.kind === "goto" ? [end.to] : [];
-    for (const edge of edges) if ("exit" in edge) exits.add(map.host(edge.exit));
-  }
-  return { jumps: [...jumps], rets: [...rets], returns, exits, blocks };
 }
 
 /** The code of blocks as host ranges, joined where they touch. */

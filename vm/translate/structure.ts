@@ -35,7 +35,7 @@ export interface Structure {
   readonly nodes: readonly Node[];
 }
 
-/** Structures a region. Edges that would make it irreducible are cut: they leave the region at their target. */
+/** Structures a region. Edges that would make it irreducible are cut: their target becomes an entry of the region. */
 export function structure(block: FlowBlock): Structure {
   let entry = block;
   for (;;) {
@@ -107,7 +107,7 @@ function dominates(idom: Int32Array, a: number, b: number): boolean {
   return x === a;
 }
 
-/** Turns back edges to blocks that do not dominate their source into exits; whether there were any. */
+/** Cuts back edges to blocks that do not dominate their source; whether there were any. */
 function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean {
   let cut = false;
   const keep = (edge: Edge, from: number): Edge => {
@@ -115,7 +115,7 @@ function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean 
     const to = edge.block.order;
     if (to > from || dominates(idom, to, from)) return edge;
     cut = true;
-    return { exit: edge.block.offset };
+    return { exit: edge.block.offset, again: edge.block };
   };
   order.forEach((block, i) => redirect(block, (edge) => keep(edge, i)));
   return cut;
