@@ -1,5 +1,6 @@
 /** The CSRs that a hart keeps as plain storage, by name. Their numbers stand in `vm/isa/csr_names.ts`. */
 import { csrByName, type CsrName } from "../isa/csr_names.ts";
+import { HART } from "./layout.ts";
 
 /** In the order of their slots in the hart's state. */
 const NAMES = [
@@ -41,3 +42,11 @@ export type StoredCsr = typeof NAMES[number];
 export const CSR: Readonly<Record<StoredCsr, number>> = Object.fromEntries(
   NAMES.map((name) => [name, csrNamed(name).number]),
 ) as Record<StoredCsr, number>;
+
+/** Where a register is stored, from the start of the hart's state on. */
+export function storedAt(name: StoredCsr): number {
+  return HART.csr + 8 * NAMES.indexOf(name);
+}
+
+/** Names of all of them. */
+export const storedCsrs: readonly StoredCsr[] = NAMES;

@@ -15,7 +15,7 @@ import type { Isa } from "../isa/table.ts";
 import { Addressing } from "./addressing.ts";
 import { csrTable, type Interrupt, MSTATUS, statusWidths } from "./csr.ts";
 import type { CsrRow } from "./csr.ts";
-import { CSR } from "./csr_numbers.ts";
+import { CSR, storedAt, storedCsrs } from "./csr_numbers.ts";
 import { Counters } from "./counters.ts";
 import { type Death, TrapWatch } from "./death.ts";
 import { Interrupts } from "./interrupts.ts";
@@ -175,7 +175,7 @@ export class Hart {
     this.#u64 = new BigUint64Array(options.memory.buffer);
     this.#u32 = new Uint32Array(options.memory.buffer);
     this.#csrs = csrTable(this.xlen, this.isa.extensions);
-    this.#slots = new Map(Object.values(CSR).map((csr, i) => [csr, (this.base + HART.csr) / 8 + i]));
+    this.#slots = new Map(storedCsrs.map((name) => [CSR[name], (this.base + storedAt(name)) / 8]));
     this.addressing = new Addressing({ ...options, updated: (host) => this.code?.written(host, 4) });
     this.tlb = this.addressing.tlb;
     this.timer = new SupervisorTimer(this);

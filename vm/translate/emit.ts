@@ -2,11 +2,15 @@
  * The alphabet of the rows as WebAssembly: what an emitted engine needs whatever it does with registers and control.
  * Values live on the WebAssembly stack, in the order in which the row makes them.
  */
+import { Privilege } from "../events.ts";
+import { MENVCFG } from "../hart/csr_memory.ts";
+import { storedAt } from "../hart/csr_numbers.ts";
 import { HART, NO_RESERVATION, TLB } from "../hart/layout.ts";
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { FenceOrder } from "../watches.ts";
 import { floatBytes } from "../isa/float_sem.ts";
 import type { FloatFormat } from "../isa/float_sem.ts";
+import { CACHE_BLOCK } from "../isa/rv_zicbo.ts";
 import type { MemorySize, Sem, SystemOperation, Xlen } from "../isa/row.ts";
 import { BitEmitter } from "./emit_bits.ts";
 import { FloatEmitter } from "./emit_float.ts";
@@ -310,7 +314,7 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
   }
 
   /** Finds the host address of `addr`, or leaves: not memory, not allowed, over a page's end, or watched. */
-  protected probe(tag: number, size: MemorySize, aligned: boolean): void {
+  protected probe(tag: number, size: number, aligned: boolean): void {
     const f = this.f;
     const wide = this.xlen === 64;
     f.get(this.addr);
@@ -356,7 +360,26 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
     this.leaves = true;
   }
   system(operation: SystemOperation): void {
+    if (operation === "cbo.zero") this.#zeroBlock();
     // Decoded code and regions follow every write at once, so that there is nothing to forget.
-    if (operation !== "fence.i") this.leaves = true;
+    else if (operation !== "fence.i") this.leaves = true;
+  }
+
+  /** Zeroes a block in memory, where the mode may; `vm/hart/cache_block.ts` does it for all else. Linux clears pages so. */
+  #zeroBlock(): void {
+    const f = this.f;
+    const state = (at: number) => f.i32(0).memory(Op.I32Load, this.hart + at);
+    // unpriv Zicboz: menvcfg.CBZE for the modes below M, in U-mode senvcfg.CBZE too.
+    state(storedAt("menvcfg"));
+    state(storedAt("senvcfg")).i32(-1);
+    state(HART.privilege).op(Op.I32Eqz, Op.Select, Op.I32And).i32(Number(MENVCFG.CBZE)).op(Op.I32And, Op.I32Eqz);
+    state(HART.privilege).i32(Privilege.M).op(Op.I32Ne, Op.I32And);
+    this.leaveIf();
+    this.rs1();
+    this.constant(-CACHE_BLOCK);
+    this.plain("And");
+    f.set(this.addr);
+    this.probe(TLB.write, CACHE_BLOCK, true);
+    for (let at = 0; at < CACHE_BLOCK; at += 8) f.get(this.host).i64(0).memory(Op.I64Store, at);
   }
 }

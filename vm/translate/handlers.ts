@@ -44,5 +44,5 @@ export class Handlers {
 
 /** What emitted code never does. */
 export function leftToReference(row: Row): boolean {
-  return row.class === "csr" || row.class === "system";
+  return row.class === "csr" || (row.class === "system" && row.name !== "cbo.zero");
 }

@@ -97,8 +97,9 @@ class InterpreterEmitter extends EntryEmitter {
     this.length = length;
     this.flags = 0;
     this.begin();
-    // Where retired instructions are recorded, so are changes of fflags: these come from the reference executor.
-    if (this.code.records && row.class === "float") {
+    // Where retired instructions are recorded, so are changes of fflags, and stores of whole blocks: the reference
+    // executor does both.
+    if (this.code.records && (row.class === "float" || row.class === "system")) {
       this.f.br("slow");
       return;
     }

@@ -3,7 +3,7 @@
  * results are computed in a way that V8 has shorter code for.
  */
 import { CODE_LINE, TLB } from "../hart/layout.ts";
-import type { MemorySize, Xlen } from "../isa/row.ts";
+import type { Xlen } from "../isa/row.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
 import type { FloatFunctions } from "./float_functions.ts";
@@ -211,7 +211,7 @@ export abstract class RegionValues extends Emitter {
 
   // --- memory without a TLB ----------------------------------------------------------------------------------------
 
-  protected override probe(tag: number, size: MemorySize, aligned: boolean): void {
+  protected override probe(tag: number, size: number, aligned: boolean): void {
     const flat = this.#flat;
     this.hostOffset = 0;
     if (flat === undefined || aligned) return super.probe(tag, size, aligned);
