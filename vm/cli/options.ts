@@ -343,6 +343,19 @@ export const options: readonly OptionRow[] = [
     set: (s, text) => s.timeout = parseTime(text, "s", 1),
   },
   {
+    name: "stats",
+    section: "Run",
+    help: "at the end, tell what the engine did: steps, translated regions, how they ended, time",
+    set: (s) => s.stats = true,
+  },
+  {
+    name: "dump-region",
+    section: "Run",
+    value: "PC",
+    help: "at the end, show the translated code that has the instruction at PC, an address or a symbol",
+    set: (s, text) => s.dumpRegion = text,
+  },
+  {
     name: "no-reboot",
     section: "Run",
     help: "end the run where the guest resets the machine",

@@ -67,6 +67,9 @@ export async function runMachine(settings: Settings): Promise<number> {
     const check = await driverCheck(settings, machine, names);
     run.context = { machine, names, recent };
     run.openMonitor = async () => (await import("./open_monitor.ts")).openMonitor(settings, run.context!, host, end);
+    const engineReport = settings.stats === true || settings.dumpRegion !== undefined
+      ? (await import("./engine_report.ts")).startEngineReport(settings, machine, names)
+      : undefined;
     const actions = await deviceActions(settings, machine, slots, host);
     host.start(
       machine.clock,
@@ -83,6 +86,7 @@ export async function runMachine(settings: Settings): Promise<number> {
       host.close();
       if (host.failure !== undefined) fileError("standard output", "written", host.failure);
       if (check !== undefined) writeStderr(await check.end());
+      if (engineReport !== undefined) writeStderr(engineReport());
       const status = await ended(stop, run, settings, host.session);
       return check?.status(status) ?? status;
     } finally {

@@ -82,6 +82,10 @@ export interface Settings {
   /** Host time after which it ends, in nanoseconds. */
   timeout?: number;
   reboot: boolean;
+  /** Tell at the end what the engines did. */
+  stats?: boolean;
+  /** Show at the end the translated region that has this address or symbol. */
+  dumpRegion?: string;
   stdin?: ConsoleName;
   readonly script: ScriptStep[];
   /** What happens to devices, by time. */

@@ -5,7 +5,6 @@
  * registers are then in the hart's state. The caller makes sure that the budget covers the region's longest way from
  * its entry; at loop heads the code does so itself, so that no step too many is ever done.
  */
-import type { TranslatedRegion } from "../hart/engine_statistics.ts";
 import { HART } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { isFloat } from "../isa/format.ts";
@@ -16,12 +15,12 @@ import type { OnStack } from "./emit.ts";
 import type { Edge, EnterCase, FlowInstruction } from "./flow.ts";
 import { fenceKeeps } from "../hart/watching.ts";
 import { fenceOrders } from "../watches.ts";
-import { FloatFunctions } from "./float_functions.ts";
+import type { FloatFunctions } from "./float_functions.ts";
 import { RegionEnd, RegionExit } from "./exit.ts";
-import { IntegerFunctions } from "./integer.ts";
+import type { IntegerFunctions } from "./integer.ts";
 import { type FlatMemory, RegionValues } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
-import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
+import { type FunctionBody, I32, Op } from "./wasm.ts";
 
 /** What a region is emitted for. */
 export interface RegionCode {
@@ -51,7 +50,8 @@ type JumpTarget = { readonly offset: number; readonly to: Edge };
 /** Where a slow exit happens, in one constant: steps not done in its block, and the instruction's offset. */
 const SITE_SHIFT = 11;
 
-class RegionEmitter extends RegionValues {
+/** Writes the function of a region. */
+export class RegionEmitter extends RegionValues {
   readonly #code: RegionCode;
   readonly #structure: Structure;
   readonly #left = 0;
@@ -413,39 +413,4 @@ class RegionEmitter extends RegionValues {
     this.#count(end);
     this.f.i32(offset).set(this.#site).br("static");
   }
-}
-
-/** A region's module, and what is in it for who wants to read it. */
-export interface EmittedRegion {
-  readonly module: Uint8Array<ArrayBuffer>;
-  /** `word` gives the instruction at an offset. */
-  readonly describe: (word: (offset: number) => number) => TranslatedRegion;
-}
-
-/** The module: exports a function `entryN(budget: i32) -> i32` for each entry. */
-export function emitRegion(code: RegionCode, structure: Structure): EmittedRegion {
-  const module = new ModuleWriter();
-  const integer = new IntegerFunctions(module, code.xlen);
-  const body = new FunctionBody([I32, I32], [I32]);
-  const emitter = new RegionEmitter(body, integer, new FloatFunctions(module, code.hart), code, structure);
-  emitter.emit();
-  const region = module.add(body);
-  structure.entries.forEach((_, i) => {
-    module.add(new FunctionBody([I32], [I32]).get(0).i32(i).call(region), `entry${i}`);
-  });
-  const bytes = module.encode(code.memoryPages);
-  const at = (offset: number) => BigInt.asUintN(code.xlen, code.pc + BigInt(offset));
-  return {
-    module: bytes,
-    describe: (word) => ({
-      entries: structure.entries.map(({ block }) => at(block.offset)),
-      instructions: emitter.places.map(({ offset, at: place }) => ({
-        pc: at(offset),
-        word: word(offset),
-        at: place,
-      })),
-      module: bytes,
-      function: region,
-    }),
-  };
 }

@@ -17,7 +17,7 @@ import type { FlowBlock } from "./flow.ts";
 import { Handler } from "./decoded_pages.ts";
 import { EdgeMark, REGION_MARK } from "./exit.ts";
 import type { Handlers } from "./handlers.ts";
-import { emitRegion } from "./region_code.ts";
+import { emitRegion } from "./region_module.ts";
 import { structure } from "./structure.ts";
 import { type WaysOut, waysOut } from "./ways_out.ts";
 
