@@ -1,11 +1,13 @@
 /**
- * Keeps the outputs shown in README.md real: each block after `<!-- run … -->` is what that command prints. Rewrites
- * the blocks; `tests/tools/readme_output_test.ts` compares.
+ * Keeps what README.md shows real: each block after `<!-- run … -->` is what that command prints, and the support matrix
+ * is the one of `support_matrix.ts`. Rewrites both; `tests/tools/readme_output_test.ts` compares.
  *
  * ```sh
  * deno run -A tools/readme_output.ts
  * ```
  */
+
+import { supportTable } from "./support_matrix.ts";
 
 /** A command whose output is shown: `<!-- run ARGS [stderr] [from=/…/] [to=/…/] [without=/…/] -->`, then the block. */
 const BLOCK = /<!-- run (.*?) -->\n+```console\n\$ (.*)\n([\s\S]*?)```\n/g;
@@ -63,4 +65,24 @@ export async function withRealOutput(readme: string): Promise<string> {
   return text + readme.slice(end);
 }
 
-if (import.meta.main) Deno.writeTextFileSync("README.md", await withRealOutput(Deno.readTextFileSync("README.md")));
+/** The support matrix: `<!-- support matrix -->`, then the table. */
+const MATRIX = /(<!-- support matrix -->\n+)(?:\|.*\n)*/;
+
+/** `readme` with the support matrix as it is now. */
+export async function withSupportMatrix(readme: string): Promise<string> {
+  const format = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--ext=md", "-"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = format.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(supportTable()));
+  await writer.close();
+  const table = new TextDecoder().decode((await format.output()).stdout);
+  return readme.replace(MATRIX, (_, marker) => marker + table);
+}
+
+if (import.meta.main) {
+  const readme = await withSupportMatrix(Deno.readTextFileSync("README.md"));
+  Deno.writeTextFileSync("README.md", await withRealOutput(readme));
+}
