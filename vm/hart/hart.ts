@@ -18,45 +18,15 @@ import type { CsrRow } from "./csr.ts";
 import { CSR, storedAt, storedCsrs } from "./csr_numbers.ts";
 import { Counters } from "./counters.ts";
 import { type Death, TrapWatch } from "./death.ts";
+import type { CodeWatch, Environment, HartOptions } from "./hart_options.ts";
 import { Interrupts } from "./interrupts.ts";
 import { HART, LEVEL, NO_RESERVATION, NO_ROUNDING } from "./layout.ts";
-import type { PmpEntries } from "./pmp.ts";
 import { RecordRing } from "./record_ring.ts";
 import { SupervisorTimer } from "./supervisor_timer.ts";
 import type { Tlb } from "./tlb.ts";
 
-/** What a hart needs of the machine around it. */
-export interface HartOptions {
-  readonly index: number;
-  readonly isa: Isa;
-  readonly memory: GuestMemory;
-  readonly bus: Bus;
-  readonly events: EventStream;
-  readonly clock: Clock;
-  /** Host address of the hart's state. */
-  readonly base: number;
-  /** High-rate records of all harts go here. */
-  readonly records: RecordRing;
-  /** Where the reset vector is. */
-  readonly resetPc: bigint;
-  /** `mtime` for the time CSR. */
-  readonly time: () => bigint;
-  /** PMP entries; default 16. With none, every mode may access everything (priv §3.7.1). */
-  readonly pmpEntries?: PmpEntries;
-}
-
-/** Told when guest memory that may hold decoded code changes. Addresses are host addresses. */
-export interface CodeWatch {
-  /** Whether the page at this host address holds decoded code, so that stores there must be seen. */
-  holds(page: number): boolean;
-  written(host: number, length: number): void;
-}
-
-/** What serves S-mode's environment calls where no firmware in M-mode does. */
-export interface Environment {
-  /** Does the call of a hart that executes ecall in S-mode; gives where it goes on, if not behind the call. */
-  call(hart: Hart): bigint | undefined;
-}
+/** Where stored CSRs are in a hart's state, by number. */
+const SLOTS: ReadonlyMap<number, number> = new Map(storedCsrs.map((name) => [CSR[name], storedAt(name)]));
 
 /** One hart. */
 export class Hart {
@@ -77,11 +47,11 @@ export class Hart {
   /** Virtual time. */
   readonly clock: Clock;
   /**
-   * Host address of its state.
+   * Host address of its state, see `moveState`.
    *
    * @internal
    */
-  readonly base: number;
+  base: number;
   /**
    * Where high-rate records go.
    *
@@ -148,7 +118,6 @@ export class Hart {
   readonly #u64: BigUint64Array;
   readonly #u32: Uint32Array;
   readonly #csrs: ReadonlyMap<number, CsrRow>;
-  readonly #slots: ReadonlyMap<number, number>;
   readonly #interrupts: Interrupts;
   readonly #trapWatch = new TrapWatch();
 
@@ -175,7 +144,6 @@ export class Hart {
     this.#u64 = new BigUint64Array(options.memory.buffer);
     this.#u32 = new Uint32Array(options.memory.buffer);
     this.#csrs = csrTable(this.xlen, this.isa.extensions);
-    this.#slots = new Map(storedCsrs.map((name) => [CSR[name], (this.base + storedAt(name)) / 8]));
     this.addressing = new Addressing({ ...options, updated: (host) => this.code?.written(host, 4) });
     this.tlb = this.addressing.tlb;
     this.timer = new SupervisorTimer(this);
@@ -187,7 +155,8 @@ export class Hart {
 
   /** Power-on state (priv §3.4). */
   reset(): void {
-    this.#u64.fill(0n, this.base / 8, (this.base + HART.tlbs) / 8);
+    this.#u64.fill(0n, this.base / 8, (this.base + HART.bytes) / 8);
+    this.#u32[(this.base + HART.index) / 4] = this.index;
     this.addressing.reset();
     this.timer.reset();
     this.privilege = Privilege.M;
@@ -201,6 +170,19 @@ export class Hart {
     this.clearReservation();
     this.modeChanged();
     this.#floatChanged();
+  }
+
+  /**
+   * Moves its state to another host address: to where emitted code, which serves all harts, expects the one that runs, and
+   * back to its own place.
+   *
+   * @internal
+   */
+  moveState(to: number): void {
+    if (to === this.base) return;
+    this.#u32.copyWithin(to / 4, this.base / 4, (this.base + HART.bytes) / 4);
+    this.base = to;
+    this.tlb.state = to;
   }
 
   // --- registers -----------------------------------------------------------------------------------------------
@@ -304,17 +286,17 @@ export class Hart {
    * @internal
    */
   slotOf(number: number): number {
-    return this.#slots.get(number)! * 8;
+    return this.base + SLOTS.get(number)!;
   }
 
   /** A CSR kept as plain storage, by its number: one of `CSR`. */
   stored(number: number): bigint {
-    return this.#u64[this.#slots.get(number)!]!;
+    return this.#u64[this.slotOf(number) / 8]!;
   }
 
   /** Sets a CSR kept as plain storage, to exactly this value. */
   store(number: number, value: bigint): void {
-    this.#u64[this.#slots.get(number)!] = value;
+    this.#u64[this.slotOf(number) / 8] = value;
   }
 
   /** mstatus without its constant fields. */
@@ -345,7 +327,7 @@ export class Hart {
 
   /** Must follow every change of privilege or of the fields of mstatus that decide about addresses. */
   modeChanged(): void {
-    const status = this.#u32[this.#slots.get(CSR.mstatus)! * 2]!;
+    const status = this.#u32[this.slotOf(CSR.mstatus) / 4]!;
     this.#u32[(this.base + HART.tlb) / 4] = this.addressing.enter(this.privilege, status);
     this.#u32[(this.base + HART.level) / 4] = this.addressing.flat ? LEVEL.flat : this.privilege;
     this.attention = true;

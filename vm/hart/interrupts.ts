@@ -17,29 +17,31 @@ const INTERRUPT_MARK = 0x8000;
 export class Interrupts {
   readonly #hart: Hart;
   readonly #u32: Uint32Array;
-  /** Indices of the low words of mip and mie, and of `HART.ready`. */
+  /** Where mip and mie are in the hart's state. */
   readonly #mip: number;
   readonly #mie: number;
-  readonly #ready: number;
   /** External interrupt levels, as bits of mip. */
   #lines = 0;
 
   constructor(hart: Hart) {
     this.#hart = hart;
     this.#u32 = new Uint32Array(hart.memory.buffer);
-    this.#mip = hart.slotOf(CSR.mip) >>> 2;
-    this.#mie = hart.slotOf(CSR.mie) >>> 2;
-    this.#ready = (hart.base + HART.ready) >>> 2;
+    this.#mip = hart.slotOf(CSR.mip) - hart.base;
+    this.#mie = hart.slotOf(CSR.mie) - hart.base;
+  }
+
+  #word(at: number): number {
+    return this.#u32[(this.#hart.base + at) >>> 2]!;
   }
 
   /** mip as the guest reads it. */
   get pending(): number {
-    return this.#u32[this.#mip]! | this.#lines | this.#hart.timer.pending;
+    return this.#word(this.#mip) | this.#lines | this.#hart.timer.pending;
   }
 
   /** Those pending ones that mie enables. */
   get enabled(): number {
-    return this.pending & this.#u32[this.#mie]!;
+    return this.pending & this.#word(this.#mie);
   }
 
   /** The line that drives an interrupt-pending bit. */
@@ -60,7 +62,7 @@ export class Interrupts {
     const hart = this.#hart;
     hart.attention = false;
     const enabled = this.enabled;
-    this.#u32[this.#ready] = enabled;
+    this.#u32[(hart.base + HART.ready) >>> 2] = enabled;
     if (enabled === 0) return;
     hart.wake();
     const interrupt = nextInterrupt(hart);

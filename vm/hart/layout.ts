@@ -37,6 +37,8 @@ export const HART = {
   ready: 0x148,
   /** u32: changes whenever another page may be fetched from, or the same page at another address; never 0. See `Tlb.space`. */
   space: 0x14c,
+  /** u32: hart id. */
+  index: 0x150,
   /** u32 each, by `FenceOrder`: fences done while somebody watches memory. */
   fences: 0x160,
   /** u32 each, by `RegionEnd`: how often translated regions were left. */
@@ -55,6 +57,8 @@ export const HART = {
   csr: 0x300,
   /** The last `EDGES` taken branches and jumps: from and to, u32 each, as addresses of decoded entries. */
   edges: 0x800,
+  /** All of the above: what moves with a hart's state. */
+  bytes: 0xa00,
   /** TLBs, one per addressing context. */
   tlbs: 0x1_0000,
   size: 0xe_0000,
@@ -140,7 +144,7 @@ export const PAGES = 2048;
 
 /** One translated region; the table is indexed as the function table is. */
 export const REGION = {
-  bytes: 32,
+  bytes: 96,
   max: 8192,
   /** u32: steps that the region may do before it looks at the budget. */
   cost: 0,
@@ -148,10 +152,16 @@ export const REGION = {
   level: 4,
   /** u64: virtual address that it begins at. */
   pc: 8,
-  /** u32: the `HART.space` in which its other pages were found where they were when it was made; 0: it has none. */
-  space: 16,
-  /** u32: the `HART.space` in which they were not. */
-  refused: 20,
+  /** u32: 1 if it goes on in other pages, so that the following count. */
+  paged: 16,
+  /**
+   * For each hart, u32 each: the `HART.space` in which the other pages were found where they were when it was made, and the
+   * one in which they were not.
+   */
+  spaces: 32,
+  space: 0,
+  refused: 4,
+  spaceBytes: 8,
 } as const;
 
 /** Bytes of RAM that are told apart as code and data: code and what it writes seldom share them. */
@@ -163,6 +173,8 @@ export const RECORDS = 16384;
 /** Host addresses of the parts. */
 export interface Layout {
   readonly hart: (index: number) => number;
+  /** Where emitted code expects the state of the hart that runs. */
+  readonly running: number;
   readonly records: number;
   readonly pages: number;
   readonly regions: number;
@@ -177,7 +189,9 @@ export interface Layout {
 /** Lays out a machine with `harts` harts, `romSize` bytes of ROM and `ramSize` bytes of RAM. */
 export function layoutOf(harts: number, romSize: number, ramSize: number): Layout {
   const first = 0x1_0000;
-  const records = first + harts * HART.size;
+  const ends = first + harts * HART.size;
+  // A hart without others is always the one that runs.
+  const records = harts === 1 ? ends : ends + PAGE_SIZE;
   const pages = alignUp(records + RECORDS * RECORD.bytes, PAGE_SIZE);
   const regions = alignUp(pages + PAGES * PAGE_BYTES, PAGE_SIZE);
   const codeLines = alignUp(regions + REGION.max * REGION.bytes, PAGE_SIZE);
@@ -189,6 +203,7 @@ export function layoutOf(harts: number, romSize: number, ramSize: number): Layou
   }
   return {
     hart: (index) => first + index * HART.size,
+    running: harts === 1 ? first : ends,
     records,
     pages,
     regions,

@@ -63,14 +63,15 @@ export class Tlb {
   readonly #spaces: number[] = [1, 2, 3];
   readonly #watched: readonly Set<number>[] = [new Set(), new Set(), new Set()];
   #lastSpace = 3;
-  readonly #spaceWord: number;
+  /** Host address of the hart's state. */
+  state: number;
   #current: Context = Context.M;
 
   /** `base` is the host address of the hart whose TLBs these are. */
   constructor(buffer: ArrayBuffer, base: number) {
     this.#u32 = new Uint32Array(buffer);
     this.#base = (base + HART.tlbs) >>> 2;
-    this.#spaceWord = (base + HART.space) >>> 2;
+    this.state = base;
     this.#filled = new Uint32Array(buffer.byteLength >>> 12);
     this.#make(Context.M);
   }
@@ -92,7 +93,7 @@ export class Tlb {
       this.#flushContext(context);
     }
     this.#current = context;
-    this.#u32[this.#spaceWord] = this.#spaces[SPACE[context]]!;
+    this.#u32[(this.state + HART.space) >>> 2] = this.#spaces[SPACE[context]]!;
     return this.context(context);
   }
 
@@ -101,7 +102,7 @@ export class Tlb {
     const space = SPACE[context];
     this.#spaces[space] = ++this.#lastSpace;
     this.#watched[space]!.clear();
-    if (SPACE[this.#current] === space) this.#u32[this.#spaceWord] = this.#lastSpace;
+    if (SPACE[this.#current] === space) this.#u32[(this.state + HART.space) >>> 2] = this.#lastSpace;
   }
 
   /**

@@ -4,7 +4,9 @@ import type { Hart } from "../hart/hart.ts";
 import type { Layout } from "../hart/layout.ts";
 import { DecodedPages } from "../translate/decoded_pages.ts";
 import { Handlers } from "../translate/handlers.ts";
-import { Interpreter, type TranslationOptions } from "../translate/interpreter.ts";
+import { EmittedInterpreter } from "../translate/emitted_interpreter.ts";
+import { Interpreter } from "../translate/interpreter.ts";
+import { Regions } from "../translate/regions.ts";
 
 /** What engines are made for. */
 export interface EnginesOptions {
@@ -14,8 +16,8 @@ export interface EnginesOptions {
   readonly layout: Layout;
   /** Bytes of RAM. */
   readonly ramSize: number;
-  /** How eagerly code is translated, for tests. */
-  readonly tuning?: Pick<TranslationOptions, "hot" | "quantum">;
+  /** How eagerly code is translated, for tests: see `Regions` and `Interpreter`. */
+  readonly tuning?: { readonly hot: number; readonly quantum: number };
 }
 
 /** An engine of one kind for every hart. */
@@ -27,9 +29,16 @@ export function emittedEngines(
   const handlers = new Handlers(decoder, isa.ialign);
   const lines = { at: layout.codeLines, ramHost: layout.ram, ramSize };
   const pages = new DecodedPages(wasm.buffer as ArrayBuffer, layout.pages, lines, decoder, (d) => handlers.of(d));
-  // Regions are one hart's: their code has its state's address in it, and the pool's entries name one set of them.
-  const translation = name === "auto" && harts.length === 1
-    ? { table: layout.regions, lines: layout.codeLines, ...tuning }
+  const [hart, running] = [harts[0]!, layout.running];
+  const shared = { hart, state: running, handlers, memory: wasm };
+  const table = layout.regions;
+  const regions = name === "auto"
+    ? new Regions({ ...shared, pages, table, lines: layout.codeLines, hot: tuning?.hot })
     : undefined;
-  return harts.map((hart) => new Interpreter(hart, pages, handlers, wasm, translation));
+  const code = new EmittedInterpreter({
+    ...shared,
+    ...(regions !== undefined && { regions: { table, functions: regions.functions } }),
+  });
+  const options = { pages, memory: wasm, code, running, regions, quantum: tuning?.quantum };
+  return harts.map((each) => new Interpreter(each, options));
 }

@@ -5,7 +5,8 @@
  */
 import type { GuestMemory } from "../bus/memory.ts";
 import { CSR } from "../hart/csr_numbers.ts";
-import type { Environment, Hart } from "../hart/hart.ts";
+import type { Hart } from "../hart/hart.ts";
+import type { Environment } from "../hart/hart_options.ts";
 import { loadMemory } from "../hart/memory_access.ts";
 import { hartSet } from "./hart_set.ts";
 import { HartStates } from "./hart_states.ts";

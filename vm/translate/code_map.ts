@@ -1,5 +1,7 @@
 /** Where the code around an entry lies: offsets are virtual, so that where addresses are translated each page may be anywhere. */
 import { PAGE_SIZE } from "../bus/memory.ts";
+import type { Xlen } from "../isa/row.ts";
+import type { FlowBlock } from "./flow.ts";
 
 /** Offsets from an entry as host addresses, and back. */
 export interface CodeMap {
@@ -67,4 +69,31 @@ export function hostRanges(map: CodeMap, from: number, to: number): [from: numbe
     at = end;
   }
   return ranges;
+}
+
+/** A page of a region other than the entry's. */
+export interface FollowingPage {
+  readonly low: number;
+  readonly high: number;
+  readonly host: number;
+}
+
+/** Address of the page `number` pages from the one of `pc`. */
+export function pageAt(pc: bigint, number: number, xlen: Xlen): { readonly low: number; readonly high: number } {
+  const page = BigInt.asUintN(xlen, (pc & ~BigInt(PAGE_SIZE - 1)) + BigInt(number * PAGE_SIZE));
+  return { low: Number(page & 0xffff_ffffn), high: Number(page >> 32n) };
+}
+
+/** The pages of blocks other than the entry's, which begins at `pc`. */
+export function followingPages(blocks: readonly FlowBlock[], map: PagedMap, pc: bigint, xlen: Xlen): FollowingPage[] {
+  const first = Number(pc & BigInt(PAGE_SIZE - 1));
+  const numbers = new Set<number>();
+  for (const { instructions } of blocks) {
+    const last = instructions.at(-1);
+    if (last === undefined) continue;
+    const to = Math.floor((first + last.offset + last.decoded.length - 1) / PAGE_SIZE);
+    for (let n = Math.floor((first + instructions[0]!.offset) / PAGE_SIZE); n <= to; n++) numbers.add(n);
+  }
+  numbers.delete(0);
+  return [...numbers].map((n) => ({ ...pageAt(pc, n, xlen), host: map.page(n) }));
 }

@@ -4,7 +4,7 @@
  */
 import { alignUp } from "../bits.ts";
 import { PAGE_SIZE } from "../bus/memory.ts";
-import type { CodeWatch } from "../hart/hart.ts";
+import type { CodeWatch } from "../hart/hart_options.ts";
 import { CODE_LINE, CROSSING, ENTRY, HART, PAGE_BYTES, PAGE_ENTRIES, PAGES } from "../hart/layout.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { Decoded } from "../isa/decode.ts";

@@ -20,7 +20,6 @@ export interface InterpreterCode {
   readonly ialign: 2 | 4;
   /** Host address of the hart's state. */
   readonly hart: number;
-  readonly index: number;
   /** Whether retired instructions are recorded. */
   readonly records: boolean;
   /** Whether fences are counted, for somebody who watches memory. */
@@ -282,7 +281,10 @@ export abstract class EntryEmitter extends Emitter {
     f.get(this.ip).memory(Op.I32Load16U, ENTRY.rd).i32(3).op(Op.I32ShrU).i32(31).op(Op.I32And).i32(24);
     f.op(Op.I32Shl, Op.I32Or).i32(RecordKind.Retired).op(Op.I32Or).memory(Op.I32Store, RECORD.kind);
     f.get(this.record).i32(0).memory(Op.I64Load, this.hart + HART.step).memory(Op.I64Store, RECORD.step);
-    f.get(this.record).i32(this.code.index).i32(8).op(Op.I32Shl).memory(Op.I32Store, RECORD.size);
+    f.get(this.record).i32(0).memory(Op.I32Load, this.hart + HART.index).i32(8).op(Op.I32Shl).memory(
+      Op.I32Store,
+      RECORD.size,
+    );
     // One step more for the next record.
     f.i32(0).i32(0).memory(Op.I64Load, this.hart + HART.step).i64(1).op(Op.I64Add);
     f.memory(Op.I64Store, this.hart + HART.step);

@@ -12,10 +12,9 @@ import { Access } from "../hart/tlb.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
 import { EdgeMark, Exit } from "./exit.ts";
-import type { Handlers } from "./handlers.ts";
-import { emitInterpreter } from "./interpreter_code.ts";
-import { Regions } from "./regions.ts";
-import { endCounts, leaveCounts, timed } from "./statistics.ts";
+import type { EmittedInterpreter } from "./emitted_interpreter.ts";
+import type { Regions } from "./regions.ts";
+import { endCounts, leaveCounts } from "./statistics.ts";
 
 /** Most instructions per call of emitted code: re-entry is how V8 swaps in its optimised version. */
 const QUANTUM = 100_000;
@@ -25,35 +24,36 @@ const SAMPLED_QUANTUM = 20_000;
 /** How much longer each time nothing is found. */
 const QUANTUM_GROWTH = 1.05;
 
-/** How hot code is found and translated. */
-export interface TranslationOptions {
-  /** Host addresses of the region table and of RAM's code lines. */
-  readonly table: number;
-  readonly lines: number;
-  /** How often a place must be seen among the last branches before it is translated. */
-  readonly hot?: number;
+/** What the harts' interpreters share, and what their code is made for. */
+export interface InterpreterOptions {
+  readonly pages: DecodedPages;
+  readonly memory: WebAssembly.Memory;
+  readonly code: EmittedInterpreter;
+  /** Host address of the state of the hart that runs. */
+  readonly running: number;
+  /** Translated code; absent: everything is interpreted. */
+  readonly regions: Regions | undefined;
   /** Steps between looks at the last branches. */
-  readonly quantum?: number;
+  readonly quantum?: number | undefined;
 }
 
-/** `--engine interpreter`, and with a region table `--engine auto`: hot code is translated. */
+/** `--engine interpreter`, and with regions `--engine auto`: hot code is translated. */
 export class Interpreter implements Engine {
   readonly name: "interpreter" | "auto";
   /** Translated code; undefined for the plain interpreter. */
   readonly regions: Regions | undefined;
   readonly #hart: Hart;
   readonly #pages: DecodedPages;
-  readonly #handlers: Handlers;
-  readonly #memory: WebAssembly.Memory;
   readonly #reference: Reference;
   readonly #devices: DeviceAccess;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
-  #run: (budget: number) => number;
-  /** Versions once they are made, by whether they record and whether they count fences. */
-  readonly #versions = new Map<string, (budget: number) => number>();
-  /** Whether there is code for rare instructions. */
-  #rare = false;
+  readonly #code: EmittedInterpreter;
+  /** Where emitted code expects the state of the hart that runs, and where it is else. */
+  readonly #running: number;
+  readonly #home: number;
+  /** Steps since the last branches were looked at. */
+  #unsampled = 0;
 
   /** How often emitted code came back, by `Exit`; steps that the reference executor did, and those before this engine. */
   readonly #left: number[] = Object.values(Exit).map(() => 0);
@@ -62,35 +62,25 @@ export class Interpreter implements Engine {
   #now: (() => number) | undefined;
   readonly #time = { emitted: 0, translating: 0 };
 
-  readonly #regionTable: number | undefined;
   /** Steps between looks at the last branches: now, and at the start. */
   #quantum: number;
   readonly #shortest: number;
 
-  constructor(
-    hart: Hart,
-    pages: DecodedPages,
-    handlers: Handlers,
-    memory: WebAssembly.Memory,
-    translation?: TranslationOptions,
-  ) {
+  constructor(hart: Hart, { pages, memory, code, running, regions, quantum }: InterpreterOptions) {
     this.#hart = hart;
     this.#pages = pages;
-    this.#handlers = handlers;
-    this.#memory = memory;
     this.#reference = new Reference(hart);
     this.#devices = new DeviceAccess(hart);
     this.#u16 = new Uint16Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
     this.#executed = hart.steps;
-    this.#regionTable = translation?.table;
-    this.#shortest = translation?.quantum ?? SAMPLED_QUANTUM;
+    this.#code = code;
+    this.#running = running;
+    this.#home = hart.base;
+    this.#shortest = quantum ?? SAMPLED_QUANTUM;
     this.#quantum = this.#shortest;
-    this.name = translation === undefined ? "interpreter" : "auto";
-    this.regions = translation === undefined
-      ? undefined
-      : new Regions({ hart, pages, handlers, memory, ...translation });
-    this.#run = this.#version(false);
+    this.name = regions === undefined ? "interpreter" : "auto";
+    this.regions = regions;
     hart.code = pages;
     const { watches } = hart.events;
     watches.onRevoke(() => hart.addressing.tlb.revokeFlagged(watches.flags, hart.memory.host(watches.base, 1)));
@@ -100,51 +90,22 @@ export class Interpreter implements Engine {
     });
   }
 
-  /** Emits code for rare instructions too. */
-  #widen(): void {
-    this.#rare = true;
-    this.#versions.clear();
-    this.#run = this.#version(this.#hart.records.active);
-  }
-
-  specialise(records: boolean): void {
-    // Recording code knows no regions, and regions are made for memory that is watched, or for memory that is not.
+  specialise(): void {
+    // Regions are made for memory that is watched, or for memory that is not.
     this.regions?.reset();
-    this.#run = this.#version(records);
-  }
-
-  #version(records: boolean): (budget: number) => number {
-    const watch = this.#hart.events.watches.active;
-    const version = `${records} ${watch}`;
-    let run = this.#versions.get(version);
-    if (run === undefined) {
-      const { xlen, base, index, isa } = this.#hart;
-      const memoryPages = this.#memory.buffer.byteLength / 0x1_0000;
-      const regions = records ? undefined : this.#regionTable;
-      const bytes = emitInterpreter(
-        {
-          xlen,
-          ialign: isa.ialign,
-          hart: base,
-          index,
-          records,
-          watch,
-          rare: this.#rare,
-          memoryPages,
-          ...(regions !== undefined && { regions }),
-        },
-        this.#handlers,
-      );
-      const table = this.regions?.functions;
-      const env = { memory: this.#memory, ...(table !== undefined && { table }) };
-      const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
-      run = timed(instance.exports["run"] as (budget: number) => number, this.#now, (ms) => this.#time.emitted += ms);
-      this.#versions.set(version, run);
-    }
-    return run;
+    this.#code.specialise();
   }
 
   run(): void {
+    this.#hart.moveState(this.#running);
+    try {
+      this.#runSlice();
+    } finally {
+      this.#hart.moveState(this.#home);
+    }
+  }
+
+  #runSlice(): void {
     const hart = this.#hart;
     const clock = hart.clock;
     while (clock.now < clock.sliceEnd && hart.death === undefined) {
@@ -152,12 +113,12 @@ export class Interpreter implements Engine {
         hart.takeInterrupt();
         if (hart.waiting) return;
       }
-      if (this.#handlers.rareSeen && !this.#rare) this.#widen();
+      this.#code.widen();
       const sampled = this.regions !== undefined && !hart.records.active;
       const quantum = sampled ? this.#quantum : QUANTUM;
       const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), Math.floor(quantum)));
       this.#left[exit]!++;
-      if (sampled && exit === Exit.Budget) this.#sample(this.regions);
+      if (sampled && exit === Exit.Budget && this.#unsampled >= Math.floor(quantum)) this.#sample(this.regions);
       // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.
       if (clock.now >= clock.sliceEnd) return;
       if (exit === Exit.Slow) this.#slow();
@@ -184,11 +145,14 @@ export class Interpreter implements Engine {
       this.#u32[state + HART.step / 4] = step >>> 0;
       this.#u32[state + HART.step / 4 + 1] = Math.floor(step / 0x1_0000_0000);
     }
-    const exit = this.#run(n);
+    const from = this.#now?.() ?? 0;
+    const exit = this.#code.run(n);
+    if (this.#now !== undefined) this.#time.emitted += this.#now() - from;
     const retired = n - this.#u32[state + HART.left / 4]!;
     if (records.active) records.next = this.#u32[state + HART.record / 4]!;
     hart.steps += retired;
     hart.clock.inSlice += retired;
+    this.#unsampled += retired;
     return exit;
   }
 
@@ -290,7 +254,7 @@ export class Interpreter implements Engine {
     const low = this.#u32[(base + HART.pc) >>> 2]!;
     const entries = tlb.decodedPage(context, low, this.#u32[((base + HART.pc) >>> 2) + 1]!);
     const at = entries + ((low & (PAGE_SIZE - 1)) / 2) * ENTRY.bytes;
-    this.regions!.refresh(this.#u32[(at + ENTRY.word) >>> 2]!);
+    this.regions!.refresh(this.#hart, this.#u32[(at + ENTRY.word) >>> 2]!);
   }
 
   /** Where a region left at pc: puts the straight code it did last into the ring of taken branches. */
@@ -320,8 +284,9 @@ export class Interpreter implements Engine {
   /** Has the last branches looked at, more and more seldom while nothing is found. */
   #sample(regions: Regions): void {
     const made = regions.stats.made;
+    this.#unsampled = 0;
     const from = this.#now?.() ?? 0;
-    regions.sample();
+    regions.sample(this.#hart);
     if (this.#now !== undefined) this.#time.translating += this.#now() - from;
     if (regions.stats.made !== made) this.#quantum = this.#shortest;
     else this.#quantum = Math.min(QUANTUM, this.#quantum * QUANTUM_GROWTH);
@@ -329,8 +294,6 @@ export class Interpreter implements Engine {
 
   observe({ now, region }: EngineObserver): void {
     this.#now = now;
-    this.#versions.clear();
-    this.#run = this.#version(this.#hart.records.active);
     if (this.regions !== undefined) this.regions.made = region;
   }
 

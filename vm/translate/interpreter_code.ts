@@ -146,11 +146,13 @@ class InterpreterEmitter extends EntryEmitter {
   /** Does without a region whose other pages are known to be elsewhere now, and leaves where that is not known. */
   #checkSpace(table: number, entry: number): void {
     const f = this.f;
-    const space = this.crossingEntry;
-    f.get(entry).memory(Op.I32Load, table + REGION.space).tee(space).if();
-    f.i32(0).memory(Op.I32Load, this.hart + HART.space).get(space).op(Op.I32Ne).if();
-    f.get(entry).memory(Op.I32Load, table + REGION.refused).i32(0).memory(Op.I32Load, this.hart + HART.space);
-    f.op(Op.I32Eq).if();
+    const row = this.crossingEntry;
+    f.get(entry).memory(Op.I32Load, table + REGION.paged).if();
+    f.i32(0).memory(Op.I32Load, this.hart + HART.index).i32(REGION.spaceBytes).op(Op.I32Mul).get(entry).op(Op.I32Add);
+    f.tee(row).memory(Op.I32Load, table + REGION.spaces + REGION.space);
+    f.i32(0).memory(Op.I32Load, this.hart + HART.space).op(Op.I32Ne).if();
+    f.get(row).memory(Op.I32Load, table + REGION.spaces + REGION.refused);
+    f.i32(0).memory(Op.I32Load, this.hart + HART.space).op(Op.I32Eq).if();
     this.#withoutRegion();
     f.end();
     this.#leave(Exit.Stale);

@@ -1,6 +1,6 @@
 /**
- * Translated regions: which code is hot, the modules made for it, and when they must go. One cache serves all harts;
- * each hart has its own functions, for its state's address is baked in.
+ * Translated regions: which code is hot, the modules made for it, and when they must go. One cache serves all harts:
+ * the state of the one that runs is always at the same address.
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
 import type { TranslatedRegion } from "../hart/engine_statistics.ts";
@@ -8,8 +8,15 @@ import type { Hart } from "../hart/hart.ts";
 import { fetchablePage } from "../hart/memory_access.ts";
 import { EDGES, ENTRY, HART, LEVEL, REGION } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
-import type { Xlen } from "../isa/row.ts";
-import { type CodeMap, hostRanges, PagedMap, straightMap } from "./code_map.ts";
+import {
+  type CodeMap,
+  type FollowingPage,
+  followingPages,
+  hostRanges,
+  pageAt,
+  PagedMap,
+  straightMap,
+} from "./code_map.ts";
 import { type CsrCode, csrCode } from "./csr_code.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
 import { discover, flowSource } from "./flow.ts";
@@ -35,16 +42,8 @@ const LIMITS = { instructions: 400, depth: 2, callee: 40 } as const;
 /** Farthest that a region's code may lie from its entry: offsets must fit into the constants of its exits. */
 const REACH = 0x4_0000;
 
-/** The same in pages where each may be anywhere; and a `HART.space` that there never is. */
+/** The same in pages where each may be anywhere. */
 const PAGED_REACH = REACH / PAGE_SIZE;
-const NO_SPACE = 0xffff_ffff;
-
-/** A page of a region other than the entry's. */
-interface FollowingPage {
-  readonly low: number;
-  readonly high: number;
-  readonly host: number;
-}
 
 /** A live region. */
 interface Region extends WaysOut {
@@ -62,7 +61,10 @@ interface Region extends WaysOut {
 
 /** What a cache is made for. */
 export interface RegionsOptions {
+  /** One of the harts that share them. */
   readonly hart: Hart;
+  /** Host address of the state of the hart that runs. */
+  readonly state: number;
   readonly pages: DecodedPages;
   readonly handlers: Handlers;
   readonly memory: WebAssembly.Memory;
@@ -70,10 +72,10 @@ export interface RegionsOptions {
   readonly table: number;
   /** Host address of RAM's code lines. */
   readonly lines: number;
-  readonly hot?: number;
+  readonly hot?: number | undefined;
 }
 
-/** The regions of one hart. */
+/** The regions that the harts share. */
 export class Regions {
   readonly functions: WebAssembly.Table = new WebAssembly.Table({ element: "anyfunc", initial: REGION.max });
   /** How many were made, and how many instructions they hold. */
@@ -81,6 +83,8 @@ export class Regions {
   /** Told of each region that is made. */
   made: ((region: TranslatedRegion) => void) | undefined;
   readonly #o: RegionsOptions;
+  /** The hart that runs. */
+  #hart: Hart;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #byEntry = new Map<number, Region>();
@@ -100,6 +104,7 @@ export class Regions {
 
   constructor(options: RegionsOptions) {
     this.#o = options;
+    this.#hart = options.hart;
     this.#u16 = new Uint16Array(options.memory.buffer);
     this.#u32 = new Uint32Array(options.memory.buffer);
     options.pages.listen({
@@ -115,10 +120,11 @@ export class Regions {
     return new Set(this.#byEntry.values()).size;
   }
 
-  /** Looks at the branches that the interpreter took last, and translates what it comes to again and again. */
-  sample(): void {
-    const ring = (this.#o.hart.base + HART.edges) >>> 2;
-    const next = this.#u32[(this.#o.hart.base + HART.edge) >>> 2]! / 8;
+  /** Looks at the branches that a hart's interpreter took last, and translates what it comes to again and again. */
+  sample(hart: Hart): void {
+    this.#hart = hart;
+    const ring = (hart.base + HART.edges) >>> 2;
+    const next = this.#u32[(hart.base + HART.edge) >>> 2]! / 8;
     for (let i = 1; i <= SAMPLE; i++) {
       const at = ring + ((next - i + EDGES) % EDGES) * 2;
       this.#see(this.#u32[at]!, this.#u32[at + 1]!);
@@ -174,7 +180,7 @@ export class Regions {
     const word = this.#u32[(entry + ENTRY.word) >>> 2]!;
     let jump = this.#jumps.get(word);
     if (jump === undefined) {
-      jump = this.#o.hart.decoder.decode(word)?.base.class === "jump";
+      jump = this.#hart.decoder.decode(word)?.base.class === "jump";
       if (this.#jumps.size > 10_000) this.#jumps.clear();
       this.#jumps.set(word, jump);
     }
@@ -203,7 +209,8 @@ export class Regions {
 
   /** Makes a region that begins with the code at a host address. */
   #translate(host: number): void {
-    const { hart, pages, handlers, table } = this.#o;
+    const { pages, handlers, table } = this.#o;
+    const hart = this.#hart;
     const region = hart.memory.regions.find((r) => host >= r.host && host < r.host + r.size);
     if (host < 0 || region === undefined || this.#byEntry.has(host)) return;
     const flat = this.#u32[(hart.base + HART.level) >>> 2] === LEVEL.flat;
@@ -235,7 +242,7 @@ export class Regions {
     const emitted = emitRegion({
       xlen: hart.xlen,
       ialign: hart.isa.ialign,
-      hart: hart.base,
+      hart: this.#o.state,
       pc,
       csr,
       // Watched memory is what the TLB does not know.
@@ -258,8 +265,10 @@ export class Regions {
       const index = this.#free.pop() ?? this.#count++;
       this.functions.set(index, instance.exports[`entry${i}`] as () => void);
       this.#describe(table + index * REGION.bytes, longest, level, pc + BigInt(offset));
-      // Not checked yet: it was only looked at.
-      this.#u32[(table + index * REGION.bytes + REGION.space) >>> 2] = following.length === 0 ? 0 : NO_SPACE;
+      const row = (table + index * REGION.bytes) >>> 2;
+      this.#u32[row + REGION.paged / 4] = following.length === 0 ? 0 : 1;
+      // Not checked yet: they were only looked at.
+      this.#u32.fill(0, row + REGION.spaces / 4, row + REGION.bytes / 4);
       return [{ host: at, index }];
     });
     const made: Region = { entries, pages: following, ranges, flat, host, ...waysOut(shape.nodes, map) };
@@ -281,16 +290,15 @@ export class Regions {
 
   /** Host address of the code page `number` pages from the one of `pc`, if the hart can fetch from it now; else -1. */
   #fetchable(pc: bigint, number: number): number {
-    const { hart } = this.#o;
+    const hart = this.#hart;
     const { low, high } = pageAt(pc, number, hart.xlen);
     return fetchablePage(hart, low, high, true);
   }
 
   /** Whether the pages of a region are where they were is found out anew: the hart's mappings may have changed. */
-  refresh(index: number): void {
-    const { hart, table } = this.#o;
+  refresh(hart: Hart, index: number): void {
     const { addressing: { tlb, mmu, context } } = hart;
-    const row = (table + index * REGION.bytes) >>> 2;
+    const row = (this.#o.table + index * REGION.bytes + REGION.spaces + hart.index * REGION.spaceBytes) >>> 2;
     const space = this.#u32[(hart.base + HART.space) >>> 2]!;
     for (const { low, high, host } of this.#byIndex[index]!.pages) {
       if (fetchablePage(hart, low, high, true) !== host) {
@@ -309,12 +317,11 @@ export class Regions {
     this.#u32[at + REGION.level / 4] = level;
     this.#u32[at + REGION.pc / 4] = Number(BigInt.asUintN(32, pc));
     this.#u32[at + REGION.pc / 4 + 1] = Number(BigInt.asUintN(32, pc >> 32n));
-    this.#u32[at + REGION.refused / 4] = 0;
   }
 
   /** The virtual address of code in a page that the hart can fetch from now; undefined if it cannot. */
   #virtualAddress(page: number, host: number): bigint | undefined {
-    const { tlb, context } = this.#o.hart.addressing;
+    const { tlb, context } = this.#hart.addressing;
     const virtual = tlb.fetchedAs(context, this.#o.pages.enter(page));
     return virtual === undefined ? undefined : virtual + BigInt(host - page);
   }
@@ -382,26 +389,6 @@ export class Regions {
 function levelOf(blocks: readonly FlowBlock[], csr: (decoded: Decoded) => CsrCode | undefined): number {
   const levels = blocks.flatMap((b) => b.instructions.map(({ decoded }) => csr(decoded)?.privilege ?? 0));
   return levels.reduce((a, b) => Math.max(a, b), 0);
-}
-
-/** Address of the page `number` pages from the one of `pc`. */
-function pageAt(pc: bigint, number: number, xlen: Xlen): { readonly low: number; readonly high: number } {
-  const page = BigInt.asUintN(xlen, (pc & ~BigInt(PAGE_SIZE - 1)) + BigInt(number * PAGE_SIZE));
-  return { low: Number(page & 0xffff_ffffn), high: Number(page >> 32n) };
-}
-
-/** The pages of blocks other than the entry's, which begins at `pc`. */
-function followingPages(blocks: readonly FlowBlock[], map: PagedMap, pc: bigint, xlen: Xlen): FollowingPage[] {
-  const first = Number(pc & BigInt(PAGE_SIZE - 1));
-  const numbers = new Set<number>();
-  for (const { instructions } of blocks) {
-    const last = instructions.at(-1);
-    if (last === undefined) continue;
-    const to = Math.floor((first + last.offset + last.decoded.length - 1) / PAGE_SIZE);
-    for (let n = Math.floor((first + instructions[0]!.offset) / PAGE_SIZE); n <= to; n++) numbers.add(n);
-  }
-  numbers.delete(0);
-  return [...numbers].map((n) => ({ ...pageAt(pc, n, xlen), host: map.page(n) }));
 }
 
 /** The code of blocks as host ranges, joined where they touch. */

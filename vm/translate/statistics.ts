@@ -38,18 +38,3 @@ function namedCounts<N extends string, C extends string>(
   const all = (Object.keys(names) as N[]).map((name) => [names[name], counts[numbers[name]] ?? 0]);
   return Object.fromEntries(all) as Record<C, number>;
 }
-
-/** Emitted code that also adds up how long it takes, where there is a clock. */
-export function timed(
-  run: (budget: number) => number,
-  now: (() => number) | undefined,
-  took: (ms: number) => void,
-): (budget: number) => number {
-  if (now === undefined) return run;
-  return (budget) => {
-    const from = now();
-    const exit = run(budget);
-    took(now() - from);
-    return exit;
-  };
-}
