@@ -37,6 +37,7 @@ export class CheckRig {
   readonly #bus: Bus;
   readonly #names: Readonly<Record<string, number>>;
   #steps = 0;
+  #fences = 0;
 
   constructor(options: CheckRigOptions = {}) {
     const { version = 2, device = new HoldingDevice(), queueSize = 8, switches = {} } = options;
@@ -57,6 +58,7 @@ export class CheckRig {
       now: this.#steps,
     });
     events.where = where;
+    events.watches.fences = () => this.#fences;
     const target: Device = options.empty === true
       ? new EmptyVirtioSlot({ name: "virtio0", events, version })
       : behindBus(this.d);
@@ -97,6 +99,14 @@ export class CheckRig {
     const addr = this.d.board.alloc(length);
     if (bytes !== undefined) this.d.board.memory.copyIn(addr, bytes);
     return { addr, length, write };
+  }
+
+  /** A store or load of the driver in memory that may be watched; `fences` of every kind come before it. */
+  access(write: boolean, addr: number, size: number, value = 0, fences = 0): this {
+    this.#steps++;
+    this.#fences += fences;
+    this.d.board.events.watches.emit({ write, addr, size, value: BigInt(value) });
+    return this;
   }
 
   /** A step of the device's interrupt at the PLIC. */

@@ -21,7 +21,7 @@ export const ringMistakes: readonly Mistake[] = [
       index,
       "\tvq->split.avail_idx = (vq->split.avail_idx + 1) % vq->num;\n\tWRITE_ONCE(vq->split.avail->idx, vq->split.avail_idx);",
     ]],
-    finds: ["avail-idx-jump@vm_notify"],
+    finds: ["avail-idx-back@split_add", "avail-idx-jump@vm_notify"],
     ends: "fail",
   },
   {

@@ -28,6 +28,7 @@ import { Drawings } from "./drawing.ts";
 import { type Finding, Findings } from "./finding.ts";
 import type { GuestView } from "./guest_view.ts";
 import { type Access, History } from "./history.ts";
+import { MemoryWatch } from "./memory.ts";
 import { QueueWatch } from "./queues.ts";
 import { RegisterWatch } from "./registers.ts";
 import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
@@ -77,6 +78,7 @@ export class Checker {
   readonly #devices = new Map<EventDevice, Watched | null>();
   readonly #byName = new Map<string, Watched>();
   readonly #queues = new QueueWatch();
+  #memory: MemoryWatch | undefined;
   #where: Where | undefined;
   /** Findings of an access that is told only after it: a read. */
   #open: Finding[] = [];
@@ -97,7 +99,13 @@ export class Checker {
 
   /** Listens to everything it needs; the returned function ends that. */
   attach(events: EventStream): () => void {
+    const memory = new MemoryWatch(events.watches, (device, rule, what, where) => {
+      this.#where = where;
+      this.#report(device, rule, what, where);
+    });
+    this.#memory = memory;
     const ends = [
+      events.watches.on((access, where) => memory.access(access, where)),
       events.on("mmio", (fact, where) => this.#mmio(fact, where)),
       events.on("violation", (fact, where) => this.#violation(fact, where)),
       events.on("virtqueue", (fact, where) => this.#virtqueue(fact, where)),
@@ -129,8 +137,8 @@ export class Checker {
   }
 
   #exercised(rule: Rule): boolean {
-    return [...this.#byName.values()].some(({ registers }) =>
-      registers.occasions.has(rule.occasion) &&
+    return [...this.#byName.values()].some(({ name, registers }) =>
+      (rule.occasion === "memory" ? this.#memory?.seen.has(name) === true : registers.occasions.has(rule.occasion)) &&
       (rule.only === undefined || registers.legacy === (rule.only === "legacy")) &&
       (rule.device === undefined || registers.deviceId === rule.device)
     );
@@ -146,7 +154,10 @@ export class Checker {
       def = findRegister(fact.device!.registers, fact.offset, registers.legacy)?.def;
       defs.set(fact.offset, def);
     }
-    if (fact.write && def?.name === "QueueNotify") this.#notified(watched, where);
+    if (fact.write && def?.name === "QueueNotify") {
+      this.#notified(watched, where);
+      this.#memory?.notify(watched.name, fact.value & 0xffff, where);
+    }
     const access = { fact, where };
     if (fact.write && fact.value === 0 && def?.name === "Status") history.clear();
     history.push(access);
@@ -186,6 +197,7 @@ export class Checker {
     if (this.#undrawn.length > 0) this.#draw(fact);
     const registers = this.#byName.get(fact.device)?.registers;
     const report = (rule: string, what: string) => this.#report(fact.device, rule, what, where);
+    this.#memory?.step(fact);
     this.#queues.step(fact, registers?.stopping ?? false, registers?.occasions ?? new Set(), report);
   }
 
@@ -221,6 +233,7 @@ export class Checker {
       watched.notified = undefined;
     }
     this.#queues.powerOn();
+    this.#memory?.powerOn();
   }
 
   /** What is known of a device; null for what is not virtio-mmio. */

@@ -48,6 +48,7 @@ export type Occasion =
   | "available"
   | "chain"
   | "indirect"
+  | "memory"
   | "request";
 
 /** One rule. */

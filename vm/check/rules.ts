@@ -3,6 +3,8 @@ import { type Rule, ruleOf, type RuleRow } from "./rule.ts";
 import { accessRules } from "./rules/access.ts";
 import { deviceRules } from "./rules/devices.ts";
 import { lifeRules } from "./rules/life.ts";
+import { memoryRules } from "./rules/memory.ts";
+import { packedRules } from "./rules/packed.ts";
 import { queueRules } from "./rules/queues.ts";
 import { ringRules } from "./rules/rings.ts";
 
@@ -12,6 +14,8 @@ export const ruleGroups: readonly { readonly title: string; readonly rules: read
   group("Status, features and reset", lifeRules),
   group("Queues and notifications", queueRules),
   group("Split rings", ringRules),
+  group("Packed rings, order and notification data", packedRules),
+  group("Memory that the device has", memoryRules),
   group("Device types", deviceRules),
 ];
 
