@@ -9,7 +9,7 @@
 #   DIR/linux/initramfs.gz     busybox + the kernel's virtio modules + the /init below
 #   DIR/linux/root.ext4        64 MiB ext4 disk with /data/SHA256SUMS, bootable with guest=root
 #   DIR/linux/installer-*      Debian installer's kernel and initrd
-#   DIR/opensbi/fw_{jump,dynamic}.bin   OpenSBI generic platform, rv64
+#   DIR/opensbi/fw_{jump,dynamic}.bin   OpenSBI generic platform, rv64; in opensbi/rv32/ the same for rv32
 #   DIR/u-boot/{m,s}-mode.bin  U-Boot for QEMU virt, M-mode and S-mode builds
 #   DIR/edk2/RISCV_VIRT_{CODE,VARS}.fd  EDK2 UEFI firmware for QEMU virt
 #   DIR/grub/                  GRUB's riscv64-efi modules
@@ -59,6 +59,8 @@ rm -rf "$A/root"; for d in "$A"/debs/*.deb; do p=$A/root/$(basename "$d" | cut -
 mkdir -p opensbi u-boot edk2 grub linux
 S=$A/root/opensbi/usr/lib/riscv64-linux-gnu/opensbi/generic; [ -d "$S" ] || S=$(dirname "$(find "$A/root/opensbi" -path '*riscv64*' -name fw_jump.bin | head -1)")
 cp "$S"/fw_jump.bin "$S"/fw_dynamic.bin opensbi/
+S32=$A/root/opensbi/usr/lib/riscv32-linux-gnu/opensbi/generic
+[ ! -d "$S32" ] || { mkdir -p opensbi/rv32; cp "$S32"/fw_jump.bin "$S32"/fw_dynamic.bin opensbi/rv32/; }
 cp "$(find "$A/root/u-boot-qemu" -path '*qemu-riscv64/u-boot.bin' | head -1)" u-boot/m-mode.bin
 cp "$(find "$A/root/u-boot-qemu" -path '*qemu-riscv64_smode/u-boot.bin' | head -1)" u-boot/s-mode.bin
 find "$A/root/qemu-efi-riscv64" -name 'RISCV_VIRT_*.fd' -exec cp {} edk2/ \;

@@ -51,9 +51,9 @@ export interface GuestRun {
 }
 
 /** Boots with the command line as a user does. */
-export async function runGuest(args: readonly string[]): Promise<GuestRun> {
+export async function runGuest(args: readonly string[], isa: string = ISA): Promise<GuestRun> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, "--isa", ISA, "--timeout", `${TIMEOUT}`, ...args],
+    args: ["run", "-A", MAIN, "--isa", isa, "--timeout", `${TIMEOUT}`, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
