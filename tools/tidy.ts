@@ -58,6 +58,7 @@ const CROSS_CUTTING: Readonly<Record<string, string>> = {
   "tests/tidy_test.ts": "everything that is committed",
   "tests/guests/edk2_test.ts": "EDK2 as Debian has it",
   "tests/guests/linux_test.ts": "Linux as Debian has it",
+  "tests/guests/linux_qemu_test.ts": "what Linux finds here and on QEMU",
   "tests/guests/opensbi_test.ts": "OpenSBI as Debian has it",
   "tests/guests/u_boot_test.ts": "U-Boot as Debian has it",
   "tests/hart/image_traces_test.ts": "what images execute, against recordings",

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ImageError } from "../../vm/boot/error.ts";
-import { linuxHeader, readKernel } from "../../vm/boot/kernel.ts";
+import { kernelWidth, linuxHeader, readKernel } from "../../vm/boot/kernel.ts";
 
 /** A file with a Linux Image header. */
 function linuxImage(imageSize: bigint, flags = 0n, length = 0x100): Uint8Array {
@@ -41,4 +41,41 @@ Deno.test("kernel: big-endian ones, compressed EFI programs and impossible sizes
     [new Uint8Array(0), "Image: image is empty"],
   ];
   for (const [bytes, message] of cases) assertThrows(() => readKernel(bytes, options), ImageError, message);
+});
+
+/** The same with the PE header of an EFI stub: for a machine, with one section that ends where `end` says. */
+function efiImage(machine: number, end: number, length = end): Uint8Array {
+  const bytes = linuxImage(0x2000n, 0n, Math.max(length, 0x100)).subarray(0, length);
+  const view = new DataView(bytes.buffer, 0, length);
+  bytes.set([0x4d, 0x5a]);
+  view.setUint32(0x3c, 0x40, true);
+  bytes.set([0x50, 0x45], 0x40);
+  view.setUint16(0x44, machine, true);
+  view.setUint16(0x46, 1, true);
+  view.setUint16(0x54, 0x10, true); // the optional header
+  view.setUint32(0x68 + 16, end - 0xa0, true);
+  view.setUint32(0x68 + 20, 0xa0, true);
+  return bytes;
+}
+
+Deno.test("kernel: an EFI stub says how long the file is, and for which width", () => {
+  assertEquals(readKernel(efiImage(0x5064, 0x400), options).parts[0]?.size, 0x2000);
+  assertEquals([0x5064, 0x5032, 0x8664].map((machine) => kernelWidth(efiImage(machine, 0x400), "")), [
+    64,
+    32,
+    undefined,
+  ]);
+  assertEquals(kernelWidth(linuxImage(0x1000n), ""), undefined);
+  assertThrows(
+    () => readKernel(efiImage(0x5064, 0x400, 0x3ff), options),
+    ImageError,
+    "Image: is cut off: expected 0x400 bytes, the file has 0x3ff",
+  );
+  // Cut within its own table of sections.
+  assertThrows(() => readKernel(efiImage(0x5064, 0x400, 0x400).subarray(0, 0x80), options), ImageError, "is cut off");
+  assertThrows(
+    () => readKernel(efiImage(0x5064, 0x400), { ...options, xlen: 32 }),
+    ImageError,
+    "Image: the kernel is for RV64: expected RV32, which the ISA asks for",
+  );
 });

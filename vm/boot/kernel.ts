@@ -3,6 +3,7 @@ import { RAM_BASE } from "../board.ts";
 import { isElf } from "./elf.ts";
 import { ImageError } from "./error.ts";
 import { type Image, readImage } from "./image.ts";
+import { peHeader } from "./pe.ts";
 
 /** Header of a RISC-V Linux `Image` (linux: Documentation/arch/riscv/boot-image-header.rst). Little endian. */
 const HEADER = { textOffset: 8, imageSize: 16, flags: 24, magic2: 0x38, bytes: 0x40 } as const;
@@ -59,6 +60,13 @@ export function readKernel(bytes: Uint8Array, { name, xlen, after }: KernelOptio
   if (((bytes[HEADER.flags] ?? 0) & FLAG_BIG_ENDIAN) !== 0) {
     throw new ImageError(`${name}: is a big-endian kernel: expected a little-endian one`);
   }
+  const pe = peHeader(bytes);
+  if (pe !== undefined && pe.fileSize > bytes.length) {
+    throw new ImageError(`${name}: is cut off: expected ${hex(pe.fileSize)} bytes, the file has ${hex(bytes.length)}`);
+  }
+  if (pe?.xlen !== undefined && pe.xlen !== xlen) {
+    throw new ImageError(`${name}: the kernel is for RV${pe.xlen}: expected RV${xlen}, which the ISA asks for`);
+  }
   const { imageSize } = header;
   // A kernel of before 4.6 says 0; a size beyond what numbers hold exactly is beyond any RAM too.
   const size = Math.max(imageSize, bytes.length);
@@ -66,6 +74,11 @@ export function readKernel(bytes: Uint8Array, { name, xlen, after }: KernelOptio
     throw new ImageError(`${name}: the Image header says ${hex(BigInt(imageSize))} bytes, more than there can be`);
   }
   return { ...image, xlen, parts: [{ addr: base, size, data: bytes }] };
+}
+
+/** The width that a kernel is for, where it says so. */
+export function kernelWidth(bytes: Uint8Array, name: string): 32 | 64 | undefined {
+  return isElf(bytes) ? readImage(bytes, { name }).xlen : peHeader(bytes)?.xlen;
 }
 
 /** Where a kernel goes that is started by the built-in SBI: where it would be behind OpenSBI. */

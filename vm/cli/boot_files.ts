@@ -1,9 +1,9 @@
 /** What the command line boots: an image, or firmware, kernel, flash and what goes with them. */
 import { type Boot, type BootFile, type BootFiles, imageBoot, planBoot } from "../boot/boot.ts";
-import { isElf } from "../boot/elf.ts";
 import { ImageError } from "../boot/error.ts";
 import { gunzip, isGzip } from "../boot/gzip.ts";
 import { readImage } from "../boot/image.ts";
+import { kernelWidth } from "../boot/kernel.ts";
 import { parseIsa } from "../isa/table.ts";
 import { bootFileNames, shownName } from "./boot_names.ts";
 import { InputError } from "./errors.ts";
@@ -55,13 +55,13 @@ async function readSystem(settings: Settings): Promise<PlannedBoot> {
     ...(append !== undefined && { append }),
     flash: settings.flash.map(read),
   };
-  const elf = [files.bios, kernel].find((file) => typeof file === "object" && isElf(file.bytes));
-  const xlen = settings.isa !== undefined ? parseIsa(settings.isa).xlen : typeof elf === "object" ? widthOf(elf) : 64;
+  const widths = [files.bios, kernel].map((file) =>
+    typeof file === "object" ? kernelWidth(file.bytes, file.name) : undefined
+  );
+  const xlen = settings.isa !== undefined
+    ? parseIsa(settings.isa).xlen
+    : widths.find((width) => width !== undefined) ?? 64;
   return { boot: planBoot(files, { xlen, memorySize: settings.memory }), xlen };
-}
-
-function widthOf({ name, bytes }: BootFile): 32 | 64 {
-  return readImage(bytes, { name }).xlen ?? 64;
 }
 
 /** A kernel out of a gzip file. */
