@@ -14,7 +14,17 @@ const BOOT = [
 ];
 
 /** What one of them has and the other has not, and why. */
-const DIFFERENCES: readonly (readonly [only: "here" | "qemu", what: string | RegExp, why: string])[] = [];
+const DIFFERENCES: readonly (readonly [only: "here" | "qemu", what: string | RegExp, why: string])[] = [
+  ["here", /^cpu has zicbo[mz]$/, "QEMU 7.2 has no cache-block operations"],
+  ["here", /^cpu has sv(inval|napot|pbmt)$/, "QEMU 7.2 has them and leaves them out by default"],
+  ["qemu", "cpu has h", "there is no hypervisor extension here"],
+  ["here", /^cpu m(arch|imp)id 0x0$/, "0 says nothing (priv §3.1.3, §3.1.4)"],
+  ["qemu", /^cpu m(arch|imp)id 0x70216$/, "QEMU's version"],
+  ["here", "10001000 has VIRTIO_CONSOLE_F_SIZE", "QEMU's console does not say how large it is"],
+  ["qemu", "10001000 has VIRTIO_CONSOLE_F_MULTIPORT", "one console has one port here, unless more are asked for"],
+  ["qemu", /^10002000 has VIRTIO_BLK_F_(DISCARD|WRITE_ZEROES)$/, "discard=on offers them here"],
+  ["qemu", /^iomem \w+-\w+ : (PCI ECAM|pci@30000000)$/, "there is no PCI yet"],
+];
 
 /** A boot with three virtio devices in slots 0, 1 and 2. */
 async function onQemu(): Promise<string> {
