@@ -62,6 +62,15 @@ export const RAM_MAX = 0xc000_0000;
 /** Most harts a machine can have. */
 export const HARTS_MAX = 8;
 
+/**
+ * Where devices share memory with drivers (virtio 1.2 §2.10): a stretch for each slot, in a range that QEMU has for
+ * devices added on its platform bus. Nothing is there unless a device shares some; it finds its way to the driver by
+ * the registers of the slot.
+ */
+export const SHARED_MEMORY_BASE = 0x400_0000;
+/** Bytes of a slot's stretch. */
+export const SHARED_MEMORY_SIZE = 0x40_0000;
+
 /** The `virt` board. RAM's size is the default; `--memory` changes it. */
 export const virtBoard: readonly BoardEntry[] = [
   { name: "rom", kind: "rom", base: 0x1000, size: 0xf000, present: true, what: "reset vector" },

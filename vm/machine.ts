@@ -21,8 +21,8 @@ import type { Htif } from "../devices/htif.ts";
 import { Plic } from "../devices/plic.ts";
 import { Uart } from "../devices/uart.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
-import { EmptyVirtioSlot } from "../devices/virtio/empty_slot.ts";
-import { VirtioMmio, type VirtioMmioOptions } from "../devices/virtio/mmio.ts";
+import type { EmptyVirtioSlot } from "../devices/virtio/empty_slot.ts";
+import type { VirtioMmio, VirtioMmioOptions } from "../devices/virtio/mmio.ts";
 import type { FeatureSwitches } from "../devices/virtio/offered.ts";
 import { boardEntry, PLIC_SOURCES, RAM_BASE, UART_CLOCK_HZ, virtBoard } from "./board.ts";
 import { type Boot, fileDeviceTree, imageBoot } from "./boot/boot.ts";
@@ -52,6 +52,7 @@ import { makeHtif } from "./machine/htif_port.ts";
 import { loadBoot, loadFlash, offerKernel } from "./machine/load_boot.ts";
 import type { Stop, StopBy } from "./machine/stop.ts";
 import { wireEvents } from "./machine/wire_events.ts";
+import { makeVirtioSlots } from "./machine/virtio_slots.ts";
 import type { Sbi } from "./sbi/sbi.ts";
 
 export { type EngineName, engineNames };
@@ -217,7 +218,7 @@ export class Machine {
       names: namesBySource(),
       sources: PLIC_SOURCES,
     });
-    this.slots = this.#makeSlots();
+    this.slots = makeVirtioSlots(options.slots, options.emptyVersion ?? 2, this);
     this.#uart = new Uart({
       clock: this.clock,
       clockHz: UART_CLOCK_HZ,
@@ -242,19 +243,6 @@ export class Machine {
       specialise: (records) => this.engines.specialise(records),
       hart: () => this.harts[this.#active]!,
       memorySize: options.memorySize,
-    });
-  }
-
-  #makeSlots(): (VirtioMmio | EmptyVirtioSlot)[] {
-    const { memory, clock, events } = this;
-    return virtBoard.filter((e) => e.kind === "virtio-mmio").map((entry, slot) => {
-      const name = entry.name;
-      const options = this.#options.slots[slot];
-      if (options === undefined) {
-        return new EmptyVirtioSlot({ name, events, version: this.#options.emptyVersion ?? 2 });
-      }
-      const wiring = { ...options, name, memory, clock, events, irq: this.plic.source(entry.irq!) };
-      return options.transport?.(wiring) ?? new VirtioMmio(wiring);
     });
   }
 

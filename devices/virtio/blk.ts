@@ -232,8 +232,7 @@ export class VirtioBlk implements VirtioDevice {
     const { chain, queue } = request;
     const last = chain.writableLength - 1;
     const written = chain.writer.position;
-    chain.writer.seek(last);
-    chain.writer.write(Uint8Array.of(status));
+    chain.writer.writeLast(status);
     this.#transport.queue(queue).push(chain, written === last ? last + 1 : written);
   }
 

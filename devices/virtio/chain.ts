@@ -182,6 +182,14 @@ export class ChainWriter extends ChainCursor {
     super.seek(position);
   }
 
+  /** Writes the last byte there is, which must be one; the place stays where it is. */
+  writeLast(byte: number): void {
+    const { count, host, addr, length } = this.segments;
+    const offset = length[count - 1]! - 1;
+    this.bytes[host[count - 1]! + offset] = byte;
+    this.memory.wrote(addr[count - 1]! + offset, 1);
+  }
+
   /** Tells memory's listeners of bytes filled through a view; the queue does it before it gives the chain back. */
   settle(): void {
     if (this.#pendingLength === 0) return;

@@ -12,7 +12,7 @@ import { type ChaosKind, type ChaosSettings, Dice } from "./chaos_kinds.ts";
 import { chaosFeatures } from "./chaos_offer.ts";
 import type { ConfigSpace } from "./config.ts";
 import { DEFAULT_LATENCY_NS, type VirtioCore } from "./core.ts";
-import type { QueueDef, VirtioDevice, VirtioTransport } from "./device.ts";
+import type { QueueDef, SharedMemory, VirtioDevice, VirtioTransport } from "./device.ts";
 import type { FeatureSet } from "./feature_set.ts";
 import { deviceType, featureName } from "./features.ts";
 import { VirtioMmio, type VirtioMmioOptions } from "./mmio.ts";
@@ -117,6 +117,7 @@ class ChaosDevice implements VirtioDevice {
   readonly features: FeatureSet;
   readonly queues: readonly QueueDef[];
   readonly config: ConfigSpace;
+  readonly sharedMemory: readonly SharedMemory[];
   readonly #device: VirtioDevice;
   readonly #chaos: DeviceChaos;
 
@@ -124,6 +125,7 @@ class ChaosDevice implements VirtioDevice {
     this.#device = device;
     this.#chaos = chaos;
     ({ id: this.id, name: this.name, queues: this.queues, config: this.config } = device);
+    this.sharedMemory = device.sharedMemory ?? [];
     this.features = chaos.features(device);
   }
 

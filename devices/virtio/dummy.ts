@@ -1,5 +1,5 @@
 import { ConfigSpace } from "./config.ts";
-import type { QueueDef, VirtioDevice, VirtioTransport } from "./device.ts";
+import type { QueueDef, SharedMemory, VirtioDevice, VirtioTransport } from "./device.ts";
 import { featureBit, FeatureSet } from "./feature_set.ts";
 
 /** A DeviceID that no version of the specification has given out. */
@@ -16,6 +16,8 @@ export interface DummyOptions {
   readonly limit?: number;
   /** QueueNumMax of its queue; default 64. */
   readonly queueSize?: number;
+  /** Bytes of shared memory; default none. */
+  readonly sharedMemory?: number;
 }
 
 /**
@@ -34,6 +36,9 @@ export interface DummyOptions {
  * | 4 | `limit` u32, R | buffers it fills after DRIVER_OK before it goes quiet (DUMMY_F_LIMIT) |
  * | 8 | `kick` u32, RW | writing n makes it fill n more; reads how many it still has to (DUMMY_F_LIMIT) |
  *
+ * Shared memory region 0, if it has one, begins with the number of buffers it has filled since the reset, as u32 in
+ * little endian; the rest is the driver's.
+ *
  * A driver that does not accept DUMMY_F_LIMIT (feature bit 0) gets buffers without end.
  */
 export class VirtioDummy implements VirtioDevice {
@@ -44,6 +49,7 @@ export class VirtioDummy implements VirtioDevice {
   readonly queues: readonly QueueDef[];
   /** `interval`, `limit` and `kick`. */
   readonly config: ConfigSpace;
+  readonly sharedMemory: readonly SharedMemory[];
   readonly #intervalNs: number;
   readonly #limit: number;
   #transport!: VirtioTransport;
@@ -77,6 +83,8 @@ export class VirtioDummy implements VirtioDevice {
     this.config.set("interval", intervalUs);
     if (limit !== Infinity) this.config.set("limit", limit);
     this.config.generation = 0;
+    const { sharedMemory: bytes = 0 } = options;
+    this.sharedMemory = bytes === 0 ? [] : [{ shmid: 0, bytes: new Uint8Array(bytes) }];
   }
 
   attach(transport: VirtioTransport): void {
@@ -98,7 +106,7 @@ export class VirtioDummy implements VirtioDevice {
 
   reset(): void {
     this.#ticking = false;
-    this.#sequence = 0;
+    this.#setSequence(0);
     this.#setLeft(0);
   }
 
@@ -114,6 +122,12 @@ export class VirtioDummy implements VirtioDevice {
     const { generation } = this.config;
     this.config.set("kick", left === Infinity ? 0 : this.#left);
     this.config.generation = generation;
+  }
+
+  #setSequence(number: number): void {
+    this.#sequence = number;
+    const shared = this.sharedMemory[0]?.bytes;
+    for (let i = 0; i < 4 && shared !== undefined; i++) shared[i] = number >>> (8 * i);
   }
 
   /** Schedules the next fill, unless one is scheduled or none is due. */
@@ -138,7 +152,7 @@ export class VirtioDummy implements VirtioDevice {
     }
     const number = this.#sequence;
     this.#transport.request(INPUT, head, () => `buffer ${number}, ${writableLength} bytes`);
-    this.#sequence = (number + 1) >>> 0;
+    this.#setSequence((number + 1) >>> 0);
     // A guest may lay gigabytes over the same memory: more than this is not filled, and not said to be.
     for (let view = writer.next(BYTES_MAX); view !== undefined; view = writer.next(BYTES_MAX - writer.position)) {
       const start = writer.position - view.length;

@@ -8,7 +8,7 @@ import { CONSOLE_PORTS_MAX, consoleSwitches, type ConsoleSwitchName } from "../.
 import { type FeatureSwitch, featureSwitches, type FeatureSwitchName } from "../../devices/virtio/offered.ts";
 import { QUEUE_SIZE_MAX } from "../../devices/virtio/ring.ts";
 import { isPowerOfTwo } from "../bits.ts";
-import { VIRTIO_SLOTS } from "../board.ts";
+import { SHARED_MEMORY_SIZE, VIRTIO_SLOTS } from "../board.ts";
 import { parseTarget, type PortTarget, targetHelp } from "./port_target.ts";
 import { formatSize, parseInteger, parseSize, parseTime } from "./units.ts";
 
@@ -88,6 +88,8 @@ export interface DeviceSpec {
   resizeOrder?: "rows" | "columns";
   /** rng: entropy of the host. */
   hostEntropy?: boolean;
+  /** dummy: bytes of shared memory. */
+  sharedMemory?: number;
 }
 
 /** Size of a disk in memory when nothing is said, in bytes. */
@@ -292,6 +294,14 @@ export const parameters: readonly ParameterRow[] = [
   ...consoleSwitches.map((row) =>
     switchRow(row, (spec, on) => spec.features = { ...spec.features, ...on }, ["console"])
   ),
+  {
+    name: "shared-memory",
+    value: "SIZE",
+    only: ["dummy"],
+    help: `a shared memory region, up to ${formatSize(SHARED_MEMORY_SIZE)}, in which it counts the buffers it fills ` +
+      "(default none)",
+    set: (spec, text) => spec.sharedMemory = parseSize(text, { min: 4, max: SHARED_MEMORY_SIZE }, 4),
+  },
   {
     name: "source",
     value: "seed|host",

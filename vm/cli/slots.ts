@@ -77,7 +77,7 @@ export async function makeSlots(asked: readonly (DeviceSpec | undefined)[], cont
         const source = (target: Uint8Array): void => void crypto.getRandomValues(target as Uint8Array<ArrayBuffer>);
         return new VirtioRng({ seed: context.seed + slot, ...(spec.hostEntropy && { source }), ...queueSize(spec) });
       },
-      dummy: (spec) => new VirtioDummy(queueSize(spec)),
+      dummy: (spec) => new VirtioDummy({ ...queueSize(spec), ...given({ sharedMemory: spec.sharedMemory }) }),
     };
     const options = specs.map((spec, slot): SlotOptions | undefined =>
       spec && {
