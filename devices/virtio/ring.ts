@@ -76,7 +76,7 @@ export abstract class Ring implements ManagedVirtqueue {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #format: RingFormat;
   #epoch = 0;
-  /** Which of the driver's names for buffers are in flight. */
+  /** Which of the driver's names for buffers are in flight, a bit each. */
   #names: Uint8Array = new Uint8Array(0);
   #pool: Chain[] = [];
   /** VIRTIO_F_IN_ORDER: the chains in flight, a circle of `size`, the oldest at `#oldest`. */
@@ -121,7 +121,9 @@ export abstract class Ring implements ManagedVirtqueue {
     this.size = size;
     this.inFlight = 0;
     this.suppressed = false;
-    this.#names = new Uint8Array(this.#format.names(size));
+    const names = Math.ceil(this.#format.names(size) / 8);
+    if (this.#names.length === names) this.#names.fill(0);
+    else this.#names = new Uint8Array(names);
     this.#order = this.host.inOrder ? new Array<Chain | undefined>(size).fill(undefined) : undefined;
     this.#oldest = 0;
     this.#epoch = this.host.newEpoch();
@@ -190,7 +192,7 @@ export abstract class Ring implements ManagedVirtqueue {
   /** The buffer is whole: it is in flight from now on, under the name `chain.head`, in `slots` entries of the ring. */
   protected taken(chain: Chain, slots: number): Chain {
     chain.slots = slots;
-    this.#names[chain.head] = 1;
+    this.#names[chain.head >> 3] = this.#names[chain.head >> 3]! | (1 << (chain.head & 7));
     if (this.#order !== undefined) this.#order[(this.#oldest + this.inFlight) % this.size] = chain;
     this.inFlight++;
     return chain;
@@ -198,7 +200,7 @@ export abstract class Ring implements ManagedVirtqueue {
 
   /** Whether the driver's name `head` belongs to a buffer in flight. */
   protected named(head: number): boolean {
-    return this.#names[head] !== 0;
+    return (this.#names[head >> 3]! & (1 << (head & 7))) !== 0;
   }
 
   /**
@@ -301,7 +303,7 @@ export abstract class Ring implements ManagedVirtqueue {
 
   #recycle(chain: Chain): void {
     this.inFlight--;
-    this.#names[chain.head] = 0;
+    this.#names[chain.head >> 3] = this.#names[chain.head >> 3]! & ~(1 << (chain.head & 7));
     this.#pool.push(chain);
   }
 }

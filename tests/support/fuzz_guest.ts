@@ -30,8 +30,11 @@ const DATA = 0x1_0000;
 
 const ROM_END = 0x2000;
 
-/** Three queues are more than any device type here has. */
-const QUEUES_MAX = 4;
+/** Most queues of a device type here that are used: those of two ports of a console, and of its messages. */
+const QUEUES_MAX = 6;
+
+/** The queue of a console's messages from the driver. */
+const CONTROL = 3;
 
 interface QueueState {
   readonly index: number;
@@ -182,18 +185,25 @@ class Guest {
     const at = DATA + 0x1000 * random.below(32);
     const length = (): number => random.pick([0, 1, 16, 20, 64, 512, 512, 512, 1024, 4096]);
     if (!this.#one.device.startsWith("blk")) {
-      const writable = this.#one.device !== "console" || queue.index % 2 === 0;
+      if (queue.index === CONTROL) {
+        // A message: port, event and value.
+        this.#poke(at, 4, random.below(4));
+        this.#poke(at + 4, 2, random.pick([0, 0, 3, 3, 6, 6, 1]));
+        this.#poke(at + 6, 2, random.below(2));
+        return [[at, 8, this.#wild()]];
+      }
+      const writable = !this.#one.device.startsWith("console") || queue.index % 2 === 0;
       return Array.from(
         { length: random.between(1, 3) },
         (_, i) => [at + 0x400 * i, length(), writable !== this.#wild()],
       );
     }
-    const type = random.pick([0, 0, 1, 1, 4, 5, 8, 11, 13, 14, 99]);
+    const type = random.pick([0, 0, 1, 1, 4, 5, 8, 10, 11, 13, 14, 99]);
     this.#poke(at, 4, type);
     this.#poke(at + 4, 4, 0);
     this.#poke(at + 8, 4, random.pick([0, 1, 2, 60, 63, 64]));
     this.#poke(at + 12, 4, 0);
-    const ranges = type === 11 || type === 13;
+    const ranges = type === 11 || type === 13 || type === 14;
     if (ranges) {
       for (const [i, value] of [random.below(64), 0, random.below(8), random.below(2)].entries()) {
         this.#poke(at + 16 + 4 * i, 4, value);

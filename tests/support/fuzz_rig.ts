@@ -3,6 +3,7 @@
  * and cases that are lists of plain numbers, so that they can be kept, replayed and shrunk.
  */
 import { HostError } from "../../devices/block_backend.ts";
+import type { CharPort } from "../../devices/char_port.ts";
 import { MemoryDisk } from "../../devices/host/memory.ts";
 import { VirtioBlk } from "../../devices/virtio/blk.ts";
 import { chaosTransport } from "../../devices/virtio/chaos.ts";
@@ -108,16 +109,60 @@ function blk(options: { readOnly?: boolean; discard?: boolean } = {}): Subject {
   };
 }
 
+/** A disk that offers all it can, and another size. */
+function blkFull(): Subject {
+  const disk = new FailingDisk(64 * 512);
+  const on = { discard: true, secure_erase: true, lifetime: true, size_max: true };
+  const device = new VirtioBlk({ backend: disk, queueSize: 16, queues: 2, features: on });
+  return { device, disk, resize: (sectors) => device.resize((sectors % 100) * 512) };
+}
+
+/** A console whose ports come and go, and have ends that do. */
+function consolePorts(): Subject {
+  const port = new TestPort();
+  let connected = true;
+  let full = false;
+  let changed: () => void = () => {};
+  const end: CharPort = {
+    write: () => {},
+    read: (max) => new Uint8Array(Math.min(max, 5)),
+    onReadable: () => {},
+    onChange: (listener) => changed = listener,
+    get connected() {
+      return connected;
+    },
+    get full() {
+      return full;
+    },
+  };
+  const ports = [{ port: end, name: "end" }];
+  const device = new VirtioConsole({ port, queueSize: 16, maxPorts: 3, ports });
+  const resize = (cols: number, rows: number): void => {
+    const ids = device.portIds;
+    if (rows % 4 === 0) device.resize(cols, rows);
+    else if (rows % 4 === 1 && ids.length < 3) device.addPort({ port: new TestPort(), console: true });
+    else if (rows % 4 === 2 && ids.length > 0) device.removePort(ids[cols % ids.length]!);
+    else {
+      connected = cols % 2 === 0;
+      full = cols % 3 === 0;
+      changed();
+    }
+  };
+  return { device, port, resize };
+}
+
 /** Every device type, in the forms that differ. */
 export const subjects: Readonly<Record<string, () => Subject>> = {
   blk: () => blk(),
   blk_discard: () => blk({ discard: true }),
   blk_ro: () => blk({ readOnly: true }),
+  blk_full: blkFull,
   console: () => {
     const port = new TestPort();
     const device = new VirtioConsole({ port, queueSize: 16 });
     return { device, port, resize: (cols, rows) => device.resize(cols, rows) };
   },
+  console_ports: consolePorts,
   rng: () => ({ device: new VirtioRng({ queueSize: 16 }) }),
   dummy: () => ({ device: new VirtioDummy({ intervalUs: 1, queueSize: 16 }) }),
 };
