@@ -46,7 +46,9 @@ programs, ${passed} pass, ${rows.length - passed} fail.
 - Programs that do not need compressed instructions run with and without them, as jumps trap differently then, and those
   of \`si\` and \`mi\` also with F and D. "pass" means that all of these runs passed.
 
-To run them again: build them (\`./configure && make isa\` in their directory), then
+Each program has a symbol \`tohost\`, so that one runs by itself too, on the ISA that a machine has by default:
+\`deno run -A vm/main.ts path/to/riscv-tests/isa/rv64ui-v-add\` ends with status 0, or with the number of the case that
+failed. To run all of them again: build them (\`./configure && make isa\` in their directory), then
 
 \`\`\`sh
 RISCV_TESTS=path/to/riscv-tests/isa deno test -A tests/hart/riscv_tests_test.ts
