@@ -6,7 +6,7 @@
  * With `--check` nothing changes: images are compared as `tools/build_guest.ts` does it.
  */
 import { compileFlags, inParallel, linkFlags, run, sha256, targetFlags, toolVersions } from "./build_guest.ts";
-import { argumentsOf, type Base, baseOf, type Change, changed, type Mistake, smallRings } from "./gallery/mistake.ts";
+import { argumentsOf, type Base, baseOf, type Change, changed, type Mistake, shapeOf } from "./gallery/mistake.ts";
 import { galleryNames, mistakes } from "./gallery/table.ts";
 import { driverSources, libSources, virtioSources } from "./guest_images.ts";
 
@@ -58,7 +58,7 @@ function read(file: string): string {
 /** The sources of an image; a change for a file that it does not have is an error. */
 export function gallerySources(base: Base, mistake: Mistake | undefined): Source[] {
   const files = [...libSources, ...virtioSources, ...driverSources(base.driver), base.main];
-  const wrong = new Map<string, Change[]>([[smallRings.file, [smallRings.change]]]);
+  const wrong = new Map<string, Change[]>(shapeOf(base).map(({ file, change }) => [file, [change]]));
   if (mistake !== undefined) wrong.set(mistake.file, [...wrong.get(mistake.file) ?? [], ...mistake.changes]);
   for (const file of wrong.keys()) if (!files.includes(file)) throw new Error(`gallery: no guest/${file} to change`);
   return files.map((file) => {

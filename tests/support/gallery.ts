@@ -7,6 +7,9 @@ import { SymbolTable } from "../../vm/boot/symbols.ts";
 import { Checker } from "../../vm/check/checker.ts";
 import { type CheckResult, checkResult } from "../../vm/check/result.ts";
 import { DEFAULT_ISA } from "../../vm/cli/default_isa.ts";
+import { explainStall } from "../../vm/check/stall/explain.ts";
+import type { Stall, StallView } from "../../vm/check/stall/view.ts";
+import { stallView } from "../../vm/machine/stall_view.ts";
 import { stackOf } from "../../vm/cli/stacks.ts";
 import { DebugInfo } from "../../vm/debug/debug_info.ts";
 import type { EngineName, StopReason } from "../../vm/machine.ts";
@@ -16,6 +19,8 @@ import { bootImage } from "./boot_image.ts";
 export interface GalleryRun {
   readonly result: CheckResult;
   readonly reason: StopReason;
+  /** Why it stands still, where it does. */
+  readonly stall: Stall | undefined;
   readonly console: string;
 }
 
@@ -24,7 +29,9 @@ export async function runGallery(name: string, base: Base, engine: EngineName = 
   const file = `gallery/${name}.elf`;
   const elf = readElf(Deno.readFileSync(new URL(`../../images/${file}`, import.meta.url)), name);
   const symbols = new SymbolTable(elf.symbols);
+  const symbolize = (addr: bigint) => symbols.find(addr);
   let checker: Checker | undefined;
+  let view: (() => StallView) | undefined;
   const { reason, console } = await bootImage(file, {
     engine,
     xlen: 64,
@@ -38,11 +45,12 @@ export async function runGallery(name: string, base: Base, engine: EngineName = 
         memory: (addr, size) => machine.memory.bytes(addr, size)?.slice(),
       });
       checker.attach(machine.events);
+      view = () => stallView(machine, symbolize);
     },
   });
   const sources = new DebugInfo(await debugSections(elf), elf.xlen);
-  const result = checkResult(checker!, { symbolize: (addr) => symbols.find(addr), sources });
-  return { result, reason, console };
+  const result = checkResult(checker!, { symbolize, sources });
+  return { result, reason, console, stall: reason === "stall" ? explainStall(view!()) : undefined };
 }
 
 /** What a run found, as the gallery's table says it: the rule and the function, in order. */

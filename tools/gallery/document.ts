@@ -60,6 +60,12 @@ export function commandOf(mistake: Mistake): string {
   return [...words, `images/gallery/${mistake.name}.elf`].join(" ");
 }
 
+/** What a run prints that ended where `stall` says: that, after the first finding if there is one. */
+export function printed(report: string, findings: number, stall: readonly string[]): string {
+  if (stall.length === 0) return report;
+  return findings === 0 ? stall.join("\n") : `${shortened(report)}\n\n${stall.join("\n")}`;
+}
+
 /** The first finding, without what the driver did before: the rest is to be seen by running it. */
 function shortened(text: string): string {
   const lines = text.trimEnd().split("\n");

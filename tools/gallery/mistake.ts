@@ -17,6 +17,8 @@ export interface Base {
   readonly version?: 1 | 2;
   /** Devices that are not the default ones. */
   readonly devices?: readonly string[];
+  /** It waits without a time-out, as drivers do that trust their device. */
+  readonly patient?: boolean;
   readonly what: string;
 }
 
@@ -40,9 +42,12 @@ export interface Mistake {
   readonly finds: readonly string[];
   /** How the run ends; default: pass, as the mistake does no harm on this machine. */
   readonly ends?: Ends;
+  /** The link that the stall explainer names, where the run ends in a stall. Then nothing may be found. */
+  readonly stall?: string;
 }
 
 const both = "BIT_ULL(VIRTIO_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_F_EVENT_IDX)";
+const entropy = { main: "gallery/entropy.c", driver: "virtio_rng" } as const;
 const disk = { main: "gallery/disk.c", driver: "virtio_blk" } as const;
 
 /** The drivers at work. Each is an image too, without a mistake. */
@@ -82,15 +87,33 @@ export const bases: readonly Base[] = [
     devices: ["blk,ro"],
     what: "the disk driver and a disk that cannot be written",
   },
-  { name: "entropy", main: "gallery/entropy.c", driver: "virtio_rng", denied: both, what: "the entropy driver" },
+  { name: "entropy", ...entropy, denied: both, what: "the entropy driver" },
+  {
+    name: "entropy_patient",
+    ...entropy,
+    denied: both,
+    patient: true,
+    what: "the entropy driver, waiting without a time-out",
+  },
   { name: "console", main: "gallery/console.c", driver: "virtio_console", denied: both, what: "the console driver" },
 ];
 
 /** Rings of eight entries: small enough to be drawn, and to be gone around soon. */
-export const smallRings: { readonly file: string; readonly change: Change } = {
+const smallRings: { readonly file: string; readonly change: Change } = {
   file: "virtio/virtio_ring_create.c",
   change: ["if (num > VRING_NUM_MAX)\n\t\tnum = VRING_NUM_MAX;", "if (num > 8)\n\t\tnum = 8;"],
 };
+
+/** Waiting without a time-out. */
+const patience: { readonly file: string; readonly change: Change } = {
+  file: "lib/timer.c",
+  change: ["\ttimer_set(deadline, NULL);\n\twhile (!*flag && timer_now() < deadline) {", "\twhile (!*flag) {"],
+};
+
+/** What every image of a base has that is not as in `guest/`. */
+export function shapeOf({ patient }: Base): readonly { readonly file: string; readonly change: Change }[] {
+  return patient === true ? [smallRings, patience] : [smallRings];
+}
 
 /** The base called `name`. */
 export function baseOf(name: string): Base {

@@ -5,6 +5,7 @@ import { queueMistakes } from "./queues.ts";
 import { registerMistakes } from "./registers.ts";
 import { requestMistakes } from "./requests.ts";
 import { ringMistakes } from "./rings.ts";
+import { stallMistakes } from "./stalls.ts";
 import { statusMistakes } from "./status.ts";
 
 /** Mistakes by what they are about. */
@@ -15,6 +16,7 @@ export const galleryGroups: readonly { readonly title: string; readonly mistakes
   { title: "Split rings", mistakes: ringMistakes },
   { title: "Packed rings", mistakes: packedMistakes },
   { title: "Requests", mistakes: requestMistakes },
+  { title: "Stalls", mistakes: stallMistakes },
 ];
 
 /** Every wrong driver. */
