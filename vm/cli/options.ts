@@ -246,6 +246,14 @@ export const options: readonly OptionRow[] = [
     set: (s, text) => s.traceDevices = text,
   },
   {
+    name: "timeline",
+    section: "Trace",
+    value: "FILE",
+    help: "write the requests of every virtqueue, interrupts, traps and waits to FILE as trace events for Perfetto " +
+      "(ui.perfetto.dev) or chrome://tracing; a microsecond there is a thousand instructions",
+    set: (s, text) => s.timeline = text,
+  },
+  {
     name: "check",
     section: "Check",
     value: "PROFILE",

@@ -144,6 +144,7 @@ function check(settings: Settings): void {
   }
   checkBoot(settings);
   checkOfCheck(settings);
+  checkOfTimeline(settings);
   const { trace, traceDevices, traceFormat, traceFilters } = settings;
   if (trace === undefined && traceFilters.length > 0) throw new UsageError("--trace-filter needs --trace");
   if (trace === undefined && traceFormat !== undefined && (traceDevices === undefined || traceFormat === "commit")) {
@@ -151,6 +152,13 @@ function check(settings: Settings): void {
   }
   if (trace !== undefined && trace !== "" && trace === traceDevices) {
     throw new UsageError(`--trace and --trace-devices would both write ${trace}`);
+  }
+}
+
+/** Refuses a time line in a file that something else goes to. */
+function checkOfTimeline({ timeline, trace, traceDevices, checkOutput }: Settings): void {
+  if (timeline !== undefined && [trace, traceDevices, checkOutput].includes(timeline)) {
+    throw new UsageError(`--timeline and another output would both write ${timeline}`);
   }
 }
 

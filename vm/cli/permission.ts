@@ -32,6 +32,7 @@ export function filesOf(
   const write = [
     settings.trace,
     settings.traceDevices,
+    settings.timeline,
     settings.checkOutput,
     settings.dumpDtb,
     ...devices.filter(writesFile).map((spec) => spec.file),

@@ -309,7 +309,8 @@ async function traces(
   machine: Machine,
   { symbols, symbolize }: ImageNames,
 ): Promise<RunningTraces> {
-  if (settings.trace === undefined && settings.traceDevices === undefined) {
+  const { trace, traceDevices, timeline } = settings;
+  if (trace === undefined && traceDevices === undefined && timeline === undefined) {
     return { flush: () => {}, recent: undefined };
   }
   const { startTracing } = await import("./tracing.ts");
@@ -324,7 +325,7 @@ async function traces(
   const timer = setInterval(tracing.flush, TRACE_FLUSH_MS);
   const flush = (): void => {
     clearInterval(timer);
-    tracing.flush();
+    tracing.finish();
   };
   return { flush, end: tracing.end, recent: tracing.recent };
 }

@@ -63,6 +63,8 @@ export interface Settings {
   readonly traceFilters: string[];
   /** Where the device trace goes, likewise. */
   traceDevices?: string;
+  /** Where the time line goes: a file's name. */
+  timeline?: string;
   /** Check drivers, and report what this profile asks for. */
   check?: Profile;
   /** Findings of this severity and above only. */

@@ -9,6 +9,7 @@ import { type RecentInstruction, RecentRecords } from "../trace/recent.ts";
 import type { ByteSink, RecordWriter } from "../trace/sink.ts";
 import type { Symbolizer, SymbolRange } from "../trace/symbolizer.ts";
 import { TextWriter } from "../trace/text.ts";
+import { Timeline } from "../trace/timeline.ts";
 import { UsageError } from "./errors.ts";
 import { OutputFile } from "./files.ts";
 import type { Settings } from "./options.ts";
@@ -32,13 +33,15 @@ export interface Tracing {
   readonly flush: () => void;
   /** Traces nothing more. */
   readonly end: () => void;
+  /** The same at the end of the run: nothing comes after it. */
+  readonly finish: () => void;
   /** The last instructions of a hart; absent without an instruction trace. */
   readonly recent: ((hart: number) => RecentInstruction[]) | undefined;
 }
 
 /** Starts the traces. Their files are opened here: everything else that can be wrong must have been found before. */
 export function startTracing(settings: Settings, context: TraceContext): Tracing {
-  const { trace, traceDevices, traceFormat = "text" } = settings;
+  const { trace, traceDevices, traceFormat = "text", timeline } = settings;
   const filter = trace === undefined ? undefined : traceFilter(settings.traceFilters, context);
   const outputs: OutputFile[] = [];
   const open = (file: string): OutputFile => {
@@ -46,8 +49,8 @@ export function startTracing(settings: Settings, context: TraceContext): Tracing
     outputs.push(output);
     return output;
   };
-  // Both files before a line of either.
-  const sinks = [trace, traceDevices].map((file) => file === undefined ? undefined : open(file));
+  // All files before a line of any.
+  const sinks = [trace, traceDevices, timeline].map((file) => file === undefined ? undefined : open(file));
   const writers: { flush(): void }[] = [];
   const ends: (() => void)[] = [];
   const flush = (): void => writers.forEach((writer) => writer.flush());
@@ -76,7 +79,18 @@ export function startTracing(settings: Settings, context: TraceContext): Tracing
     }
     writers.push(writer);
   }
-  return { flush, end: () => ends.splice(0).forEach((end) => end()), recent: recent && ((hart) => recent.list(hart)) };
+  const picture = sinks[2] === undefined ? undefined : new Timeline(sinks[2], context.symbolize);
+  picture?.attach(context.events);
+  const finish = (): void => {
+    flush();
+    picture?.end();
+  };
+  return {
+    flush,
+    finish,
+    end: () => ends.splice(0).forEach((end) => end()),
+    recent: recent && ((hart) => recent.list(hart)),
+  };
 }
 
 function instructionWriter(

@@ -1,0 +1,105 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { MemorySink } from "../../vm/trace/sink.ts";
+import { Timeline } from "../../vm/trace/timeline.ts";
+import { rngMachine } from "../support/rng_machine.ts";
+import { RNG, rngProgram, store } from "../support/rng_program.ts";
+import { bootImage } from "../support/boot_image.ts";
+
+/** A trace event, as far as it is looked at. */
+interface TraceEvent {
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid?: number;
+  readonly ts?: number;
+  readonly dur?: number;
+  readonly id?: number;
+  readonly cat?: string;
+  readonly name?: string;
+  // deno-lint-ignore no-explicit-any
+  readonly args?: any;
+}
+
+/** Reads a time line, and checks what the format asks of every event. */
+function parse(sink: MemorySink): TraceEvent[] {
+  const { traceEvents } = JSON.parse(sink.text()) as { traceEvents: TraceEvent[] };
+  const named = new Set(traceEvents.filter(({ name }) => name === "thread_name").map((e) => `${e.pid}.${e.tid}`));
+  const open = new Map<string, TraceEvent>();
+  const depth = new Map<number, number>();
+  for (const event of traceEvents) {
+    assert("MbeiXBE".includes(event.ph), JSON.stringify(event));
+    if (event.ph === "M") continue;
+    assert(named.has(`${event.pid}.${event.tid}`), `a track without a name: ${JSON.stringify(event)}`);
+    assert(Number.isFinite(event.ts) && event.ts! >= 0, JSON.stringify(event));
+    if (event.ph === "X") assert(event.dur! >= 0, JSON.stringify(event));
+    if (event.ph === "B") depth.set(event.tid!, (depth.get(event.tid!) ?? 0) + 1);
+    if (event.ph === "E") depth.set(event.tid!, depth.get(event.tid!)! - 1);
+    assert([...depth.values()].every((d) => d >= 0), "an end without a beginning");
+    const key = `${event.cat} ${event.id}`;
+    if (event.ph === "b") {
+      assert(!open.has(key), `two requests ${key}`);
+      open.set(key, event);
+    }
+    if (event.ph === "e") {
+      assert(event.ts! >= open.get(key)!.ts!, `${key} ends before it begins`);
+      open.delete(key);
+    }
+  }
+  assertEquals(open.size, 0);
+  return traceEvents;
+}
+
+Deno.test("a request lasts from the store that exposes it to its completion, and says who wrote its descriptors", async () => {
+  const machine = rngMachine(rngProgram("interrupt"));
+  const sink = new MemorySink();
+  const stores: number[] = [];
+  const timeline = new Timeline(sink);
+  timeline.attach(machine.events);
+  machine.events.watches.on(({ write, addr }, { now }) => {
+    if (write && addr === RNG.avail + 2) stores.push(now);
+  });
+  let used = 0;
+  machine.events.on("virtqueue", ({ step }, { now }) => {
+    if (step === "used") used = now;
+  });
+  await machine.run({ steps: 50_000 });
+  timeline.end();
+  timeline.end();
+  const events = parse(sink);
+  const [begin, ...others] = events.filter(({ ph }) => ph === "b");
+  assertEquals(others, []);
+  assertEquals(begin!.ts, stores.at(-1)! / 1000);
+  assertEquals(events.find(({ ph }) => ph === "e")!.ts, used / 1000);
+  const { descriptors, written } = begin!.args;
+  assertEquals([descriptors.length, descriptors[0].length, written], [1, 8, 8]);
+  assert(/^0x80000[0-9a-f]+$/.test(descriptors[0].writer), descriptors[0].writer);
+  const names = events.map(({ name }) => name);
+  for (const name of ["notify", "interrupt", "virtio0: line up", "virtio0: claimed by context 0", "wfi"]) {
+    assert(names.includes(name), `${name} is missing`);
+  }
+  assert(events.some(({ ph, name }) => ph === "B" && name === "machine external interrupt"), names.join());
+});
+
+Deno.test("a request that is never completed is shown as unfinished", async () => {
+  const machine = rngMachine(rngProgram("poll", { wait: store(RNG.finisher, 0x5555) }));
+  const sink = new MemorySink();
+  const timeline = new Timeline(sink);
+  timeline.attach(machine.events);
+  assertEquals((await machine.run({ steps: 50_000 })).reason, "pass");
+  timeline.end();
+  assertEquals(parse(sink).find(({ ph }) => ph === "b")!.args.unfinished, true);
+});
+
+for (const image of ["demo.elf", "block.elf"]) {
+  Deno.test(`${image}: a whole run is a valid time line, written in pieces`, async () => {
+    const sink = new MemorySink();
+    let largest = 0;
+    const pieces = { write: (bytes: Uint8Array) => (largest = Math.max(largest, bytes.length), sink.write(bytes)) };
+    const timeline = new Timeline(pieces);
+    await bootImage(image, { engine: "auto", xlen: 64, started: (machine) => timeline.attach(machine.events) });
+    timeline.end();
+    const requests = parse(sink).filter(({ ph }) => ph === "b");
+    assert(requests.length > 3, `${requests.length} requests`);
+    assert(requests.some(({ name }) => !name!.startsWith("head")), "no request is named by what it asks");
+    assertLess(largest, 1 << 17);
+  });
+}
