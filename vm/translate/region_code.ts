@@ -297,12 +297,22 @@ export class RegionEmitter extends RegionValues {
   /** Passes control on that comes from outside to an entry which is not the first. */
   #enter(node: Node, cases: readonly EnterCase[]): void {
     const f = this.f;
-    f.get(ENTRY).ifSeldom();
-    for (const { entry, last, to } of cases) {
-      f.get(ENTRY).i32(entry).op(Op.I32Eq).if();
+    f.get(ENTRY);
+    // Targets of edges that were cut are come to again and again; loops are entered only from outside.
+    if (cases.every(({ entry }) => this.#structure.entries[entry]!.header)) f.ifSeldom();
+    else f.if();
+    const label = ({ entry }: EnterCase) => `enter${node.order}for${entry}`;
+    const labels: string[] = [];
+    for (const way of cases) {
+      f.block(label(way));
+      labels[way.entry] = label(way);
+    }
+    const other = label(cases[0]!);
+    f.get(ENTRY).brTable(Array.from(labels, (found) => found ?? other), other);
+    for (const { last, to } of cases.toReversed()) {
+      f.end();
       if (last) f.i32(0).set(ENTRY);
       this.#go(node, to);
-      f.end();
     }
     f.end();
   }
