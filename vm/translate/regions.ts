@@ -34,10 +34,12 @@ const HOT = 6;
 const SAMPLE = 16;
 /** Most places that a jump is expected to go to. */
 const TARGETS = 32;
+/** How often a place must be seen before it counts as a target of a region's jumps. */
+const WARM = 2;
 /** How much hotter a place must be that a region comes to anyway. */
 const COVERED = 6;
 /** How often a region is made again because its jumps were seen to go elsewhere. */
-const REBUILDS = 4;
+const REBUILDS = 3;
 const LIMITS = { instructions: 400, depth: 2, callee: 40 } as const;
 /** Farthest that a region's code may lie from its entry: offsets must fit into the constants of its exits. */
 const REACH = 0x4_0000;
@@ -140,12 +142,14 @@ export class Regions {
     // Loop heads, functions, where a region ended: other targets are parts of these. Not where emitted code came back
     // to for another reason.
     const left = from & ~EdgeMark.all;
-    const jumped = to === left ? undefined : this.#noteExit(from, to, jump);
     if (!jump && to >= left && ((from & EdgeMark.Translated) === 0 || to === left)) return;
     const host = this.#o.pages.codeAt(to);
     const heat = (this.#heat.get(host) ?? 0) + 1;
     this.#heat.set(host, heat);
     const hot = this.#o.hot ?? HOT;
+    // This is asked of every branch: what takes longer is done a few times only.
+    if (heat !== WARM && heat !== hot && heat !== COVERED * hot) return;
+    const jumped = to === left ? undefined : this.#noteExit(from, to, jump);
     if (heat !== (jumped === undefined && this.#isCovered(host) ? COVERED * hot : hot)) return;
     const times = jumped === undefined ? REBUILDS : this.#rebuilt.get(jumped.host) ?? 0;
     if (jumped === undefined || times >= REBUILDS) return this.#translate(host);
