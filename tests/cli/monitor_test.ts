@@ -232,6 +232,11 @@ Deno.test("monitor: no command has the name or short name of another", () => {
   assertEquals(new Set(words).size, words.length);
 });
 
+Deno.test("monitor: docs/MONITOR.md has every command", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/MONITOR.md", import.meta.url));
+  for (const { name } of monitorCommands) assertMatch(text, new RegExp(`^\\|.*\`${name}\\b`, "m"));
+});
+
 Deno.test("monitor: a ring that the guest has made up does not keep it", async () => {
   const { machine } = await echo(75_000);
   const slot = machine.slots[0];

@@ -86,7 +86,10 @@ Deno.test("death: a whole report", () => {
 
 Deno.test("death: the other ways to end", () => {
   const first = (ending: Ending) => report(ending)[0];
-  assertEquals(first({ reason: "fail", code: 3 }), "The guest reported failure: code 3, through the test finisher.");
+  const failure = (by?: "finisher" | "sbi" | "htif") => first({ reason: "fail", code: 3, by });
+  assertEquals(failure(), "The guest reported failure: code 3, through the test finisher.");
+  assertEquals(failure("sbi"), "The guest reported failure: code 3, through a system reset of the built-in SBI.");
+  assertEquals(failure("htif"), "The guest reported failure: code 3, through HTIF's tohost.");
   assertEquals(
     first({ reason: "timeout", limit: "--timeout-insns 1000" }),
     "The guest did not end in time: --timeout-insns 1000 ran out.",
