@@ -71,8 +71,9 @@ export const blkSwitches: readonly FeatureSwitch<BlkSwitchName>[] = [
 export interface BlkLifetime {
   /** Reserved blocks consumed: 1 below 80 %, 2 from 80 %, 3 from 90 %; 0 is undefined. */
   readonly preEolInfo: number;
-  /** Wear of SLC and of MLC cells in steps of 10 %, 1 to 10; 11 is beyond the estimate, 0 undefined. */
+  /** Wear of SLC cells in steps of 10 %, 1 to 10; 11 is beyond the estimate, 0 undefined. */
   readonly typA: number;
+  /** Wear of MLC cells, likewise. */
   readonly typB: number;
 }
 

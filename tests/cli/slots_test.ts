@@ -3,6 +3,7 @@ import type { DeviceSpec } from "../../vm/cli/device_parameters.ts";
 import { parseDevice, parseDrive } from "../../vm/cli/device_spec.ts";
 import { InputError, UsageError } from "../../vm/cli/errors.ts";
 import { makeSlots, type Slots } from "../../vm/cli/slots.ts";
+import type { VirtioConsole } from "../../devices/virtio/console.ts";
 import { TestPort } from "../support/char_port.ts";
 import { TestDriver } from "../support/virtio_driver.ts";
 
@@ -84,5 +85,68 @@ Deno.test("opening a disk changes nothing in it", async () => {
   await withSlots(["@none"], async (make, file) => {
     await assertRejects(make, InputError, "none: cannot be opened for reading and writing");
     assert(![...Deno.readDirSync(file(""))].some(({ name }) => name === "none"));
+  });
+});
+
+/** Bytes that an entropy device gives its driver first. */
+function entropy(slots: Slots, slot: number): string {
+  const d = new TestDriver(slots.options[slot]!.device);
+  const queue = d.bringUp();
+  const addr = d.board.alloc(16);
+  queue.post([{ addr, length: 16, write: true }]);
+  d.wait();
+  queue.collect();
+  return d.board.get(addr, 16).join();
+}
+
+Deno.test("entropy is the same in every run, unless it is the host's", async () => {
+  await withSlots(["rng", "rng,source=host"], async (make) => {
+    const [first, second] = [await make(), await make()];
+    assertEquals(entropy(first, 0), entropy(second, 0));
+    assert(entropy(first, 1) !== entropy(second, 1));
+  });
+});
+
+Deno.test("a console's ports go where they are to; what cannot be opened is told, and the rest is closed", async () => {
+  await withSlots(["console,to=loop,port=log@file:/dev/null,console-port=terminal,max-ports=8"], async (make) => {
+    const { options, consoles, close } = await make();
+    const device = options[0]!.device as VirtioConsole;
+    new TestDriver(device);
+    assertEquals([device.portIds, device.config.get("max_nr_ports"), consoles.length], [[0, 1, 2], 8, 0]);
+    close();
+  });
+  const missing = "--device console,port=file:/no/such/folder/file";
+  await withSlots([missing.slice(9)], async (make) => {
+    await assertRejects(make, InputError, "/no/such/folder/file: cannot be opened: no such file");
+  });
+  await withSlots(["console,multiport=off,port=loop"], async (make) => {
+    await assertRejects(make, UsageError, "console,multiport=off,port=loop: more than one port needs multiport");
+  });
+  await withSlots(["blk,flush=off,config_wce=on"], async (make) => {
+    await assertRejects(make, UsageError, "config_wce needs flush");
+  });
+  await withSlots(["@disk,overlay=/no/such/folder/overlay"], async (make) => {
+    await assertRejects(make, InputError, "/no/such/folder/overlay: cannot be opened for reading and writing");
+  });
+});
+
+Deno.test("a drive with a snapshot is written in memory only", async () => {
+  await withSlots(["@disk,snapshot"], async (make, file) => {
+    const before = Deno.readFileSync(file("disk"));
+    const slots = await make();
+    const d = new TestDriver(slots.options[0]!.device);
+    const queue = d.bringUp();
+    const header = new Uint8Array(16);
+    header[0] = 1; // OUT, to sector 0
+    const status = d.board.put(Uint8Array.of(0xff));
+    queue.post([
+      { addr: d.board.put(header), length: 16 },
+      { addr: d.board.put(new Uint8Array(512).fill(9)), length: 512 },
+      { addr: status, length: 1, write: true },
+    ]);
+    d.wait();
+    assertEquals(d.board.memory.read(status, 1), 0);
+    slots.close();
+    assertEquals(Deno.readFileSync(file("disk")), before);
   });
 });

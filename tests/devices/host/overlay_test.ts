@@ -190,3 +190,57 @@ Deno.test("overlay: killed at any point it keeps what was flushed", () =>
     }
     assertEquals(Deno.readFileSync(base), pattern(SIZE, 1));
   }));
+
+Deno.test("overlay: killed while it is written out it shows the same disk, and can be written out again", () =>
+  withBase(async (base, overlay) => {
+    const size = 48 << 20;
+    Deno.truncateSync(base, size);
+    const open = openOverlay(overlay, base);
+    const chunk = pattern(1 << 20, 3);
+    for (let at = 0; at < size; at += chunk.length) open.disk.write(at, chunk);
+    open.close();
+    const program = new URL("commit_program.ts", import.meta.url).pathname;
+    let interrupted = 0;
+    for (const delay of [0, 2, 5]) {
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", program, base, overlay],
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn();
+      // It says when it begins.
+      const reader = child.stdout.getReader();
+      await reader.read();
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It was faster.
+      }
+      reader.releaseLock();
+      await child.stdout.cancel();
+      await child.status;
+      if (!exists(overlay)) break;
+      interrupted++;
+      const again = openOverlay(overlay, base);
+      const bytes = new Uint8Array(chunk.length);
+      for (let at = 0; at < size; at += chunk.length) {
+        again.disk.read(at, bytes);
+        assert(bytes.every((byte, i) => byte === chunk[i]), `at ${at}`);
+      }
+      again.close();
+    }
+    assert(interrupted > 0, "never interrupted");
+    if (exists(overlay)) commitOverlay(overlay, base);
+    const written = Deno.readFileSync(base);
+    for (let at = 0; at < size; at += chunk.length) {
+      assert(chunk.every((byte, i) => byte === written[at + i]), `at ${at}`);
+    }
+  }));
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
