@@ -49,4 +49,28 @@ export const packedMistakes: readonly Mistake[] = [
     finds: ["indirect-length@vm_notify"],
     ends: "fail",
   },
+  {
+    name: "packed_id_in_flight",
+    base: "disk_packed",
+    what: "Every buffer has the same id, also while the device still has the last one.",
+    file: packed,
+    changes: [[
+      "\tvq->free_head = vq->in_order ? vq->packed.avail.idx : vq->state[id].next;",
+      "\tvq->free_head = vq->in_order ? vq->packed.avail.idx : id;",
+    ]],
+    finds: ["packed-id-in-flight@vm_notify"],
+    ends: "fail",
+  },
+  {
+    name: "packed_list_not_available",
+    base: "disk_packed",
+    what: "Only the first descriptor of a list is marked available.",
+    file: packed,
+    changes: [[
+      "\t\t\t\tvq->packed.desc[at.idx].flags = flags;",
+      "\t\t\t\tvq->packed.desc[at.idx].flags = flags & ~(VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED);",
+    ]],
+    finds: ["packed-list-unavailable@vm_notify"],
+    ends: "fail",
+  },
 ];

@@ -1,5 +1,6 @@
 /** The gallery of wrong drivers: every image, in the order of its document. */
 import { bases, type Mistake } from "./mistake.ts";
+import { memoryMistakes } from "./memory.ts";
 import { packedMistakes } from "./packed_rings.ts";
 import { queueMistakes } from "./queues.ts";
 import { registerMistakes } from "./registers.ts";
@@ -15,6 +16,7 @@ export const galleryGroups: readonly { readonly title: string; readonly mistakes
   { title: "Queues and notifications", mistakes: queueMistakes },
   { title: "Split rings", mistakes: ringMistakes },
   { title: "Packed rings", mistakes: packedMistakes },
+  { title: "Memory that both sides use", mistakes: memoryMistakes },
   { title: "Requests", mistakes: requestMistakes },
   { title: "Stalls", mistakes: stallMistakes },
 ];
