@@ -47,10 +47,10 @@ async function converse(
 }
 
 /** `images/console_echo.elf` after so many instructions. */
-async function echo(steps: number): Promise<{ machine: Machine; names: ImageNames }> {
+async function echo(steps: number, devices: string[] = []): Promise<{ machine: Machine; names: ImageNames }> {
   let machine: Machine | undefined;
-  const options = { xlen: 64, engine: "interpreter", steps, started: (m: Machine) => void (machine = m) } as const;
-  await bootImage("console_echo.elf", options);
+  const started = (m: Machine): void => void (machine = m);
+  await bootImage("console_echo.elf", { xlen: 64, engine: "interpreter", steps, devices, started });
   const file = new URL("../../images/console_echo.elf", import.meta.url);
   return { machine: machine!, names: new ImageNames(readImage(await Deno.readFile(file), { name: "echo" })) };
 }
@@ -108,6 +108,21 @@ Deno.test("monitor: devices, and a virtio device with its queues", async () => {
   assertEquals(other, "virtio1 queue 0, requestq: not set up\n");
   assertEquals(wrong, "uart: expected a virtio device; those are virtio0, virtio1, virtio2\n");
   assertEquals(far, "7: virtio0 has queues 0 to 1\n");
+});
+
+Deno.test("monitor: a packed virtqueue", async () => {
+  const { machine, names } = await echo(100_000, ["console,packed=on"]);
+  const { said: [one, receive, transmit] } = await converse(machine, names, ["dev 0", "ring 0", "ring 0 1"]);
+  assertMatch(one!, /queue 0 {5}receiveq: packed, 128 entries, 1 in flight; ring 0x8\w+, driver events 0x8/);
+  assertMatch(receive!, /the device takes 1 next \(wrap 1\), and puts the next used one at 0\n/);
+  assertMatch(
+    receive!,
+    / {4}\[0\] device writes 64 bytes at 0x8\w+ {2}WRITE {2}ID 0 {2}AVAIL 1 USED 0\n {2}> \[1\] device writes/,
+  );
+  assertMatch(
+    transmit!,
+    /the device takes 3 next .*\n.*\n {4}\[0\] .* AVAIL 1 USED 1\n[^]* {2}> \[3\] not written yet\n$/,
+  );
 });
 
 Deno.test("monitor: memory and instructions, by numbers, registers and symbols", async () => {

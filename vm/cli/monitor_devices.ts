@@ -148,14 +148,17 @@ function packedLines(memory: GuestMemory, { size, desc, driver, device, taken, u
   return [
     `the device takes ${taken} next (wrap ${wrap}), and puts the next used one at ${used}`,
     `driver wants: ${events(driver)}; device wants: ${events(device)}`,
-    ...Array.from({ length: count }, (_, i) => {
-      const index = first + i;
+    ...Array.from({ length: count }, (_, i) => first + i).flatMap((index) => {
       // The same 16 bytes as a split queue's, with the Buffer ID where its flags are, and the flags behind it (§2.8.13).
       const { flags: id, next: flags, ...descriptor } = descriptorAt(memory, desc, index);
+      const never = flags === 0 && descriptor.addr === 0 && descriptor.length === 0;
+      if (never && index !== taken) return [];
       const marks = `AVAIL ${(flags >>> 7) & 1} USED ${(flags >>> 15) & 1}`;
       const [line] = chainLines([{ ...descriptor, flags: flags & 7, next: 0 }]);
       const place = index === taken ? ">" : " ";
-      return `${place} ${line!.replace(/^─ /, "")}  ID ${id}  ${marks}`;
+      return [
+        never ? `${place} [${index}] not written yet` : `${place} ${line!.replace(/^─ /, "")}  ID ${id}  ${marks}`,
+      ];
     }),
   ];
 }
