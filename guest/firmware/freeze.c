@@ -16,7 +16,7 @@ static u8 saved[SECTOR_SIZE], wrote[SECTOR_SIZE], read_back[SECTOR_SIZE];
 static int freeze_all(void)
 {
 	for (struct virtio_device *dev = virtio_next_device(NULL); dev != NULL; dev = virtio_next_device(dev)) {
-		CHECK(virtio_device_freeze(dev) == 0);
+		CHECK(virtio_mmio_freeze(dev) == 0);
 		CHECK(dev->driver == NULL || (dev->config->get_status(dev) == 0 && dev->vqs == NULL));
 	}
 	return 0;
@@ -27,7 +27,7 @@ static int restore_all(void)
 	for (struct virtio_device *dev = virtio_next_device(NULL); dev != NULL; dev = virtio_next_device(dev)) {
 		u64 features = dev->features;
 
-		CHECK(virtio_device_restore(dev) == 0);
+		CHECK(virtio_mmio_restore(dev) == 0);
 		CHECK(dev->features == features);
 		CHECK(dev->driver == NULL || (dev->config->get_status(dev) & 0x4));
 	}

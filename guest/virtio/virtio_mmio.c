@@ -378,6 +378,18 @@ unsigned int virtio_mmio_init(void)
 	return found;
 }
 
+int virtio_mmio_freeze(struct virtio_device *vdev)
+{
+	return virtio_device_freeze(vdev);
+}
+
+int virtio_mmio_restore(struct virtio_device *vdev)
+{
+	if (legacy(to_vm(vdev)))
+		vm_writel(to_vm(vdev), VIRTIO_MMIO_GUEST_PAGE_SIZE, PAGE_SIZE);
+	return virtio_device_restore(vdev);
+}
+
 u32 virtio_mmio_version(const struct virtio_device *vdev)
 {
 	return to_vm(vdev)->version;

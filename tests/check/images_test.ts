@@ -12,7 +12,7 @@ async function checked(name: string, options: Partial<BootOptions> = {}): Promis
   assert(program !== undefined, name);
   const checker = new Checker();
   const { reason } = await bootImage(`${name}.bin`, {
-    ...bootOptions(program, 64),
+    ...bootOptions(program, 64, options.version),
     engine: "interpreter",
     ...options,
     started: (machine) => void checker.attach(machine.events),
@@ -30,6 +30,14 @@ const CORRECT: readonly (readonly [name: string, versions: readonly (1 | 2)[], r
   ["late_callback", [1, 2], 45],
   ["dummy", [1, 2], 45],
   ["legacy", [1], 60],
+  ["packed", [2], 60],
+  ["in_order", [2], 60],
+  ["ring_reset", [2], 60],
+  ["suspend", [2], 60],
+  ["freeze", [1, 2], 60],
+  ["block_requests", [1, 2], 60],
+  ["block_queues", [1, 2], 60],
+  ["console_ports", [1, 2], 45],
 ];
 
 for (const [name, versions, rules] of CORRECT) {
