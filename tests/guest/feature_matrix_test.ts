@@ -18,7 +18,7 @@ import {
 import { pairwise } from "../support/pairwise.ts";
 
 const ALL = Deno.env.get("FEATURE_MATRIX") === "all";
-const programs = guestPrograms.filter(({ drivers }) => drivers !== undefined);
+const programs = guestPrograms.filter(({ kind, drivers }) => kind === "firmware" && drivers !== undefined);
 
 /** What images are sure to do where the combination allows it. */
 const SHOWN: readonly {
