@@ -37,7 +37,7 @@ Deno.test("a finding tells what, where, why, how to mend it, and what the driver
     R Status                   = 0x00                                        probe+0x14 (0x80000014)
     W Status                   = 0x02 DRIVER                                 probe+0x18 (0x80000018)
 
-driver check: 1 error; of 114 rules 15 exercised: 14 passed, 1 broken; 99 not reached
+driver check: 1 error; of 120 rules 15 exercised: 14 passed, 1 broken; 105 not reached
 `,
   );
 });
@@ -117,9 +117,9 @@ Deno.test("a machine reset is a new beginning: the next driver has to probe agai
 
 Deno.test("what no rule is about is counted and said", () => {
   const rig = new CheckRig().play(LIVE);
-  rig.d.board.events.emit({ ...violation, device: "plic", id: "completion-ignored" });
+  rig.d.board.events.emit({ ...violation, device: "plic", id: "something-new" });
   assertEquals(rig.found, []);
-  assertStringIncludes(report(rig.checker), "also told by a device, once: completion-ignored");
+  assertStringIncludes(report(rig.checker), "also told by a device, once: something-new");
 });
 
 Deno.test("control characters of the guest do not reach the terminal", () => {

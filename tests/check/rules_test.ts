@@ -6,10 +6,17 @@ import { LIVE } from "../support/check_rig.ts";
 import { CLEAN, registerCases } from "./register_cases.ts";
 import { memoryCases } from "./memory_cases.ts";
 import { packedCases } from "./packed_cases.ts";
+import { plicCases } from "./plic_cases.ts";
 import { ringCases } from "./ring_cases.ts";
 import { drive, type RuleCase } from "./rule_case.ts";
 
-const cases: Readonly<Record<string, RuleCase>> = { ...registerCases, ...ringCases, ...packedCases, ...memoryCases };
+const cases: Readonly<Record<string, RuleCase>> = {
+  ...registerCases,
+  ...ringCases,
+  ...packedCases,
+  ...memoryCases,
+  ...plicCases,
+};
 
 Deno.test("every rule has a case, and every case is a rule's", () => {
   assertEquals(Object.keys(cases).sort(), rules.map((rule) => rule.name).sort());

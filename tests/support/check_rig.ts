@@ -110,9 +110,25 @@ export class CheckRig {
   }
 
   /** A step of the device's interrupt at the PLIC. */
-  irq(step: "claimed" | "completed"): this {
+  irq(step: "raised" | "lowered" | "claimed" | "completed"): this {
     this.#steps++;
     this.d.board.events.emit({ kind: "irq", step, source: 1, context: 0, device: "virtio0" });
+    return this;
+  }
+
+  /** A write to a register of the PLIC. */
+  plic(offset: number, value: number): this {
+    this.#steps++;
+    const device = { name: "plic", registers: [] };
+    const at = { addr: offset, offset, size: 4, accessSize: 4 } as const;
+    this.d.board.events.emit({ kind: "mmio", device, ...at, write: true, value });
+    return this;
+  }
+
+  /** The hart begins to wait. */
+  wait(): this {
+    this.#steps++;
+    this.d.board.events.emit({ kind: "wfi", step: "wait" });
     return this;
   }
 

@@ -105,7 +105,7 @@ export const stallMistakes: readonly Mistake[] = [
     what: "Another source is completed than was claimed.",
     file: plic,
     changes: [["\t\tplic_complete(irq);\n", "\t\tplic_complete(irq + 1);\n"]],
-    finds: [],
+    finds: ["completion-ignored@plic_complete"],
     ends: "stall",
     stall: "plic-complete",
   },

@@ -29,6 +29,7 @@ import { type Finding, Findings } from "./finding.ts";
 import type { GuestView } from "./guest_view.ts";
 import { type Access, History } from "./history.ts";
 import { MemoryWatch } from "./memory.ts";
+import { PlicWatch } from "./plic.ts";
 import { QueueWatch } from "./queues.ts";
 import { RegisterWatch } from "./registers.ts";
 import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
@@ -79,6 +80,7 @@ export class Checker {
   readonly #byName = new Map<string, Watched>();
   readonly #queues = new QueueWatch();
   #memory: MemoryWatch | undefined;
+  readonly #plic: PlicWatch;
   #where: Where | undefined;
   /** Findings of an access that is told only after it: a read. */
   #open: Finding[] = [];
@@ -90,6 +92,7 @@ export class Checker {
     this.#profile = profile;
     this.#guest = guest;
     this.#drawings = new Drawings(guest);
+    this.#plic = new PlicWatch((device, rule, what, where) => this.#tell(device, rule, what, where));
   }
 
   /** What is reported. */
@@ -99,10 +102,10 @@ export class Checker {
 
   /** Listens to everything it needs; the returned function ends that. */
   attach(events: EventStream): () => void {
-    const memory = new MemoryWatch(events.watches, (device, rule, what, where) => {
-      this.#where = where;
-      this.#report(device, rule, what, where);
-    });
+    const memory = new MemoryWatch(
+      events.watches,
+      (device, rule, what, where) => this.#tell(device, rule, what, where),
+    );
     this.#memory = memory;
     const ends = [
       events.watches.on((access, where) => memory.access(access, where)),
@@ -110,6 +113,9 @@ export class Checker {
       events.on("violation", (fact, where) => this.#violation(fact, where)),
       events.on("virtqueue", (fact, where) => this.#virtqueue(fact, where)),
       events.on("irq", (fact, where) => this.#irq(fact, where)),
+      events.on("wfi", ({ step }, where) => {
+        if (step === "wait") this.#plic.waits(where);
+      }),
       events.on("virtio", (fact, where) => {
         this.#where = where;
         const watched = this.#byName.get(fact.device)?.registers;
@@ -146,6 +152,7 @@ export class Checker {
 
   #mmio(fact: MmioEvent, where: Where): void {
     const watched = fact.device && this.#watch(fact.device);
+    if (fact.device?.name === "plic") this.#plic.access(fact);
     if (!watched || fact.value < 0) return;
     this.#where = where;
     const { defs, history, registers } = watched;
@@ -222,6 +229,7 @@ export class Checker {
     const registers = this.#byName.get(fact.device)?.registers;
     if (registers === undefined) return;
     this.#where = where;
+    this.#plic.irq(fact, where);
     if (fact.step === "claimed") registers.claimed();
     else if (fact.step === "completed") registers.completed();
   }
@@ -234,6 +242,7 @@ export class Checker {
     }
     this.#queues.powerOn();
     this.#memory?.powerOn();
+    this.#plic.powerOn();
   }
 
   /** What is known of a device; null for what is not virtio-mmio. */
@@ -257,6 +266,11 @@ export class Checker {
     }
     this.#devices.set(device, watched);
     return watched;
+  }
+
+  #tell(device: string, rule: string, what: string, where: Where): void {
+    this.#where = where;
+    this.#report(device, rule, what, where);
   }
 
   #report(device: string, name: string, what: string, where: Where): void {

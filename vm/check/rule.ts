@@ -107,7 +107,12 @@ export function ruleOf(name: string, row: RuleRow): Rule {
   if (severity === undefined) throw new Error(`rule ${name}: no keyword and no severity`);
   // Sections are those of virtio 1.2, or of the version that brought the rule.
   const version = row.since === "1.3" || row.since === "1.4" ? row.since : "1.2";
-  const source = row.section.startsWith("ringside") ? "ringside/" : `virtio-${version}/${row.section}-`;
+  const { section } = row;
+  const source = section.startsWith("ringside")
+    ? "ringside/"
+    : section.startsWith("plic ")
+    ? `plic-1.0/${section.slice(5)}-`
+    : `virtio-${version}/${section}-`;
   return { since: "1.0", tolerated: [], refused: [], ...row, severity, name, id: `${source}${name}` };
 }
 

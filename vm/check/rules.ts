@@ -5,6 +5,7 @@ import { deviceRules } from "./rules/devices.ts";
 import { lifeRules } from "./rules/life.ts";
 import { memoryRules } from "./rules/memory.ts";
 import { packedRules } from "./rules/packed.ts";
+import { plicRules } from "./rules/plic.ts";
 import { queueRules } from "./rules/queues.ts";
 import { ringRules } from "./rules/rings.ts";
 
@@ -16,6 +17,7 @@ export const ruleGroups: readonly { readonly title: string; readonly rules: read
   group("Split rings", ringRules),
   group("Packed rings, order and notification data", packedRules),
   group("Memory that the device has", memoryRules),
+  group("The interrupt controller", plicRules),
   group("Device types", deviceRules),
 ];
 

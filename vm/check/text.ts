@@ -92,6 +92,7 @@ function stackLines(stack: readonly Frame[]): string[] {
 /** Where a rule is written, and how strongly: `virtio 1.2 §2.1.1, MUST NOT (1.0 to 1.4), statement basic002`. */
 export function ruleSourceText({ section, keyword, statement, since }: Rule): string {
   const number = statement.startsWith("implied:") ? "" : `, statement ${statement}`;
+  if (section.startsWith("plic ")) return `RISC-V PLIC 1.0.0 §${section.slice(5)}, follows from the text`;
   if (section.startsWith("ringside")) return "of Ringside's own test device";
   const word = keyword === "implied" ? "follows from the text" : keyword;
   return `virtio 1.2 §${section}, ${word} (${since} to ${virtioVersions.at(-1)})${number}`;

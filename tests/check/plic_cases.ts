@@ -1,0 +1,57 @@
+/** Drivers that break and keep the rules on the PLIC: source 1, context 0. */
+import { type CheckRig, LIVE } from "../support/check_rig.ts";
+import type { Driver, RuleCase } from "./rule_case.ts";
+
+/** Offsets of source 1's priority, and of enable word and threshold of context 0. */
+const PRIORITY = 4;
+const ENABLE = 0x2000;
+const THRESHOLD = 0x20_0000;
+
+/** A live driver that sets the PLIC up so, waits while its device asks for an interrupt, and handles it at last. */
+function waiting(priority: number, enabled: number, threshold: number): Driver {
+  return (rig) => {
+    rig.play(LIVE).plic(PRIORITY, priority).plic(ENABLE, enabled).plic(THRESHOLD, threshold);
+    handle(rig.irq("raised").wait());
+  };
+}
+
+/** The interrupt as it must be handled. */
+function handle(rig: CheckRig): void {
+  rig.irq("claimed").play("R060 W064=1").irq("lowered").irq("completed");
+}
+
+const kept = waiting(1, 2, 0);
+const live: Driver = (rig) => {
+  rig.play(LIVE).plic(PRIORITY, 1).plic(ENABLE, 2).irq("raised");
+  handle(rig);
+  rig.wait();
+};
+
+export const plicCases: Readonly<Record<string, RuleCase>> = {
+  "plic-priority": { broken: waiting(0, 2, 0), kept },
+  "plic-not-enabled": { broken: waiting(1, 0, 0), kept },
+  "plic-threshold": { broken: waiting(3, 2, 3), kept: waiting(3, 2, 2) },
+  "plic-not-completed": {
+    broken: (rig) => {
+      rig.play(LIVE).plic(PRIORITY, 1).plic(ENABLE, 2).irq("raised").irq("claimed").play("R060 W064=1").wait();
+    },
+    kept: live,
+  },
+  "plic-complete-unclaimed": {
+    broken: (rig) => {
+      rig.play(LIVE).irq("raised");
+      handle(rig);
+      rig.irq("completed");
+    },
+    kept: live,
+  },
+  "completion-ignored": {
+    broken: (rig) => {
+      rig.play(LIVE);
+      handle(rig.irq("raised"));
+      const what = "context 1 completed source 1, which is not enabled for it: nothing happens";
+      rig.d.board.events.emit({ kind: "violation", device: "plic", spec: "plic §9", id: "completion-ignored", what });
+    },
+    kept: live,
+  },
+};
