@@ -112,3 +112,24 @@ Deno.test("loops in loops: code after an inner one that the outer one repeats st
   assertEquals(outer.after.map(({ block }) => block.offset), [20]);
   assertEquals(inner.after.map(({ block }) => block.offset), [12]);
 });
+
+Deno.test("a loop that is come to in two places keeps the way to its start, and turns without going to the root", () => {
+  const shape = structureOf(
+    `
+         beqz a5, into
+  outer: addi a2, a2, 1
+         bnez a4, outer
+  inner: addi a3, a3, 1
+         beqz a1, outer
+  into:  addi a0, a0, -1
+         bnez a0, inner
+         ret
+  `,
+    0,
+  );
+  const ways = shape.nodes.flatMap(({ block: { offset, end } }) => {
+    const edges = end.kind === "branch" ? [end.taken, end.next] : [];
+    return edges.flatMap((edge) => "block" in edge && edge.entry !== undefined ? [offset] : []);
+  });
+  assertEquals(ways, [0]);
+});

@@ -35,13 +35,16 @@ export interface Structure {
   readonly nodes: readonly Node[];
 }
 
+/** Where control comes from to each block, by order. */
+type Predecessors = readonly (readonly number[])[];
+
 /** Structures a region. Edges that would make it irreducible are cut: their target becomes an entry of the region. */
 export function structure(block: FlowBlock): Structure {
   let entry = block;
   for (;;) {
     const order = reversePostorder(entry);
     const preds = predecessors(order);
-    if (cutIrreducible(order, dominators(preds))) continue;
+    if (cutIrreducible(order, preds, dominators(preds))) continue;
     const outer = partHeaders(order, preds);
     if (outer === undefined) {
       const { root, entries } = addEntries(order, loopsOf(preds));
@@ -72,7 +75,7 @@ function reversePostorder(entry: FlowBlock): FlowBlock[] {
 }
 
 /** Immediate dominators by position (Cooper, Harvey, Kennedy). */
-function dominators(preds: readonly (readonly number[])[]): Int32Array {
+function dominators(preds: Predecessors): Int32Array {
   const idom = new Int32Array(preds.length).fill(-1);
   idom[0] = 0;
   for (let changed = true; changed;) {
@@ -107,18 +110,50 @@ function dominates(idom: Int32Array, a: number, b: number): boolean {
   return x === a;
 }
 
-/** Cuts back edges to blocks that do not dominate their source; whether there were any. */
-function cutIrreducible(order: readonly FlowBlock[], idom: Int32Array): boolean {
-  let cut = false;
-  const keep = (edge: Edge, from: number): Edge => {
-    if (!("block" in edge)) return edge;
-    const to = edge.block.order;
-    if (to > from || dominates(idom, to, from)) return edge;
-    cut = true;
-    return { exit: edge.block.offset, again: edge.block };
+/**
+ * Where a loop is come to in several places, keeps the one that is first in the program and cuts the ways to the others;
+ * whether there was such a loop.
+ */
+function cutIrreducible(order: readonly FlowBlock[], preds: Predecessors, idom: Int32Array): boolean {
+  for (let from = 0; from < order.length; from++) {
+    for (const { order: to } of successors(order[from]!)) {
+      if (to > from || dominates(idom, to, from)) continue;
+      const loop = loopOf(order, preds, to, from, meet(idom, to, from));
+      const outside = (at: number) => preds[at]!.some((p) => !loop.has(p));
+      const entries = [...loop].filter(outside);
+      const header = entries.reduce((a, b) => order[b]!.position < order[a]!.position ? b : a);
+      const keep = (edge: Edge): Edge =>
+        "block" in edge && edge.block.order !== header && loop.has(edge.block.order)
+          ? { exit: edge.block.offset, again: edge.block }
+          : edge;
+      for (const block of order) if (!loop.has(block.order)) redirect(block, keep);
+      return true;
+    }
+  }
+  return false;
+}
+
+/** The blocks on ways from `first` to `last` and back that do not go through `around`, which dominates both. */
+function loopOf(
+  order: readonly FlowBlock[],
+  preds: Predecessors,
+  first: number,
+  last: number,
+  around: number,
+): Set<number> {
+  const reach = (from: number, next: (at: number) => readonly number[]) => {
+    const seen = new Set<number>();
+    const work = [from];
+    while (work.length > 0) {
+      const at = work.pop()!;
+      if (at === around || seen.has(at)) continue;
+      seen.add(at);
+      work.push(...next(at));
+    }
+    return seen;
   };
-  order.forEach((block, i) => redirect(block, (edge) => keep(edge, i)));
-  return cut;
+  const before = reach(last, (at) => preds[at]!);
+  return reach(first, (at) => successors(order[at]!).map((b) => b.order)).intersection(before);
 }
 
 function build(root: FlowBlock, entries: readonly FlowBlock[]): Structure {
