@@ -208,6 +208,7 @@ export const virtioSources: readonly string[] = [
 
 /** Drivers of several files, which all belong to the one called so. */
 const driverParts: Readonly<Record<string, readonly string[]>> = {
+  virtio_blk: ["virtio_blk", "virtio_blk_requests"],
   virtio_console: ["virtio_console", "virtio_console_port"],
 };
 

@@ -45,6 +45,7 @@ static int talk(struct port *port)
 
 int main(void)
 {
+	static const volatile bool never;
 	unsigned int found = 0;
 
 	printf("console_ports: RV%d\n", __riscv_xlen);
@@ -61,8 +62,9 @@ int main(void)
 		virtcons_write("the only port\n", 14);
 		return 0;
 	}
-	/* The messages come when they come. */
-	sleep_us(100000);
+	/* The messages come when they come, and once more from a device that has given up meanwhile. */
+	while (virtio_wait(virtcons_vdev(), &never, 100000) == -EAGAIN)
+		;
 	for (u32 id = 0; id < VIRTCONS_PORTS_MAX; id++) {
 		struct port *port = virtcons_port(id);
 

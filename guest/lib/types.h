@@ -30,6 +30,7 @@ enum {
 	ENOENT = 2,
 	EIO = 5,
 	E2BIG = 7,
+	EAGAIN = 11,
 	ENOMEM = 12,
 	EBUSY = 16,
 	ENODEV = 19,

@@ -1,5 +1,6 @@
 /* The virtio bus: who drives what, and the steps from a found device to a live one (virtio 1.2 §3.1.1, §3.1.2). */
 #include "virtio.h"
+#include "virtio_ring.h"
 #include "../generated/virtio_mmio_regs.h"
 #include "../lib/printf.h"
 #include "../lib/string.h"
@@ -46,6 +47,11 @@ void virtio_reset_device(struct virtio_device *dev)
 
 void virtio_config_changed(struct virtio_device *dev)
 {
+	/* §2.1.2: a device that gives up says so by a configuration change. Whoever waits for it sees to the rest. */
+	if (dev->config->get_status(dev) & VIRTIO_CONFIG_S_DEVICE_NEEDS_RESET) {
+		dev->needs_reset = true;
+		return;
+	}
 	if (!dev->config_enabled)
 		dev->config_change_pending = true;
 	else if (dev->driver != NULL && dev->driver->config_changed != NULL)
@@ -201,6 +207,49 @@ int virtio_device_restore(struct virtio_device *dev)
 	config_enable(dev);
 	return 0;
 }
+
+/* ---- Recovery ------------------------------------------------------------------------------------------------ */
+
+static int recover(struct virtio_device *dev)
+{
+	struct virtio_driver *drv = dev->driver;
+	unsigned long saved = irq_save();
+	int err;
+
+	config_disable(dev);
+	dev->needs_reset = false;
+	/* What was used before counts; no interrupt will tell of it. */
+	for (struct virtqueue *vq = dev->vqs; vq != NULL; vq = vq->next)
+		vring_interrupt(vq);
+	irq_restore(saved);
+	if (drv->reset_prepare == NULL)
+		return -EIO;
+	err = drv->reset_prepare(dev);
+	if (err == 0)
+		err = virtio_device_restore(dev);
+	if (err == 0 && drv->reset_done != NULL)
+		err = drv->reset_done(dev);
+	return err;
+}
+
+int virtio_wait(struct virtio_device *dev, const volatile bool *flag, u64 microseconds)
+{
+	int err;
+
+	for (;;) {
+		dev->event = false;
+		if (*flag)
+			return 1;
+		if (dev->needs_reset) {
+			err = recover(dev);
+			return err != 0 ? err : -EAGAIN;
+		}
+		if (!wait_flag(&dev->event, microseconds))
+			return *flag;
+	}
+}
+
+/* ---- Suspension ---------------------------------------------------------------------------------------------- */
 
 /* Waits until the status shows `on` and not `off` (virtio 1.4 §3.4.1). */
 static int await_status(struct virtio_device *dev, u8 on, u8 off)

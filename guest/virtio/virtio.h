@@ -170,6 +170,8 @@ struct virtio_device {
 	bool config_enabled;
 	bool config_change_pending;
 	bool suspended; /* nothing new goes through its queues */
+	volatile bool event;	   /* an interrupt of the device was handled */
+	volatile bool needs_reset; /* it was seen to have given up: DEVICE_NEEDS_RESET */
 	void *priv;	/* the driver's */
 };
 
@@ -193,6 +195,10 @@ struct virtio_driver {
 	int (*freeze)(struct virtio_device *vdev);
 	/* It woke up, the device may have lost everything: queues again, and DRIVER_OK if they are needed at once. */
 	int (*restore)(struct virtio_device *vdev);
+	/* The device gave up: as freeze, but what is in flight is never answered. Without it there is no recovery. */
+	int (*reset_prepare)(struct virtio_device *vdev);
+	/* It is restored: asks again for what was in flight. */
+	int (*reset_done)(struct virtio_device *vdev);
 };
 
 /* Adds a driver at start-up: virtio_bus_init() registers all that are linked in. */
@@ -225,6 +231,12 @@ int virtio_device_restore(struct virtio_device *dev);
  */
 int virtio_device_suspend(struct virtio_device *dev);
 int virtio_device_resume(struct virtio_device *dev);
+
+/*
+ * Sleeps until an interrupt handler of the device sets *flag: 1, or 0 when so long nothing came from it. A device that
+ * gives up meanwhile (DEVICE_NEEDS_RESET, virtio 1.2 §2.1.2) is reset and started again: -EAGAIN, or the error of that.
+ */
+int virtio_wait(struct virtio_device *dev, const volatile bool *flag, u64 microseconds);
 
 /* Devices in order of registration; NULL starts, and ends. */
 struct virtio_device *virtio_next_device(struct virtio_device *dev);

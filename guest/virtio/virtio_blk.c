@@ -1,4 +1,4 @@
-#include "virtio_blk.h"
+#include "virtio_blk_disk.h"
 #include "../lib/alloc.h"
 #include "../lib/string.h"
 #include "../lib/timer.h"
@@ -6,49 +6,6 @@
 
 #define VIRTBLK_MAX 8
 #define TIMEOUT_US 5000000
-
-/* §5.2.4, as far as this driver reads it. */
-struct virtio_blk_config {
-	le64 capacity;
-	le32 size_max;
-	le32 seg_max;
-	le16 cylinders;
-	u8 heads;
-	u8 sectors;
-	le32 blk_size;
-	struct {
-		u8 physical_block_exp;
-		u8 alignment_offset;
-		le16 min_io_size;
-		le32 opt_io_size;
-	} topology;
-	u8 writeback;
-	u8 unused0;
-	le16 num_queues;
-	le32 max_discard_sectors;
-	le32 max_discard_seg;
-	le32 discard_sector_alignment;
-	le32 max_write_zeroes_sectors;
-	le32 max_write_zeroes_seg;
-	u8 write_zeroes_may_unmap;
-	u8 unused1[3];
-	le32 max_secure_erase_sectors;
-	le32 max_secure_erase_seg;
-	le32 secure_erase_sector_alignment;
-};
-
-struct virtio_blk {
-	struct virtio_device *vdev;
-	struct virtqueue *vqs[VIRTBLK_QUEUES_MAX];
-	unsigned int num_vqs;
-	u64 capacity;
-	u32 size_max; /* bytes in one segment */
-	/* Sectors in one segment of each kind; 0 without the feature. */
-	u32 max_discard_sectors, max_write_zeroes_sectors, max_secure_erase_sectors;
-	unsigned int interrupts;
-	unsigned int in_flight;
-	volatile bool idle; /* nothing is in flight */
-};
 
 static struct virtio_blk *disks[VIRTBLK_MAX];
 
@@ -86,13 +43,10 @@ static bool data_out(u32 type)
 	       type == VIRTIO_BLK_T_SECURE_ERASE;
 }
 
-int virtblk_submit(struct virtio_blk *vblk, struct virtblk_req *req, bool more)
+static int add_request(struct virtio_blk *vblk, struct virtblk_req *req)
 {
 	struct scatterlist hdr, data, status, *sgs[3];
-	struct virtqueue *vq = vblk->vqs[req->queue];
 	unsigned int out = 0, in = 0;
-	unsigned long saved;
-	int err;
 
 	req->done = false;
 	req->status = 0xff; /* no verdict the device could give */
@@ -107,10 +61,18 @@ int virtblk_submit(struct virtio_blk *vblk, struct virtblk_req *req, bool more)
 	}
 	sg_init_one(&status, &req->status, sizeof(req->status));
 	sgs[out + in++] = &status;
+	return virtqueue_add_sgs(vblk->vqs[req->queue], sgs, out, in, req, GFP_ATOMIC);
+}
+
+int virtblk_submit(struct virtio_blk *vblk, struct virtblk_req *req, bool more)
+{
+	struct virtqueue *vq = vblk->vqs[req->queue];
+	unsigned long saved;
+	int err;
 
 	/* The callback frees entries of the same ring. */
 	saved = irq_save();
-	err = virtqueue_add_sgs(vq, sgs, out, in, req, GFP_ATOMIC);
+	err = add_request(vblk, req);
 	if (err == 0) {
 		vblk->in_flight++;
 		vblk->idle = false;
@@ -125,121 +87,25 @@ int virtblk_submit(struct virtio_blk *vblk, struct virtblk_req *req, bool more)
 
 int virtblk_wait(struct virtio_blk *vblk, struct virtblk_req *req)
 {
-	if (!wait_flag(&req->done, TIMEOUT_US)) {
+	int err;
+
+	do
+		err = virtio_wait(vblk->vdev, &req->done, TIMEOUT_US);
+	while (err == -EAGAIN);
+	if (err <= 0) {
 		/* The request is the device's until a reset, and the caller's stack may hold it. */
 		virtio_break_device(vblk->vdev);
 		virtio_reset_device(vblk->vdev);
-		return -ETIMEDOUT;
+		return err == 0 ? -ETIMEDOUT : err;
 	}
 	return req->status == VIRTIO_BLK_S_OK ? 0 : -EIO;
-}
-
-static int request(struct virtio_blk *vblk, u32 type, u64 sector, void *data, u32 length)
-{
-	struct virtblk_req req = {
-		.out_hdr = { .type = type, .sector = sector },
-		.data = data,
-		.length = length,
-	};
-	int err = virtblk_submit(vblk, &req, false);
-
-	return err != 0 ? err : virtblk_wait(vblk, &req);
-}
-
-static int transfer(struct virtio_blk *vblk, u32 type, u64 sector, void *buf, unsigned int sectors)
-{
-	u32 most = vblk->size_max / SECTOR_SIZE;
-
-	while (sectors > 0) {
-		u32 now = sectors < most ? sectors : most;
-		int err = request(vblk, type, sector, buf, now * SECTOR_SIZE);
-
-		if (err != 0)
-			return err;
-		sector += now;
-		sectors -= now;
-		buf = (char *)buf + now * SECTOR_SIZE;
-	}
-	return 0;
-}
-
-int virtblk_read(struct virtio_blk *vblk, u64 sector, void *buf, unsigned int sectors)
-{
-	return transfer(vblk, VIRTIO_BLK_T_IN, sector, buf, sectors);
-}
-
-int virtblk_write(struct virtio_blk *vblk, u64 sector, const void *buf, unsigned int sectors)
-{
-	return transfer(vblk, VIRTIO_BLK_T_OUT, sector, (void *)buf, sectors);
 }
 
 int virtblk_flush(struct virtio_blk *vblk)
 {
 	if (!virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_FLUSH))
 		return 0;
-	return request(vblk, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
-}
-
-/* One segment at a time: that many every device takes. */
-static int ranges(struct virtio_blk *vblk, u32 type, u32 most, u64 sector, u32 sectors, u32 flags)
-{
-	if (most == 0)
-		return -ENOTSUP;
-	while (sectors > 0) {
-		u32 now = sectors < most ? sectors : most;
-		struct virtio_blk_discard_write_zeroes range = { .sector = sector, .num_sectors = now, .flags = flags };
-		int err = request(vblk, type, 0, &range, sizeof(range));
-
-		if (err != 0)
-			return err;
-		sector += now;
-		sectors -= now;
-	}
-	return 0;
-}
-
-int virtblk_discard(struct virtio_blk *vblk, u64 sector, u32 sectors)
-{
-	return ranges(vblk, VIRTIO_BLK_T_DISCARD, vblk->max_discard_sectors, sector, sectors, 0);
-}
-
-int virtblk_write_zeroes(struct virtio_blk *vblk, u64 sector, u32 sectors, bool unmap)
-{
-	return ranges(vblk, VIRTIO_BLK_T_WRITE_ZEROES, vblk->max_write_zeroes_sectors, sector, sectors,
-		      unmap ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0);
-}
-
-int virtblk_secure_erase(struct virtio_blk *vblk, u64 sector, u32 sectors)
-{
-	return ranges(vblk, VIRTIO_BLK_T_SECURE_ERASE, vblk->max_secure_erase_sectors, sector, sectors, 0);
-}
-
-int virtblk_get_lifetime(struct virtio_blk *vblk, struct virtio_blk_lifetime *lifetime)
-{
-	if (!virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_LIFETIME))
-		return -ENOTSUP;
-	return request(vblk, VIRTIO_BLK_T_GET_LIFETIME, 0, lifetime, sizeof(*lifetime));
-}
-
-int virtblk_set_writeback(struct virtio_blk *vblk, bool writeback)
-{
-	if (!virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_CONFIG_WCE))
-		return -ENOTSUP;
-	virtio_cwrite8(vblk->vdev, offsetof(struct virtio_blk_config, writeback), writeback);
-	return 0;
-}
-
-/* §5.2.6.2: where the driver cannot choose, there is a cache if there is a way to flush it. */
-bool virtblk_writeback(const struct virtio_blk *vblk)
-{
-	if (!virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_CONFIG_WCE))
-		return virtio_has_feature(vblk->vdev, VIRTIO_BLK_F_FLUSH);
-	return virtio_cread8(vblk->vdev, offsetof(struct virtio_blk_config, writeback)) == 1;
-}
-
-int virtblk_get_id(struct virtio_blk *vblk, char id[VIRTIO_BLK_ID_BYTES])
-{
-	return request(vblk, VIRTIO_BLK_T_GET_ID, 0, id, VIRTIO_BLK_ID_BYTES);
+	return virtblk_request(vblk, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
 }
 
 /* ---- Properties ---------------------------------------------------------------------------------------------- */
@@ -374,9 +240,13 @@ static void virtblk_remove(struct virtio_device *vdev)
 static int virtblk_freeze(struct virtio_device *vdev)
 {
 	struct virtio_blk *vblk = vdev->priv;
+	int err;
 
 	/* What was asked is answered first: nobody would ask again. */
-	if (!wait_flag(&vblk->idle, TIMEOUT_US))
+	do
+		err = virtio_wait(vdev, &vblk->idle, TIMEOUT_US);
+	while (err == -EAGAIN);
+	if (err <= 0)
 		return -EBUSY;
 	virtio_reset_device(vdev);
 	vdev->config->del_vqs(vdev);
@@ -393,6 +263,40 @@ static int virtblk_restore(struct virtio_device *vdev)
 	virtblk_config_changed(vdev);
 	virtio_device_ready(vdev);
 	return 0;
+}
+
+/* What is in flight is kept aside, and asked for again: doing a request twice does no harm. */
+static int virtblk_reset_prepare(struct virtio_device *vdev)
+{
+	struct virtio_blk *vblk = vdev->priv;
+	struct virtblk_req *req;
+
+	virtio_reset_device(vdev);
+	for (unsigned int i = 0; i < vblk->num_vqs; i++) {
+		while ((req = virtqueue_detach_unused_buf(vblk->vqs[i])) != NULL) {
+			req->next = vblk->again;
+			vblk->again = req;
+		}
+	}
+	vdev->config->del_vqs(vdev);
+	return 0;
+}
+
+static int virtblk_reset_done(struct virtio_device *vdev)
+{
+	struct virtio_blk *vblk = vdev->priv;
+	struct virtblk_req *req;
+	unsigned long saved = irq_save();
+	int err = 0;
+
+	while (err == 0 && (req = vblk->again) != NULL) {
+		vblk->again = req->next;
+		err = add_request(vblk, req);
+	}
+	irq_restore(saved);
+	for (unsigned int i = 0; i < vblk->num_vqs; i++)
+		virtqueue_kick(vblk->vqs[i]);
+	return err;
 }
 
 static const struct virtio_device_id id_table[] = {
@@ -423,6 +327,8 @@ static struct virtio_driver virtio_blk = {
 	.config_changed = virtblk_config_changed,
 	.freeze = virtblk_freeze,
 	.restore = virtblk_restore,
+	.reset_prepare = virtblk_reset_prepare,
+	.reset_done = virtblk_reset_done,
 };
 
 module_virtio_driver(virtio_blk);

@@ -57,6 +57,7 @@ struct virtblk_req {
 	u8 status;	    /* the device's verdict */
 	u32 written;
 	volatile bool done;
+	struct virtblk_req *next; /* the driver's */
 };
 
 /* The driver itself, to be unregistered and registered again. */

@@ -209,7 +209,8 @@ static struct port *console_port(void)
 	if (portdev == NULL)
 		return NULL;
 	if (!portdev->console_ready)
-		wait_flag(&portdev->console_ready, TIMEOUT_US);
+		while (virtio_wait(portdev->vdev, &portdev->console_ready, TIMEOUT_US) == -EAGAIN)
+			;
 	return portdev->console;
 }
 
@@ -427,6 +428,7 @@ static struct virtio_driver virtio_console = {
 	.config_changed = virtcons_config_changed,
 	.freeze = virtcons_freeze,
 	.restore = virtcons_restore,
+	.reset_prepare = virtcons_freeze,
 };
 
 module_virtio_driver(virtio_console);

@@ -69,7 +69,7 @@ int port_getc(struct port *port, u64 timeout_us)
 	int c;
 
 	while ((c = take(port)) < 0)
-		if (!port->arrived && !wait_flag(&port->arrived, timeout_us))
+		if (!port->arrived && virtio_wait(port->in_vq->vdev, &port->arrived, timeout_us) == 0)
 			return -1;
 	return c;
 }
@@ -88,18 +88,22 @@ void port_out_intr(struct port *port)
 int port_write(struct port *port, const char *text, size_t length)
 {
 	struct scatterlist sg;
-	unsigned long saved = irq_save();
 	int err;
 
-	port->written = false;
-	sg_init_one(&sg, text, length);
-	err = virtqueue_add_outbuf(port->out_vq, &sg, 1, port, GFP_ATOMIC);
-	irq_restore(saved);
-	if (err != 0)
-		return err;
-	virtqueue_kick(port->out_vq);
-	/* The text is the caller's: it may not be left with the device. */
-	if (!wait_flag(&port->written, TIMEOUT_US))
+	do {
+		unsigned long saved = irq_save();
+
+		port->written = false;
+		sg_init_one(&sg, text, length);
+		err = virtqueue_add_outbuf(port->out_vq, &sg, 1, port, GFP_ATOMIC);
+		irq_restore(saved);
+		if (err != 0)
+			return err;
+		virtqueue_kick(port->out_vq);
+		/* The text is the caller's: it may not be left with the device. */
+		err = virtio_wait(port->out_vq->vdev, &port->written, TIMEOUT_US);
+	} while (err == -EAGAIN);
+	if (err <= 0)
 		panic("virtio_console: output not taken");
 	return 0;
 }

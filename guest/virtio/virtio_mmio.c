@@ -180,6 +180,7 @@ static void vm_interrupt(u32 irq, void *data)
 	if (status & VIRTIO_MMIO_INT_USED_BUFFER)
 		for (struct virtqueue *vq = vm->vdev.vqs; vq != NULL; vq = vq->next)
 			vring_interrupt(vq);
+	vm->vdev.event = true;
 }
 
 static void write_address(struct virtio_mmio_device *vm, u32 low, u32 high, u64 address)

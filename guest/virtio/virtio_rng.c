@@ -31,16 +31,19 @@ int virtrng_read(void *buf, unsigned int length)
 
 	if (vi == NULL)
 		return -ENODEV;
-	vi->have_data = false;
-	sg_init_one(&sg, buf, length);
-	err = virtqueue_add_inbuf(vi->vq, &sg, 1, buf, GFP_KERNEL);
-	if (err != 0)
-		return err;
-	virtqueue_kick(vi->vq);
-	if (!wait_flag(&vi->have_data, TIMEOUT_US)) {
+	do {
+		vi->have_data = false;
+		sg_init_one(&sg, buf, length);
+		err = virtqueue_add_inbuf(vi->vq, &sg, 1, buf, GFP_KERNEL);
+		if (err != 0)
+			return err;
+		virtqueue_kick(vi->vq);
+		err = virtio_wait(vi->vdev, &vi->have_data, TIMEOUT_US);
+	} while (err == -EAGAIN);
+	if (err <= 0) {
 		virtio_break_device(vi->vdev);
 		virtio_reset_device(vi->vdev);
-		return -ETIMEDOUT;
+		return err == 0 ? -ETIMEDOUT : err;
 	}
 	/* §5.4.6.1: the length says how much of the buffer is random. More than it holds, or nothing, cannot be. */
 	if (vi->data_avail == 0 || vi->data_avail > length)
@@ -126,6 +129,7 @@ static struct virtio_driver virtio_rng = {
 	.remove = virtrng_remove,
 	.freeze = virtrng_freeze,
 	.restore = virtrng_restore,
+	.reset_prepare = virtrng_freeze,
 };
 
 module_virtio_driver(virtio_rng);

@@ -79,8 +79,8 @@ export const requestMistakes: readonly Mistake[] = [
     what: "A FLUSH names a sector.",
     file: blk,
     changes: [[
-      "\treturn request(vblk, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);",
-      "\treturn request(vblk, VIRTIO_BLK_T_FLUSH, 1, NULL, 0);",
+      "\treturn virtblk_request(vblk, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);",
+      "\treturn virtblk_request(vblk, VIRTIO_BLK_T_FLUSH, 1, NULL, 0);",
     ]],
     finds: ["blk-flush-sector@vm_notify"],
   },
