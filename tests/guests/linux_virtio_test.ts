@@ -134,3 +134,35 @@ for (const packed of [false, true]) {
     }),
   );
 }
+
+Deno.test(
+  withGuest(
+    "Linux: a queue for each of two harts, and a disk and a port that change while it runs",
+    FILES,
+    async () => {
+      const run = await runGuest([
+        "--harts=2",
+        "--memory=256M",
+        `--kernel=${guestFile("linux/Image")}`,
+        `--initrd=${guestFile("linux/initramfs.gz")}`,
+        "--append=console=ttyS0 guest=test",
+        "--device=blk,size=16M,num-queues=4,packed=on",
+        "--device=blk,size=16M,num-queues=4",
+        "--device=console,max-ports=3,port=org.example.first@loop",
+        "--at=3s,resize=2:32M",
+        "--at=3s,add-port=0:org.example.late@null",
+      ]);
+      assertConsole(run, [
+        /virtio1: 2\/0\/0 default\/read\/poll queues/,
+        /virtio2: 2\/0\/0 default\/read\/poll queues/,
+        "[vdb] new size: 65536 512-byte logical blocks",
+        "GUEST-PASS blk-write-readback",
+        "GUEST-PASS blk-mkfs-mount",
+        /GUEST-VPORT \S+ org\.example\.first/,
+        /GUEST-VPORT \S+ org\.example\.late/,
+        "reboot: Power down",
+      ]);
+      assertEquals(run.status, 0, run.stderr);
+    },
+  ),
+);

@@ -83,10 +83,16 @@ class Guest {
       else if (what < 89) this.ops.push([Op.Type, random.pick([0, 1, 16, 5000])]);
       else if (what < 91) this.ops.push([Op.Resize, random.below(70000), random.below(300)]);
       else if (what < 93) this.ops.push([Op.Break, random.below(2)]);
-      else if (what < 94) this.#resetQueue();
+      else if (what < 94) this.#resetOrSuspend();
       else if (what < 99) this.#bringUp();
       else this.ops.push([Op.SystemReset]);
     }
+  }
+
+  /** Resets a queue; or suspends the device, or resumes it if that is what it did last. */
+  #resetOrSuspend(): void {
+    if (this.#random.chance(50)) this.#resetQueue();
+    else this.#write("Status", 0x1f);
   }
 
   /** Whether it goes wrong this time. */
