@@ -43,6 +43,7 @@ const RECORDED = /^(images|tests\/golden)\/|\/__snapshots__\/|^deno\.lock$/;
 
 /** Tests that are about no single source file, and what they are about. */
 const CROSS_CUTTING: Readonly<Record<string, string>> = {
+  "tests/check/random_drivers_test.ts": "the driver checker on random drivers, right and with one mistake",
   "tests/check/gallery_test.ts": "the driver checker on the gallery of wrong drivers",
   "tests/check/images_test.ts": "the driver checker on every image, on every engine",
   "tests/check/real_drivers_test.ts": "what the driver checker tells existing drivers",

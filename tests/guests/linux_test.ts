@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { assertConsole, guestFile, runGuest, typed, VIRTIO_VERSIONS, withGuest } from "./guest.ts";
 
 const FILES = ["linux/Image", "linux/initramfs.gz", "linux/root.ext4"];
@@ -19,8 +19,10 @@ for (const version of VIRTIO_VERSIONS) {
       `--virtio-version=${version}`,
       `--drive=${guestFile("linux/root.ext4")},ro`,
       "--device=blk,size=16M",
+      "--check",
       ...linux("test"),
     ]);
+    assertStringIncludes(run.stderr, "driver check: no findings");
     assertEquals(run.console.match(/(GUEST-FAIL|unhandled signal).*/g), null, run.console.slice(-3000));
     const checks = ["blk-ext4-sha", "blk-write-readback", "blk-mkfs-mount", "rng-hwrng-4096", "console-write"];
     assertConsole(run, [
