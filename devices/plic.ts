@@ -157,7 +157,11 @@ export class Plic implements Device {
     return line;
   }
 
-  /** How a source stands, for who wants to know why its interrupt does not come; nothing is changed by looking. */
+  /**
+   * How a source stands, for who wants to know why its interrupt does not come; nothing is changed by looking.
+   *
+   * @internal
+   */
   sourceState(id: number): PlicSource {
     const bit = (words: Uint32Array, word = id >>> 5) => (words[word]! >>> (id & 31) & 1) !== 0;
     const contexts = this.#contexts.map((_, context) => context);

@@ -314,7 +314,11 @@ export class EventStream {
   onSpecialise: (records: boolean) => void = () => {};
   /** Hands over the records made so far; set by the machine. */
   drainRecords: () => void = () => {};
-  /** Loads and stores in memory that somebody watches. */
+  /**
+   * Loads and stores in memory that somebody watches.
+   *
+   * @internal
+   */
   readonly watches: Watches = new Watches();
   readonly #listeners = new Map<FactKind, FactListener<FactKind>[]>();
   #records: RecordListener[] = [];

@@ -70,7 +70,11 @@ export interface SlotOptions {
   readonly strict?: boolean;
   /** Features of transport and virtqueues to offer or not, such as `packed`, where it is not the default. */
   readonly switches?: FeatureSwitches;
-  /** What makes its transport in place of `VirtioMmio` itself. */
+  /**
+   * What makes its transport in place of `VirtioMmio` itself.
+   *
+   * @internal
+   */
   readonly transport?: (options: VirtioMmioOptions) => VirtioMmio;
 }
 
