@@ -59,3 +59,26 @@ function crc32(bytes: Uint8Array): number {
   }
   return ~crc >>> 0;
 }
+
+Deno.test(
+  withGuest(
+    "U-Boot: what the checker says of its driver is true",
+    ["u-boot/m-mode.bin", "linux/root.ext4"],
+    async () => {
+      const run = await runGuest([
+        "--memory=256M",
+        `--drive=${guestFile("linux/root.ext4")},ro`,
+        guestFile("u-boot/m-mode.bin"),
+        "--check",
+        ...typed(["Hit any key to stop autoboot", ""], ["=> ", "virtio info"], ["=> ", "virtio read 84000000 2 10"], [
+          "=> ",
+          "poweroff",
+        ]),
+      ]);
+      assertEquals(run.status, 0, run.stderr);
+      // It writes DRIVER over ACKNOWLEDGE, and has no fence on either side of the indices of its rings.
+      const rules = [...run.stderr.matchAll(/^ {2}rule +\S+\/[\d.]+-([a-z-]+);/gm)].map(([, name]) => name);
+      assertEquals(rules, ["status-order", "barrier-available", "barrier-used"], run.stderr);
+    },
+  ),
+);
