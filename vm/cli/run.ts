@@ -322,9 +322,20 @@ async function traces(
     range: (name) => symbols.rangeOf(name),
     colour: Deno.stderr.isTerminal(),
   });
-  const timer = setInterval(tracing.flush, TRACE_FLUSH_MS);
+  let failure: unknown;
+  const timer = setInterval(() => {
+    try {
+      tracing.flush();
+    } catch (error) {
+      // Told when the run has ended, which is now.
+      failure = error;
+      clearInterval(timer);
+      machine.stop();
+    }
+  }, TRACE_FLUSH_MS);
   const flush = (): void => {
     clearInterval(timer);
+    if (failure !== undefined) throw failure;
     tracing.finish();
   };
   return { flush, end: tracing.end, recent: tracing.recent };
