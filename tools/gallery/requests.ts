@@ -26,7 +26,7 @@ export const requestMistakes: readonly Mistake[] = [
       "\t(void)status;\n",
     ]],
     finds: ["blk-status@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "blk_data_wrong_way",

@@ -22,7 +22,6 @@ export const ringMistakes: readonly Mistake[] = [
       "\tvq->split.avail_idx = (vq->split.avail_idx + 1) % vq->num;\n\tWRITE_ONCE(vq->split.avail->idx, vq->split.avail_idx);",
     ]],
     finds: ["avail-idx-back@split_add", "avail-idx-jump@vm_notify"],
-    ends: "fail",
   },
   {
     name: "ring_idx_by_descriptors",
@@ -46,7 +45,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\tvq->split.avail->ring[vq->split.avail_idx & (vq->num - 1)] = (head + 1) * sizeof(struct vring_desc);",
     ]],
     finds: ["avail-head-range@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "ring_free_list_forgotten",
@@ -64,7 +63,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[directFill, "\t\t\tfill(&vq->split.desc[i], sg, flags, head);"]],
     finds: ["descriptor-loop@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "chain_next_is_offset",
@@ -76,7 +75,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\tdesc->next = (flags & VRING_DESC_F_NEXT) ? next * sizeof(*desc) : 0;",
     ]],
     finds: ["descriptor-next-range@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "chain_next_never_ends",
@@ -88,7 +87,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\t\t\tu16 flags = (list < buffer->out_sgs ? 0 : VRING_DESC_F_WRITE) | VRING_DESC_F_NEXT;\n\n\t\t\tdone++;\n",
     ]],
     finds: ["descriptor-order@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "descriptor_offset_address",
@@ -97,7 +96,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [["\tdesc->addr = (uintptr_t)sg->address;", "\tdesc->addr = (uintptr_t)sg->address - 0x80000000;"]],
     finds: ["descriptor-address@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "descriptor_virtual_address",
@@ -109,7 +108,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\tdesc->addr = (uintptr_t)sg->address + 0xffffffd600000000;",
     ]],
     finds: ["descriptor-address@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "descriptor_length_negative",
@@ -118,7 +117,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [["\tdesc->len = sg->length;", "\tdesc->len = sg->length - 33;"]],
     finds: ["descriptor-address@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "descriptor_status_readable",
@@ -130,7 +129,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\t\t\tu16 flags = (list < buffer->out_sgs || ++done == buffer->total ? 0 : VRING_DESC_F_WRITE) |\n\t\t\t\t    ((done += list < buffer->out_sgs) < buffer->total ? VRING_DESC_F_NEXT : 0);\n",
     ]],
     finds: ["blk-status@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "descriptor_directions_swapped",
@@ -139,7 +138,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[directFlags, directFlags.replace("? 0 : VRING_DESC_F_WRITE", "? VRING_DESC_F_WRITE : 0")]],
     finds: ["descriptor-order@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "descriptor_flags_noise",
@@ -164,7 +163,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[outer, outer.replace("VRING_DESC_F_INDIRECT", "VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT")]],
     finds: ["indirect-next@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "indirect_nested",
@@ -173,7 +172,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[inner, inner.replace("flags, i + 1", "flags | VRING_DESC_F_INDIRECT, i + 1")]],
     finds: ["indirect-nested@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "indirect_length_in_entries",
@@ -182,7 +181,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[tableLength, tableLength.replace("buffer->total * sizeof(*table)", "buffer->total")]],
     finds: ["indirect-length@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
   {
     name: "indirect_next_beyond",
@@ -191,6 +190,6 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[inner, inner.replace("i + 1", "i + 1 + vq->num")]],
     finds: ["descriptor-next-range@vm_notify"],
-    ends: "fail",
+    ends: "limit",
   },
 ];
