@@ -85,6 +85,15 @@ Deno.test("tidy: text ends with one newline and has no space at line ends", () =
   assertEquals(said("vm/a.ts", "\ufeffa;\n"), ["byte order mark"]);
 });
 
+Deno.test("tidy: no conflict of a merge is committed, in recorded files either", () => {
+  const mark = (c: string): string => c.repeat(7);
+  const text = `a\n${mark("<")} HEAD\nb\n${mark("=")}\nc\n${mark(">")} d\n`;
+  for (const path of ["docs/A.md", "images/manifest.json"]) {
+    assertEquals(said(path, text), [`a conflict that nobody settled: ${mark("<")} `]);
+  }
+  assertEquals(said("docs/A.md", "Title\n=====\n"), []);
+});
+
 Deno.test("tidy: files stay small", () => {
   assertEquals(said("vm/a.ts", "a;\n".repeat(450)), []);
   assertEquals(said("guest/a.c", "a;\n".repeat(451)), ["451 lines; over 450 only tables listed in tools/tidy.ts"]);

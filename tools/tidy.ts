@@ -111,6 +111,9 @@ function untidyName(path: string): string[] {
   return found;
 }
 
+/** What a merge leaves behind where it could not decide. */
+const CONFLICT = /^(<{7}|={7}|>{7})( |$)/m;
+
 /** What is wrong with a text as text. */
 function untidyText(path: string, text: string): string[] {
   const found: string[] = [];
@@ -178,6 +181,7 @@ export function untidy(file: TrackedFile, paths: readonly string[]): string[] {
     if (!RECORDED.test(path)) found.push("binary, or not UTF-8");
     return found;
   }
+  if (CONFLICT.test(text)) found.push(`a conflict that nobody settled: ${CONFLICT.exec(text)![0]}`);
   if (!RECORDED.test(path)) found.push(...untidyText(path, text));
   found.push(...untidyTest(path, text, paths));
   return found;

@@ -48,7 +48,7 @@ function mmio(
 Deno.test("devices: registers, bits and virtio meanings by name", () => {
   const says = (rw: "R" | "W", offset: number, value: number) => access(virtio0, rw, offset, value).slice(10);
   assertEquals(says("W", 0x70, 0x0f), "W Status                 = 0x0f ACKNOWLEDGE|DRIVER|DRIVER_OK|FEATURES_OK");
-  assertEquals(says("R", 0x70, 0x30), "R Status                 = 0x30 0x30");
+  assertEquals(says("R", 0x70, 0x30), "R Status                 = 0x30 SUSPEND|0x20");
   assertEquals(says("W", 0x70, 0), "W Status                 = 0x00 reset");
   assertEquals(says("R", 0x70, 0), "R Status                 = 0x00");
   assertEquals(says("R", 0x00, 0x74726976), 'R MagicValue             = 0x74726976 "virt"');
@@ -212,7 +212,7 @@ Deno.test("devices: life cycle, violations, interrupts taken, waits and the end"
   const trap = { kind: "trap", tval: 0n, epc: 0n, from: Privilege.U, to: Privilege.S, handler: 0x80000100n } as const;
   const lines = trace([
     { kind: "virtio", device: "virtio0", step: "status", from: 0, to: 3 },
-    { kind: "virtio", device: "virtio0", step: "status", from: 3, to: 0x12 },
+    { kind: "virtio", device: "virtio0", step: "status", from: 3, to: 0x22 },
     { kind: "virtio", device: "virtio0", step: "reset" },
     { kind: "virtio", device: "virtio0", step: "config-changed", generation: 4 },
     { kind: "virtio", device: "virtio0", step: "needs-reset", reason: "descriptor-loop: queue 0" },
@@ -236,7 +236,7 @@ Deno.test("devices: life cycle, violations, interrupts taken, waits and the end"
   ], { symbolize: (addr) => addr === 0x80000100n ? { name: "trap_entry", offset: 0 } : undefined });
   assertEquals(lines.map((line) => line.slice(LEFT.length + 29)), [
     "virtio0     status +ACKNOWLEDGE +DRIVER",
-    "virtio0     status -ACKNOWLEDGE undefined bits 0x10",
+    "virtio0     status -ACKNOWLEDGE undefined bits 0x20",
     "virtio0     reset",
     "virtio0     configuration changed, generation 4",
     "virtio0     DEVICE_NEEDS_RESET: descriptor-loop: queue 0",
