@@ -91,6 +91,18 @@ export class GuestMemory {
     return -1;
   }
 
+  /** Host offset of a whole page by its number, or -1 as {@linkcode host}: V8 allocates no number for this one. */
+  hostPage(frame: number, write = false): number {
+    const addr = frame * PAGE_SIZE;
+    for (const r of this.#mapped) {
+      const offset = addr - r.base;
+      if (offset >= 0 && offset < r.size) {
+        return PAGE_SIZE <= r.size - offset && (r.writable || !write) ? r.host + offset : -1;
+      }
+    }
+    return -1;
+  }
+
   /** Whether `length` bytes at `addr` can be read (and written, if `write`). */
   contains(addr: number, length: number, write = false): boolean {
     return this.host(addr, length, write) >= 0;

@@ -8,6 +8,7 @@ import { MSTATUS } from "./csr.ts";
 import { MENVCFG } from "./csr_memory.ts";
 import { Mmu } from "./mmu.ts";
 import { Pmp, type PmpEntries } from "./pmp.ts";
+import { PAGE_SIZE } from "../bus/memory.ts";
 import { Access, Context, Tlb } from "./tlb.ts";
 
 /** Fields of mstatus that decide about addresses, in its low word. */
@@ -110,5 +111,11 @@ export class Addressing {
   /** Whether PMP allows the access to `size` bytes of physical memory now. */
   allows(physical: number, size: number, access: Access): boolean {
     return this.pmp.allows(physical, size, access, access === Access.Fetch ? this.privilege : this.dataPrivilege);
+  }
+
+  /** The same for a whole page, by its number. */
+  allowsPage(frame: number, access: Access): boolean {
+    const privilege = access === Access.Fetch ? this.privilege : this.dataPrivilege;
+    return this.pmp.allowsIn(frame, 0, PAGE_SIZE, access, privilege);
   }
 }

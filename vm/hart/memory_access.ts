@@ -76,9 +76,9 @@ export function fillTlb(hart: Hart, low: number, high: number, access: 0 | 1): b
 /** Host address of a physical page that emitted code may load from or store to as it likes; else -1. */
 function copyable(hart: Hart, frame: number, access: 0 | 1): number {
   const { addressing, memory } = hart;
-  if (!addressing.allows(frame * PAGE_SIZE, PAGE_SIZE, access)) return -1;
-  if (isWatched(hart, frame * PAGE_SIZE, access)) return -1;
-  const host = memory.host(frame * PAGE_SIZE, PAGE_SIZE, access === Access.Store);
+  if (!addressing.allowsPage(frame, access)) return -1;
+  if (isWatched(hart, frame, access)) return -1;
+  const host = memory.hostPage(frame, access === Access.Store);
   return host >= 0 && access === Access.Store && hart.code!.holds(host) ? -1 : host;
 }
 
@@ -92,8 +92,8 @@ export function fetchablePage(hart: Hart, low: number, high: number, looking = f
   const cause = addressing.translate(low, high, Access.Fetch);
   addressing.mmu.looking = false;
   if (cause !== TRANSLATED) return -1;
-  const page = addressing.mmu.frame * PAGE_SIZE;
-  return addressing.allows(page, PAGE_SIZE, Access.Fetch) ? memory.host(page, PAGE_SIZE) : -1;
+  const { frame } = addressing.mmu;
+  return addressing.allowsPage(frame, Access.Fetch) ? memory.hostPage(frame) : -1;
 }
 
 function crossesPage(virtual: bigint, size: number): boolean {

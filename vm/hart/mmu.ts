@@ -120,9 +120,7 @@ export class Mmu {
       // Page tables must be in RAM: other places do not support the accesses that walks make (priv §3.6).
       if (table < this.#first || table > this.#last) return ACCESS_FAULT[access]!;
       const offset = this.#index(level, low, high) << shift;
-      if (!this.#pmp.allows(table * PAGE_SIZE + offset, 1 << shift, Access.Load, Privilege.S)) {
-        return ACCESS_FAULT[access]!;
-      }
+      if (!this.#pmp.allowsIn(table, offset, 1 << shift, Access.Load, Privilege.S)) return ACCESS_FAULT[access]!;
       const host = (this.#host + (table - this.#first) * PAGE_SIZE + offset) >>> 0;
       const pte = this.#u32[host >>> 2]!;
       const top = this.#wide ? this.#u32[(host >>> 2) + 1]! : 0;
@@ -130,7 +128,7 @@ export class Mmu {
       if ((pte & (PTE.R | PTE.X)) !== 0) {
         if (!permitted(pte, access, privilege, sum, mxr)) return PAGE_FAULT[access]!;
         if (!this.#leaf(level, pte, top, low, high)) return PAGE_FAULT[access]!;
-        const cause = this.#markUsed(table * PAGE_SIZE + offset, host, pte, access);
+        const cause = this.#markUsed(table, offset, host, pte, access);
         if (cause !== TRANSLATED) return cause;
         this.storeToo = (pte & (PTE.D | PTE.W)) === (PTE.D | PTE.W);
         return this.frame >= FRAME_LIMIT ? ACCESS_FAULT[access]! : TRANSLATED;
@@ -193,12 +191,12 @@ export class Mmu {
   }
 
   /** Sets the A bit, and the D bit for a store, or says that software must (priv §10.3.2 step 7). */
-  #markUsed(at: number, host: number, pte: number, access: Access): number {
+  #markUsed(table: number, offset: number, host: number, pte: number, access: Access): number {
     const needed = access === Access.Store ? PTE.A | PTE.D : PTE.A;
     if ((pte & needed) === needed) return TRANSLATED;
     if (!this.hardwareUpdates || this.looking) return PAGE_FAULT[access]!;
     const entrySize = this.#wide ? 8 : 4;
-    if (!this.#pmp.allows(at, entrySize, Access.Store, Privilege.S)) return ACCESS_FAULT[access]!;
+    if (!this.#pmp.allowsIn(table, offset, entrySize, Access.Store, Privilege.S)) return ACCESS_FAULT[access]!;
     this.#u32[host >>> 2] = pte | needed;
     this.#updated(host);
     return TRANSLATED;

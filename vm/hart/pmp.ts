@@ -120,8 +120,14 @@ export class Pmp {
    * them decides, and must match all (priv §3.7.1.3).
    */
   allows(addr: number, size: number, access: Access, privilege: Privilege): boolean {
+    return this.allowsIn(0, addr, size, access, privilege);
+  }
+
+  /** The same at an offset from a page's start: page numbers are small, whereas V8 allocates an address above 2^31. */
+  allowsIn(frame: number, offset: number, size: number, access: Access, privilege: Privilege): boolean {
     const machine = privilege === Privilege.M;
     if (machine && this.#machineFree) return true;
+    const addr = frame * PAGE_SIZE + offset;
     const end = addr + size;
     for (let i = 0; i < this.#count; i++) {
       const low = this.#low[i]!;

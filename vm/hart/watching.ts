@@ -46,7 +46,7 @@ export function noteWatched(hart: Hart, host: number, size: number, value: bigin
   watches.emit({ write: access === 1, addr, size, value: BigInt.asUintN(8 * size, value) });
 }
 
-/** Whether emitted code may not access a page by itself, because somebody wants to be told. */
-export function isWatched({ events }: Hart, addr: number, access: Access): boolean {
-  return access < 2 && events.watches.active && events.watches.covers(addr, access as 0 | 1);
+/** Whether emitted code may not access a page, named by its number, by itself: because somebody wants to be told. */
+export function isWatched({ events }: Hart, frame: number, access: Access): boolean {
+  return access < 2 && events.watches.active && events.watches.covers(frame * PAGE_SIZE, access as 0 | 1);
 }

@@ -206,8 +206,10 @@ export class Interpreter implements Engine {
   /** The page of a load or store is not known to the TLB: makes it so, or lets the reference executor do the access. */
   #miss(access: 0 | 1): void {
     const at = (this.#hart.base + HART.miss) >>> 2;
-    const [low, high] = [this.#u32[at]!, this.#u32[at + 1]!];
-    if (!fillTlb(this.#hart, low, high, access)) this.#access(low, high, access);
+    // Signed, as V8 allocates a number above 2^31 where it is handed on.
+    const low = this.#u32[at]! | 0;
+    const high = this.#u32[at + 1]! | 0;
+    if (!fillTlb(this.#hart, low, high, access)) this.#access(low >>> 0, high >>> 0, access);
   }
 
   /** A load or store that emitted code cannot do: of a device, as a rule. */
@@ -222,8 +224,8 @@ export class Interpreter implements Engine {
   #enterPage(): void {
     const hart = this.#hart;
     const at = (hart.base + HART.pc) >>> 2;
-    const low = this.#u32[at]!;
-    const high = this.#u32[at + 1]!;
+    const low = this.#u32[at]! | 0;
+    const high = this.#u32[at + 1]! | 0;
     const page = fetchablePage(hart, low, high);
     if (page < 0) return this.#step();
     this.#fillFetch(low, high, page, this.#pages.enter(page));
