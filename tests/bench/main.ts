@@ -7,6 +7,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { type EngineName, engineNames } from "../../vm/machine.ts";
 import { block, consoleOutput } from "./devices.ts";
 import { clocks, type HostInfo, hostInfo } from "./host.ts";
+import { linux } from "./linux.ts";
 import { memory } from "./memory.ts";
 import { type Section, sectionText } from "./report.ts";
 import type { BenchSettings } from "./settings.ts";
@@ -14,7 +15,7 @@ import { kernels, speed } from "./speed.ts";
 import { start } from "./start.ts";
 import { trace } from "./trace.ts";
 
-const sectionNames = ["speed", "paged", "block", "console", "start", "trace", "memory"] as const;
+const sectionNames = ["speed", "paged", "block", "console", "start", "trace", "memory", "linux"] as const;
 type SectionName = typeof sectionNames[number];
 
 /** All engines but the one that is slow on purpose. */
@@ -34,7 +35,8 @@ Sections: ${sectionNames.join(", ")}; all of them by default.
   --json            figures for a program
   --help
 
-QEMU is compared where it is installed, Spike where SPIKE=PATH names it.`;
+QEMU is compared where it is installed, Spike where SPIKE=PATH names it;
+Linux is booted from the folder that GUESTS names (tests/guests/get_guests.sh fills one).`;
 
 /** What the command line asks for. */
 interface Asked extends Omit<BenchSettings, "folder" | "progress"> {
@@ -112,6 +114,9 @@ async function* measure(asked: Asked, settings: BenchSettings, host: HostInfo): 
         break;
       case "trace":
         yield await trace(settings);
+        break;
+      case "linux":
+        yield await linux(settings, host.qemu !== undefined);
         break;
       case "memory":
         yield await memory(settings);
