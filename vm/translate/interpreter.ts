@@ -11,10 +11,14 @@ import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
+import { CsrFunctions } from "./csr_functions.ts";
 import { EdgeMark, Exit } from "./exit.ts";
 import type { EmittedInterpreter } from "./emitted_interpreter.ts";
 import type { Regions } from "./regions.ts";
 import { endCounts, leaveCounts } from "./statistics.ts";
+
+/** The opcode of CSR instructions, among others. */
+const SYSTEM = 0x73;
 
 /** Most instructions per call of emitted code: re-entry is how V8 swaps in its optimised version. */
 const QUANTUM = 100_000;
@@ -46,6 +50,7 @@ export class Interpreter implements Engine {
   readonly #pages: DecodedPages;
   readonly #reference: Reference;
   readonly #devices: DeviceAccess;
+  readonly #csrs: CsrFunctions;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #code: EmittedInterpreter;
@@ -71,6 +76,7 @@ export class Interpreter implements Engine {
     this.#pages = pages;
     this.#reference = new Reference(hart);
     this.#devices = new DeviceAccess(hart);
+    this.#csrs = new CsrFunctions(hart, memory);
     this.#u16 = new Uint16Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
     this.#executed = hart.steps;
@@ -158,8 +164,11 @@ export class Interpreter implements Engine {
 
   #step(): void {
     if (this.regions !== undefined) this.#noteBlock();
-    this.#reference.step(this.#fetched());
-    this.#executed++;
+    const word = this.#fetched();
+    if (word === undefined || (word & 0x7f) !== SYSTEM || !this.#csrs.run(word)) {
+      this.#reference.step(word);
+      this.#executed++;
+    }
     this.#hart.clock.inSlice++;
   }
 
