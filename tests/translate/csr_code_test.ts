@@ -1,5 +1,5 @@
 /**
- * CSRs in translated code against the reference executor: every way to write them, in hot loops, with interrupts that
+ * CSRs in emitted code, of regions and of single instructions, against the reference executor: every way to write them, in hot loops, with interrupts that
  * come up at every step.
  */
 import { assertEquals, assertGreater } from "@std/assert";
@@ -14,20 +14,26 @@ import { Random } from "../support/random.ts";
 const BITS = csrRows.filter((row) => row.bits !== undefined);
 const NUMBERS = BITS.map((row) => row.number);
 
-/** Runs a program in both engines, with lines that change now and then, and compares all state after each stretch. */
+/** Runs a program in all engines, with lines that change now and then, and compares all state after each stretch. */
 function agree(isa: Isa, text: string, seed: number, steps = 6000): BareMachine {
   const { bytes } = new Assembler(isa).program(text, BigInt(BARE.ram));
-  const [auto, reference] = [new BareMachine("auto", isa), new BareMachine("reference", isa)];
+  const [auto, interpreter, reference] = (["auto", "interpreter", "reference"] as const).map((name) =>
+    new BareMachine(name, isa)
+  ) as [BareMachine, BareMachine, BareMachine];
+  const all = [auto, interpreter, reference];
   const random = new Random(seed);
-  for (const machine of [auto, reference]) machine.load(bytes);
+  for (const machine of all) machine.load(bytes);
   while (reference.hart.steps < steps) {
     const stretch = random.chance(50) ? 1 : random.between(2, 300);
     const line = random.pick([Interrupt.MTI, Interrupt.SEI, Interrupt.MSI]);
     const level = random.chance(50);
     const change = random.chance(40);
-    for (const { hart } of [auto, reference]) if (change) hart.line(line).set(level);
-    for (const machine of [auto, reference]) machine.run(stretch);
-    assertEquals(stateOf(auto), stateOf(reference), `seed ${seed}, after ${reference.hart.steps} steps`);
+    for (const { hart } of all) if (change) hart.line(line).set(level);
+    for (const machine of all) machine.run(stretch);
+    const expected = stateOf(reference);
+    for (const machine of [auto, interpreter]) {
+      assertEquals(stateOf(machine), expected, `${machine.engine.name}, seed ${seed}, after ${expected[0]} steps`);
+    }
   }
   assertGreater((auto.engine as Interpreter).regions!.stats.made, 0);
   return auto;
