@@ -9,6 +9,7 @@ export class HostFile {
   readonly #what: string;
   /** Where the next read or write goes by itself; -1 if that is not known. */
   #position = -1;
+  #locked = false;
   readonly #found: Uint8Array<ArrayBuffer> = new Uint8Array(BLOCK);
 
   /** `what` says what it is, for messages: `disk x.img`. */
@@ -80,7 +81,15 @@ export class HostFile {
     }
   }
 
+  /** Takes the file for this run alone, until it is closed; false if another one has it. */
+  lock(): boolean {
+    this.#locked = this.#file.tryLockSync(true);
+    return this.#locked;
+  }
+
   close(): void {
+    // Closing would do, but for a process that is being started at this moment: it has the file open too until it runs.
+    if (this.#locked) this.#file.unlockSync();
     this.#file.close();
   }
 

@@ -208,7 +208,7 @@ function openFile(name: string, baseName: string, baseSize: number): { file: Hos
   const file = new HostFile(opened, `overlay ${name}`);
   try {
     if (!opened.statSync().isFile) throw new DiskFileError(`the overlay ${name} is not a file`);
-    if (!opened.tryLockSync(true)) throw new DiskFileError(`the overlay ${name} is in use by another run`);
+    if (!file.lock()) throw new DiskFileError(`the overlay ${name} is in use by another run`);
     const baseTime = Deno.statSync(baseName).mtime?.getTime() ?? 0;
     if (opened.statSync().size === 0) {
       const fresh = { version: VERSION, sizeBytes: baseSize, baseBytes: baseSize, baseSize, baseTime, committing: 0 };
