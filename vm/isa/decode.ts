@@ -41,6 +41,14 @@ export interface Decoded {
   readonly length: 2 | 4;
 }
 
+/** How many decoded words are kept: programs consist of few different ones. A power of two. */
+const KEPT_BITS = 12;
+const KEPT = 1 << KEPT_BITS;
+/** Makes the highest bits of a product depend on all bits of the word: 2^32 over the golden ratio (Knuth, §6.4). */
+const SPREAD = 0x9e37_79b1;
+/** Nothing was decoded for this place yet. */
+const EMPTY = null;
+
 interface Candidate {
   readonly row: Row;
   readonly base: Row;
@@ -65,6 +73,9 @@ export class Decoder {
   readonly #candidates: readonly Candidate[];
   /** Candidates by `bucket`, filled in when one is asked for. */
   readonly #buckets: (readonly Candidate[] | undefined)[] = new Array(256);
+  /** Words that were decoded and what they are, each in the place that its bits choose. */
+  readonly #words = new Uint32Array(KEPT);
+  readonly #decoded: (Decoded | undefined | typeof EMPTY)[] = new Array(KEPT).fill(EMPTY);
 
   /** Throws if a row does not say what it does. That no word is two instructions is proven by the rows' tests. */
   constructor(isa: Isa) {
@@ -91,10 +102,19 @@ export class Decoder {
   /** The instruction `word` is; undefined if it is illegal. Only the low half of a compressed word is looked at. */
   decode(word: number): Decoded | undefined {
     const length = Decoder.length(word);
+    const bits = length === 2 ? word & 0xffff : word >>> 0;
+    const place = Math.imul(bits, SPREAD) >>> (32 - KEPT_BITS);
+    const kept = this.#decoded[place];
+    if (this.#words[place] === bits && kept !== EMPTY) return kept;
+    this.#words[place] = bits;
+    return this.#decoded[place] = this.#find(bits, length);
+  }
+
+  #find(word: number, length: 2 | 4): Decoded | undefined {
     for (const { row, base, pattern } of this.#bucket(bucket(word))) {
       if (pattern.length !== length || ((word ^ pattern.match) & pattern.mask) !== 0) continue;
       if (this.xlen === 32 && row.format.rv32Zero !== undefined && (word & row.format.rv32Zero) !== 0) continue;
-      const operands = readOperands(row.format, length === 2 ? word & 0xffff : word);
+      const operands = readOperands(row.format, word);
       if (row.except?.(operands, this.xlen)) continue;
       return { row, base, operands, length };
     }

@@ -43,34 +43,64 @@ export interface EnterCase {
 }
 
 /** Straight code. */
-export interface FlowBlock {
+export class FlowBlock {
   readonly offset: number;
   /** Where it stands in the program: its offset, or that of the call through which it was inlined. */
   readonly position: number;
   readonly instructions: readonly FlowInstruction[];
   end: FlowEnd;
   /** Its place in the order that the blocks were put into last. */
-  order: number;
+  order = -1;
+  /** For who goes through blocks: the number of the last walk that came here, see {@linkcode nextWalk}. */
+  walk = 0;
+  /** What `successors` found, until edges are sent elsewhere. */
+  successors: readonly FlowBlock[] | undefined = undefined;
+
+  constructor(offset: number, position: number, instructions: readonly FlowInstruction[], end: FlowEnd) {
+    this.offset = offset;
+    this.position = position;
+    this.instructions = instructions;
+    this.end = end;
+  }
+
+  /** A block without instructions that stands where this one does. */
+  before(end: FlowEnd): FlowBlock {
+    return new FlowBlock(this.offset, this.position, [], end);
+  }
 }
 
-/** The blocks a block can go to, in the order of its end's edges. */
-export function successors({ end }: FlowBlock): FlowBlock[] {
+let walks = 0;
+/** A number for `FlowBlock.walk` that no block has yet. */
+export function nextWalk(): number {
+  return ++walks;
+}
+
+/** The blocks a block can go to, in the order of its end's edges; for as long as its end stays as it is. */
+export function successors(block: FlowBlock): readonly FlowBlock[] {
+  return block.successors ??= findSuccessors(block.end);
+}
+
+function findSuccessors(end: FlowEnd): FlowBlock[] {
   const blocks: FlowBlock[] = [];
-  const add = (edge: Edge) => {
-    if ("block" in edge) blocks.push(edge.block);
-  };
-  if (end.kind === "branch") add(end.taken), add(end.next);
-  else if (end.kind === "goto") add(end.to);
-  else if (end.kind === "jump") { for (const target of end.targets) add(target.to); }
+  if (end.kind === "branch") {
+    addBlock(blocks, end.taken);
+    addBlock(blocks, end.next);
+  } else if (end.kind === "goto") addBlock(blocks, end.to);
+  else if (end.kind === "jump") { for (const target of end.targets) addBlock(blocks, target.to); }
   else if (end.kind === "enter") {
-    for (const way of end.cases) add(way.to);
-    add(end.next);
+    for (const way of end.cases) addBlock(blocks, way.to);
+    addBlock(blocks, end.next);
   }
   return blocks;
 }
+function addBlock(blocks: FlowBlock[], edge: Edge): void {
+  if ("block" in edge) blocks.push(edge.block);
+}
 
 /** Sends a block's edges elsewhere. */
-export function redirect({ end }: FlowBlock, to: (edge: Edge) => Edge): void {
+export function redirect(block: FlowBlock, to: (edge: Edge) => Edge): void {
+  const { end } = block;
+  block.successors = undefined;
   if (end.kind === "branch") {
     end.taken = to(end.taken);
     end.next = to(end.next);
@@ -84,10 +114,10 @@ export function redirect({ end }: FlowBlock, to: (edge: Edge) => Edge): void {
 
 /** What discovery may look at. */
 export interface FlowSource {
-  /** The instruction at an offset; undefined where there is none, or where the region must not go. */
-  at(offset: number): Decoded | undefined;
-  /** Whether emitted code can do it. */
-  emittable(decoded: Decoded): boolean;
+  /** The instruction at an offset that emitted code can do; undefined where there is none such, or where the region must not go. */
+  at(offset: number): FlowInstruction | undefined;
+  /** Whether there is an instruction at an offset that emitted code cannot do. */
+  refuses(offset: number): boolean;
   /** Where the `jalr` at an offset was seen to go, as offsets, the likeliest first. */
   seen(offset: number): readonly number[];
 }
@@ -118,8 +148,16 @@ interface Calls {
   readonly leaders: Leaders;
 }
 
-/** Every place that control comes to from elsewhere, by offset, with the block that begins there once it is made. */
-type Leaders = Map<number, { readonly place: Place; block: FlowBlock | undefined }>;
+/** A place that control comes to from elsewhere, and what was found there. */
+interface Leader {
+  readonly place: Place;
+  /** The straight code from there to its end, other leaders in it notwithstanding. */
+  readonly list: readonly FlowInstruction[];
+  block: FlowBlock | undefined;
+}
+
+/** Leaders by offset. */
+type Leaders = Map<number, Leader>;
 
 /** Finds the blocks of the region at offset 0; the first one is the entry's. Undefined if the entry is not emittable. */
 export function discover(source: FlowSource, limits: FlowLimits): FlowBlock[] | undefined {
@@ -132,9 +170,11 @@ class Discovery {
   /** Leaders and calls that are in no inlined function. */
   readonly #leaders: Leaders = new Map();
   readonly #calls = new Map<number, Calls>();
-  readonly #places: Place[] = [];
+  readonly #found: Leader[] = [];
   /** Where calls that are not inlined come back to. */
   readonly #returns = new Set<number>();
+  /** Functions that were asked about, whether they are small. */
+  readonly #functions = new Map<number, boolean>();
   #instructions = 0;
 
   constructor(source: FlowSource, limits: FlowLimits) {
@@ -143,74 +183,74 @@ class Discovery {
   }
 
   run(): FlowBlock[] | undefined {
-    const first = this.#source.at(0);
-    if (first === undefined || !this.#source.emittable(first)) return undefined;
+    if (this.#source.at(0) === undefined) return undefined;
     this.#findLeaders();
-    const blocks = this.#places.map((place) => this.#leader(place)!.block = this.#block(place));
-    this.#places.forEach((place, i) => this.#link(place, blocks[i]!));
+    const blocks: FlowBlock[] = [];
+    for (const leader of this.#found) blocks.push(leader.block = this.#block(leader));
+    for (const { place, block } of this.#found) this.#link(place, block!);
     return blocks;
   }
 
-  #leader({ offset, calls }: Place): ReturnType<Leaders["get"]> {
-    return (calls?.leaders ?? this.#leaders).get(offset);
+  #leader({ offset, calls }: Place): Leader | undefined {
+    return (calls === undefined ? this.#leaders : calls.leaders).get(offset);
   }
 
   #findLeaders(): void {
     const work: Place[] = [{ offset: 0, calls: undefined }];
-    const returns: { readonly place: Place; readonly list: FlowInstruction[] }[] = [];
+    const returns: Leader[] = [];
     for (let i = 0; i < work.length && this.#instructions < this.#limits.instructions; i++) {
       const place = work[i]!;
       if (this.#leader(place) === undefined) {
-        (place.calls?.leaders ?? this.#leaders).set(place.offset, { place, block: undefined });
-        this.#places.push(place);
-        const list = this.#walk(place, () => false);
-        const last = list.at(-1)?.decoded;
-        if (last !== undefined && isReturn(last)) returns.push({ place, list });
-        else work.push(...this.#successors(place, list));
+        const list = this.#walk(place.offset);
+        const leader = { place, list, block: undefined };
+        (place.calls === undefined ? this.#leaders : place.calls.leaders).set(place.offset, leader);
+        this.#found.push(leader);
+        const last = list.length === 0 ? undefined : list[list.length - 1]!.decoded;
+        if (last !== undefined && isReturn(last)) returns.push(leader);
+        else this.#addSuccessors(leader, work);
       }
       // Where returns go is known when all calls are.
-      if (i === work.length - 1) { for (const { place, list } of returns) work.push(...this.#unknown(place, list)); }
+      if (i === work.length - 1) { for (const leader of returns) this.#addUnknown(leader, work); }
     }
   }
 
-  /** Where a return goes that is not known yet. */
-  #unknown(place: Place, list: readonly FlowInstruction[]): Place[] {
-    return this.#successors(place, list).filter((to) => this.#leader(to) === undefined);
+  /** Adds where a return goes that is not known yet. */
+  #addUnknown(leader: Leader, work: Place[]): void {
+    const places: Place[] = [];
+    this.#addSuccessors(leader, places);
+    for (const to of places) if (this.#leader(to) === undefined) work.push(to);
   }
 
   /** Goes along straight code to its end; counts instructions. */
-  #walk(place: Place, stop: (offset: number) => boolean): FlowInstruction[] {
+  #walk(from: number): FlowInstruction[] {
     const list: FlowInstruction[] = [];
-    let offset = place.offset;
+    let offset = from;
     for (;;) {
-      if (list.length > 0 && stop(offset)) return list;
-      const decoded = this.#source.at(offset);
-      if (decoded === undefined || !this.#source.emittable(decoded)) return list;
-      list.push({ offset, decoded });
+      const instruction = this.#source.at(offset);
+      if (instruction === undefined) return list;
+      list.push(instruction);
       this.#instructions++;
-      if (decoded.base.class === "branch" || decoded.base.class === "jump") return list;
-      if (list.length >= this.#limits.instructions) return list;
+      const { decoded } = instruction;
+      const { class: kind } = decoded.base;
+      if (kind === "branch" || kind === "jump" || list.length >= this.#limits.instructions) return list;
       offset += decoded.length;
     }
   }
 
-  #successors(place: Place, list: readonly FlowInstruction[]): Place[] {
-    const last = list.at(-1);
-    if (last === undefined) return [];
-    const { offset, decoded } = last;
+  #addSuccessors({ place: { calls }, list }: Leader, to: Place[]): void {
+    if (list.length === 0) return;
+    const { offset, decoded } = list[list.length - 1]!;
+    const { base, operands } = decoded;
     const next = offset + decoded.length;
-    const calls = place.calls;
-    if (decoded.base.class === "jump" && decoded.operands.rd === 1) this.#returns.add(next);
-    if (decoded.base.class === "branch") {
-      return [{ offset: next, calls }, { offset: offset + decoded.operands.imm, calls }];
-    }
-    if (decoded.base.name === "jal") return [this.#jumpTarget(offset, decoded, calls)];
-    return this.#jumpPlaces(offset, decoded, calls);
+    if (base.class === "jump" && operands.rd === 1) this.#returns.add(next);
+    if (base.class === "branch") {
+      to.push({ offset: next, calls }, { offset: offset + operands.imm, calls });
+    } else if (base.name === "jal") to.push(this.#jumpTarget(offset, decoded, calls));
+    else if (base.name === "jalr") to.push(...this.#jumpPlaces(offset, decoded, calls));
   }
 
   /** Where a `jalr` is expected to go: back into the caller that it was inlined into, or where it was seen to go. */
   #jumpPlaces(offset: number, decoded: Decoded, calls: Calls | undefined): Place[] {
-    if (decoded.base.name !== "jalr") return [];
     if (isReturn(decoded) && calls !== undefined) return [{ offset: calls.back, calls: calls.outer }];
     // Other returns go to too many places to follow, but for those after calls that are here too.
     const seen = this.#source.seen(offset);
@@ -236,65 +276,66 @@ class Discovery {
     return { offset: target, calls: inner };
   }
 
-  /** Whether straight code from here returns within the limit; functions with branches are followed both ways. */
   #small(offset: number): boolean {
+    let small = this.#functions.get(offset);
+    if (small === undefined) this.#functions.set(offset, small = this.#isSmall(offset));
+    return small;
+  }
+
+  /** Whether straight code from here returns within the limit; functions with branches are followed both ways. */
+  #isSmall(offset: number): boolean {
     const seen = new Set<number>();
     const work = [offset];
-    let count = 0;
     let returns = false;
     while (work.length > 0) {
       let at = work.pop()!;
-      for (;;) {
-        if (seen.has(at)) break;
+      while (!seen.has(at)) {
         seen.add(at);
-        if (++count > this.#limits.callee) return false;
-        const decoded = this.#source.at(at);
-        if (decoded === undefined || !this.#source.emittable(decoded)) return false;
-        if (decoded.base.class === "branch") work.push(at + decoded.operands.imm);
-        if (decoded.base.name === "jal" && decoded.operands.rd === 0) {
-          at += decoded.operands.imm;
+        if (seen.size > this.#limits.callee) return false;
+        const decoded = this.#source.at(at)?.decoded;
+        if (decoded === undefined) return false;
+        const { base, operands } = decoded;
+        if (base.class === "branch") work.push(at + operands.imm);
+        if (base.name === "jal" && operands.rd === 0) {
+          at += operands.imm;
           continue;
         }
         if (isReturn(decoded)) returns = true;
-        if (decoded.base.name === "jalr") break;
+        if (base.name === "jalr") break;
         at += decoded.length;
       }
     }
     return returns;
   }
 
-  #block(place: Place): FlowBlock {
-    const leaders = place.calls?.leaders ?? this.#leaders;
-    const cut = (offset: number) => leaders.has(offset);
+  /** The block of a leader: its code up to the next leader. */
+  #block({ place, list }: Leader): FlowBlock {
+    const leaders = place.calls === undefined ? this.#leaders : place.calls.leaders;
+    let length = Math.min(1, list.length);
+    while (length < list.length && !leaders.has(list[length]!.offset)) length++;
     const { offset } = place;
-    return {
-      offset,
-      position: positionOf(place),
-      order: -1,
-      instructions: this.#walk(place, cut),
-      end: { kind: "leave", at: offset },
-    };
+    const instructions = length === list.length ? list : list.slice(0, length);
+    return new FlowBlock(offset, positionOf(place), instructions, { kind: "leave", at: offset });
   }
 
-  #link(place: Place, block: FlowBlock): void {
-    const last = block.instructions.at(-1);
-    if (last === undefined) return;
-    const { offset, decoded } = last;
+  #link({ calls }: Place, block: FlowBlock): void {
+    const { instructions } = block;
+    if (instructions.length === 0) return;
+    const { offset, decoded } = instructions[instructions.length - 1]!;
+    const { base, operands } = decoded;
     const next = offset + decoded.length;
-    const calls = place.calls;
-    if (decoded.base.class === "branch") {
-      const taken = this.#edge({ offset: offset + decoded.operands.imm, calls });
+    if (base.class === "branch") {
+      const taken = this.#edge({ offset: offset + operands.imm, calls });
       block.end = { kind: "branch", taken, next: this.#edge({ offset: next, calls }) };
-    } else if (decoded.base.name === "jal") {
+    } else if (base.name === "jal") {
       block.end = { kind: "goto", to: this.#edge(this.#jumpTarget(offset, decoded, calls)) };
-    } else if (decoded.base.class === "jump") {
+    } else if (base.class === "jump") {
       const places = this.#jumpPlaces(offset, decoded, calls);
       block.end = { kind: "jump", targets: places.map((p) => ({ offset: p.offset, to: this.#edge(p) })) };
     } else {
-      const following = this.#source.at(next);
-      const known = this.#leader({ offset: next, calls }) !== undefined;
-      const leaves = !known && following !== undefined && !this.#source.emittable(following);
-      block.end = leaves ? { kind: "leave", at: next } : { kind: "goto", to: this.#edge({ offset: next, calls }) };
+      const to = { offset: next, calls };
+      const leaves = this.#leader(to) === undefined && this.#source.refuses(next);
+      block.end = leaves ? { kind: "leave", at: next } : { kind: "goto", to: this.#edge(to) };
     }
   }
 
@@ -324,7 +365,8 @@ export function flowSource(
   map: CodeMap,
   seen: (host: number) => readonly number[],
 ): FlowSource & { readonly word: (offset: number) => number } {
-  const known = new Map<number, Decoded | undefined>();
+  /** What `at` found; null for nothing. */
+  const known = new Map<number, FlowInstruction | null>();
   const word = (offset: number): number => {
     const host = map.host(offset);
     if (host < 0) return -1;
@@ -333,18 +375,24 @@ export function flowSource(
     const second = map.host(offset + 2);
     return second < 0 ? -1 : (half | (u16[second >>> 1]! << 16)) >>> 0;
   };
-  const read = (offset: number) => {
+  const read = (offset: number): Decoded | undefined => {
     const found = word(offset);
     return found < 0 ? undefined : decoder.decode(found);
   };
   return {
     at(offset) {
-      if (known.has(offset)) return known.get(offset);
-      const decoded = read(offset);
-      known.set(offset, decoded);
-      return decoded;
+      let found = known.get(offset);
+      if (found === undefined) {
+        const decoded = read(offset);
+        found = decoded !== undefined && emittable(decoded) ? { offset, decoded } : null;
+        known.set(offset, found);
+      }
+      return found ?? undefined;
     },
-    emittable,
+    refuses(offset) {
+      const decoded = read(offset);
+      return decoded !== undefined && !emittable(decoded);
+    },
     word,
     seen: (offset) => seen(map.host(offset)).flatMap((host) => map.offset(host) ?? []),
   };

@@ -1,5 +1,5 @@
 /** The loops of a region: which blocks each repeats, and which ways back to a header belong to which of several loops. */
-import { redirect, successors } from "./flow.ts";
+import { nextWalk, redirect, successors } from "./flow.ts";
 import type { Edge, EnterCase, FlowBlock } from "./flow.ts";
 
 /** Most loops that one header is parted into. */
@@ -15,33 +15,37 @@ export interface Loops {
   readonly parent: Int32Array;
 }
 
-/** Where control comes from to each block. */
+/** Where control comes from to each block, by order. */
+export type Predecessors = readonly (readonly number[])[];
+
+/** Finds it. */
 export function predecessors(order: readonly FlowBlock[]): number[][] {
-  const preds: number[][] = order.map(() => []);
-  for (const block of order) for (const to of successors(block)) preds[to.order]!.push(block.order);
+  const preds: number[][] = [];
+  for (let i = 0; i < order.length; i++) preds.push([]);
+  for (let i = 0; i < order.length; i++) {
+    for (const to of successors(order[i]!)) preds[to.order]!.push(i);
+  }
   return preds;
 }
 
 /** Finds the loops of blocks in reverse postorder, by where control comes to each from, of which every back edge goes to a block that dominates its source. */
-export function loopsOf(preds: readonly (readonly number[])[]): Loops {
+export function loopsOf(preds: Predecessors): Loops {
   const innermost = new Int32Array(preds.length).fill(-1);
   const parent = new Int32Array(preds.length).fill(-1);
-  // A block in a loop that was found stands for the outermost one of these.
-  const whole = (block: number): number => {
-    let at = innermost[block]! < 0 ? block : innermost[block]!;
-    while (parent[at]! >= 0) at = parent[at]!;
-    return at;
-  };
+  const work: number[] = [];
   for (let header = preds.length - 1; header >= 0; header--) {
-    const work = preds[header]!.filter((p) => p >= header);
+    for (const p of preds[header]!) if (p >= header) work.push(p);
     if (work.length === 0) continue;
     innermost[header] = header;
     while (work.length > 0) {
-      const at = whole(work.pop()!);
+      // A block in a loop that was found stands for the outermost one of these.
+      let at = work.pop()!;
+      if (innermost[at]! >= 0) at = innermost[at]!;
+      while (parent[at]! >= 0) at = parent[at]!;
       if (at === header) continue;
       if (innermost[at] === at) parent[at] = header;
       else innermost[at] = header;
-      work.push(...preds[at]!);
+      for (const p of preds[at]!) work.push(p);
     }
   }
   return { innermost, parent };
@@ -51,44 +55,50 @@ export function loopsOf(preds: readonly (readonly number[])[]): Loops {
  * Parts a header that several loops of the program share, because the region begins in the inner one: its code alone is
  * then a loop, around which another one, with a header without instructions, holds the rest. V8 keeps what an inner loop
  * does not change in registers only if no other way leads back to its header. The program's loops are told apart by where
- * they begin: outer ones do earlier. Returns what each parted header became; undefined if there was nothing to part.
+ * they begin: outer ones do earlier. Returns what the parted header became; undefined if there was nothing to part.
  */
 export function partHeaders(
   order: readonly FlowBlock[],
-  preds: readonly (readonly number[])[],
-): Map<FlowBlock, FlowBlock> | undefined {
+  preds: Predecessors,
+): { readonly header: FlowBlock; readonly outer: FlowBlock } | undefined {
   for (let i = order.length - 1; i >= 0; i--) {
     const sources = preds[i]!.filter((p) => p >= i);
     if (sources.length < 2) continue;
-    const first = new Map(sources.map((s) => [s, firstOf(order, preds, i, s)]));
-    const begins = new Set(first.values());
-    if (begins.size < 2 || begins.size > NESTED) continue;
-    const inner = Math.max(...begins);
+    const first = sources.map((s) => firstOf(order, preds, i, s));
+    let begins = 0;
+    let inner = -Infinity;
+    for (let k = 0; k < first.length; k++) {
+      if (first.indexOf(first[k]!) === k) begins++;
+      inner = Math.max(inner, first[k]!);
+    }
+    if (begins < 2 || begins > NESTED) continue;
     const header = order[i]!;
-    const outer: FlowBlock = { ...header, instructions: [], end: { kind: "goto", to: { block: header } } };
+    const outer = header.before({ kind: "goto", to: { block: header } });
     const away = (edge: Edge): Edge => "block" in edge && edge.block === header ? { block: outer } : edge;
-    for (const p of preds[i]!) if (first.get(p) !== inner) redirect(order[p]!, away);
-    return new Map([[header, outer]]);
+    for (const p of preds[i]!) {
+      const source = sources.indexOf(p);
+      if (source < 0 || first[source] !== inner) redirect(order[p]!, away);
+    }
+    return { header, outer };
   }
   return undefined;
 }
 
 /** Where the loop begins in the program that one back edge makes. */
-function firstOf(
-  order: readonly FlowBlock[],
-  preds: readonly (readonly number[])[],
-  header: number,
-  source: number,
-): number {
-  const seen = new Set([header]);
+function firstOf(order: readonly FlowBlock[], preds: Predecessors, header: number, source: number): number {
+  const walk = nextWalk();
+  let first = order[header]!.position;
+  order[header]!.walk = walk;
   const work = [source];
   while (work.length > 0) {
     const at = work.pop()!;
-    if (seen.has(at)) continue;
-    seen.add(at);
-    work.push(...preds[at]!);
+    const block = order[at]!;
+    if (block.walk === walk) continue;
+    block.walk = walk;
+    first = Math.min(first, block.position);
+    for (const p of preds[at]!) work.push(p);
   }
-  return Math.min(...[...seen].map((at) => order[at]!.position));
+  return first;
 }
 
 /**
@@ -96,24 +106,21 @@ function firstOf(
  * the next time, and no other region need be made of the same code. From the new root, which is returned with the entries,
  * the way to an entry goes through the headers of the loops that it is in: each of these gets a block before it that
  * passes control on, so that loops still have one way in. Edges that were cut go to the root, and from there to the entry
- * that their target is.
+ * that their target is: `again`.
  */
 export function addEntries(
   order: readonly FlowBlock[],
   { innermost, parent }: Loops,
+  again: Iterable<FlowBlock>,
 ): { readonly root: FlowBlock; readonly entries: readonly FlowBlock[] } {
   const first = order[0]!;
   // Not in functions that were inlined: these stand for themselves elsewhere.
-  const places = order.flatMap(({ instructions, offset, position }, i) =>
-    innermost[i] === i && instructions.length > 0 && offset !== first.offset && position === offset ? [i] : []
-  ).slice(0, ENTRIES);
-  const cut = new Set<FlowBlock>();
-  const noteCut = (edge: Edge): Edge => {
-    if ("exit" in edge && edge.again !== undefined) cut.add(edge.again);
-    return edge;
-  };
-  for (const block of order) redirect(block, noteCut);
-  for (const { order: i } of cut) if (!places.includes(i)) places.push(i);
+  const places: number[] = [];
+  for (let i = 0; i < order.length && places.length < ENTRIES; i++) {
+    const { instructions, offset, position } = order[i]!;
+    if (innermost[i] === i && instructions.length > 0 && offset !== first.offset && position === offset) places.push(i);
+  }
+  for (const { order: i } of again) if (!places.includes(i)) places.push(i);
   if (places.length === 0) return { root: first, entries: [first] };
   // What stands before each loop's header, and before everything (-1).
   const gates = new Map<number, { readonly block: FlowBlock; readonly cases: EnterCase[] }>();
@@ -122,7 +129,7 @@ export function addEntries(
     if (found === undefined) {
       const cases: EnterCase[] = [];
       const block = order[Math.max(loop, 0)]!;
-      found = { block: { ...block, instructions: [], end: { kind: "enter", cases, next: { block } } }, cases };
+      found = { block: block.before({ kind: "enter", cases, next: { block } }), cases };
       gates.set(loop, found);
     }
     return found.cases;
@@ -148,6 +155,7 @@ export function addEntries(
   for (const [loop, { block }] of gates) {
     // A gate goes on to its own header.
     const { end } = block;
+    block.successors = undefined;
     if (end.kind !== "enter") continue;
     for (const way of end.cases) way.to = toGate(way.to);
     if (loop < 0) end.next = toGate(end.next);

@@ -20,7 +20,7 @@ import { RegionEnd, RegionExit } from "./exit.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import { type FlatMemory, RegionValues } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
-import { type FunctionBody, I32, Op } from "./wasm.ts";
+import { type FunctionBody, I32, type Label, Op } from "./wasm.ts";
 
 /** What a region is emitted for. */
 export interface RegionCode {
@@ -54,6 +54,8 @@ const SITE_SHIFT = 11;
 export class RegionEmitter extends RegionValues {
   readonly #code: RegionCode;
   readonly #structure: Structure;
+  /** Address of the entry as a signed number, which may be too large to be exact. */
+  readonly #base: number;
   readonly #left = 0;
   readonly #tlb: number;
   readonly #site: number;
@@ -67,6 +69,9 @@ export class RegionEmitter extends RegionValues {
   /** Steps of the block from the running instruction on. */
   #rest = 0;
   #blockOffset = 0;
+  /** By a node's order: the label of its loop, and of the block that it stands after. */
+  readonly #loops: number[] = [];
+  readonly #blocks: number[] = [];
   /** Where the code of each instruction begins. */
   readonly places: { readonly offset: number; readonly at: number }[] = [];
 
@@ -81,6 +86,7 @@ export class RegionEmitter extends RegionValues {
     super(f, integer, code.xlen, code.hart, floats, tlb, code.flat);
     this.#tlb = tlb;
     this.#code = code;
+    this.#base = Number(BigInt.asIntN(code.xlen, code.pc));
     this.#structure = structure;
     this.#site = f.local(I32);
     this.#result = f.local(I32);
@@ -129,9 +135,9 @@ export class RegionEmitter extends RegionValues {
     return this.#address(this.#instruction.offset);
   }
   #address(offset: number): OnStack {
-    const pc = this.#code.pc + BigInt(offset);
-    if (this.xlen === 64) this.f.i64(BigInt.asIntN(64, pc));
-    else this.f.i32(Number(BigInt.asIntN(32, pc)));
+    if (this.xlen === 32) this.f.i32(this.#base + offset);
+    else if (Number.isSafeInteger(this.#base)) this.f.i64(this.#base + offset);
+    else this.f.i64(BigInt.asIntN(64, this.#code.pc + BigInt(offset)));
     return "value";
   }
   rd(_value: OnStack): void {
@@ -273,9 +279,12 @@ export class RegionEmitter extends RegionValues {
   #tree(node: Node): void {
     const f = this.f;
     const { end, offset } = node.block;
-    for (const after of node.after) f.block(`block${after.order}`);
-    if (node.header) f.loop(`loop${node.order}`);
-    for (const merge of node.merges) f.block(`block${merge.order}`);
+    for (const after of node.after) this.#openFor(after);
+    if (node.header) {
+      this.#loops[node.order] = f.level;
+      f.loop();
+    }
+    for (const merge of node.merges) this.#openFor(merge);
     if (end.kind === "enter") this.#enter(node, end.cases);
     if (node.header && !this.#checksNext(node)) {
       // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
@@ -285,6 +294,12 @@ export class RegionEmitter extends RegionValues {
     this.#endAll(node.merges);
     if (node.header) f.end();
     this.#endAll(node.after);
+  }
+
+  /** Opens the block at whose end a node stands. */
+  #openFor(node: Node): void {
+    this.#blocks[node.order] = this.f.level;
+    this.f.block();
   }
 
   /** Leaves where the budget does not cover so much. */
@@ -301,13 +316,12 @@ export class RegionEmitter extends RegionValues {
     // Targets of edges that were cut are come to again and again; loops are entered only from outside.
     if (cases.every(({ entry }) => this.#structure.entries[entry]!.header)) f.ifSeldom();
     else f.if();
-    const label = ({ entry }: EnterCase) => `enter${node.order}for${entry}`;
-    const labels: string[] = [];
+    const labels: number[] = [];
+    const other = f.level;
     for (const way of cases) {
-      f.block(label(way));
-      labels[way.entry] = label(way);
+      labels[way.entry] = f.level;
+      f.block();
     }
-    const other = label(cases[0]!);
     f.get(ENTRY).brTable(Array.from(labels, (found) => found ?? other), other);
     for (const { last, to } of cases.toReversed()) {
       f.end();
@@ -385,7 +399,8 @@ export class RegionEmitter extends RegionValues {
     const low = Math.min(...offsets);
     const length = (Math.max(...offsets) - low) / 2 + 1;
     if (length > TABLE_LENGTH) return false;
-    for (const { offset } of targets) f.block(`jump${node.order}to${offset}`);
+    const first = f.level;
+    for (const _ of targets) f.block();
     f.get(this.#next);
     this.#address(low);
     this.plain("Sub");
@@ -396,8 +411,8 @@ export class RegionEmitter extends RegionValues {
       f.get(this.data).op(Op.I32WrapI64);
     }
     f.i32(1).op(Op.I32ShrU);
-    const labels = new Array<string>(length).fill("jump");
-    for (const offset of offsets) labels[(offset - low) / 2] = `jump${node.order}to${offset}`;
+    const labels = new Array<Label>(length).fill("jump");
+    offsets.forEach((offset, i) => labels[(offset - low) / 2] = first + i);
     f.brTable(labels, "jump");
     for (const { to } of targets.toReversed()) {
       f.end();
@@ -414,8 +429,8 @@ export class RegionEmitter extends RegionValues {
       this.f.i32(edge.entry).set(ENTRY);
     }
     const to = this.#structure.nodes[edge.block.order]!;
-    if (to.order <= from.order) this.f.br(`loop${to.order}`);
-    else if (to.merge) this.f.br(`block${to.order}`);
+    if (to.order <= from.order) this.f.br(this.#loops[to.order]!);
+    else if (to.merge) this.f.br(this.#blocks[to.order]!);
     else this.#tree(to);
   }
 

@@ -3,10 +3,10 @@
  * (ICFP 2022): a loop header becomes a loop, a block with several forward ways into it becomes the end of a block, and
  * every other block stands where its one predecessor goes to it.
  */
-import { redirect, successors } from "./flow.ts";
+import { nextWalk, redirect, successors } from "./flow.ts";
 import type { Edge, FlowBlock } from "./flow.ts";
 import { addEntries, loopsOf, partHeaders, predecessors } from "./loops.ts";
-import type { Loops } from "./loops.ts";
+import type { Loops, Predecessors } from "./loops.ts";
 
 /** A block's place in the structure. */
 export interface Node {
@@ -35,39 +35,63 @@ export interface Structure {
   readonly nodes: readonly Node[];
 }
 
-/** Where control comes from to each block, by order. */
-type Predecessors = readonly (readonly number[])[];
-
 /** Structures a region. Edges that would make it irreducible are cut: their target becomes an entry of the region. */
 export function structure(block: FlowBlock): Structure {
   let entry = block;
-  for (;;) {
+  for (let cuts = 0;;) {
     const order = reversePostorder(entry);
     const preds = predecessors(order);
-    if (cutIrreducible(order, preds, dominators(preds))) continue;
-    const outer = partHeaders(order, preds);
-    if (outer === undefined) {
-      const { root, entries } = addEntries(order, loopsOf(preds));
-      return build(root, entries);
+    const idom = dominators(preds);
+    if (cutIrreducible(order, preds, idom)) {
+      cuts++;
+      continue;
     }
-    entry = outer.get(entry) ?? entry;
+    const parted = partHeaders(order, preds);
+    if (parted === undefined) {
+      const loops = loopsOf(preds);
+      const { root, entries } = addEntries(order, loops, cuts === 0 ? [] : cutTargets(order));
+      if (root === order[0]) return build(order, preds, idom, loops, entries);
+      const all = reversePostorder(root);
+      const allPreds = predecessors(all);
+      return build(all, allPreds, dominators(allPreds), loopsOf(allPreds), entries);
+    }
+    if (parted.header === entry) entry = parted.outer;
   }
 }
 
+/** Where edges that were cut would go. */
+function cutTargets(order: readonly FlowBlock[]): Set<FlowBlock> {
+  const targets = new Set<FlowBlock>();
+  const note = (edge: Edge): Edge => {
+    if ("exit" in edge && edge.again !== undefined) targets.add(edge.again);
+    return edge;
+  };
+  for (const block of order) redirect(block, note);
+  return targets;
+}
+
 function reversePostorder(entry: FlowBlock): FlowBlock[] {
+  const walk = nextWalk();
   const order: FlowBlock[] = [];
-  const seen = new Set([entry]);
-  const stack = [{ block: entry, rest: successors(entry) }];
-  while (stack.length > 0) {
-    const top = stack.at(-1)!;
-    const next = top.rest.pop();
-    if (next === undefined) {
-      order.push(top.block);
-      stack.pop();
-    } else if (!seen.has(next)) {
-      seen.add(next);
-      stack.push({ block: next, rest: successors(next) });
+  // The blocks on the way to the one that is looked at, and how many of the successors of each are left.
+  const path = [entry];
+  const left = [successors(entry).length];
+  entry.walk = walk;
+  while (path.length > 0) {
+    const top = path.length - 1;
+    const block = path[top]!;
+    const rest = --left[top]!;
+    if (rest < 0) {
+      order.push(block);
+      path.pop();
+      left.pop();
+      continue;
     }
+    const next = successors(block)[rest]!;
+    if (next.walk === walk) continue;
+    next.walk = walk;
+    path.push(next);
+    left.push(successors(next).length);
   }
   order.reverse();
   for (let i = 0; i < order.length; i++) order[i]!.order = i;
@@ -96,7 +120,8 @@ function dominators(preds: Predecessors): Int32Array {
 }
 
 function meet(idom: Int32Array, a: number, b: number): number {
-  let [x, y] = [a, b];
+  let x = a;
+  let y = b;
   while (x !== y) {
     while (x > y) x = idom[x]!;
     while (y > x) y = idom[y]!;
@@ -156,52 +181,59 @@ function loopOf(
   return reach(first, (at) => successors(order[at]!).map((b) => b.order)).intersection(before);
 }
 
-function build(root: FlowBlock, entries: readonly FlowBlock[]): Structure {
-  const order = reversePostorder(root);
-  const preds = predecessors(order);
-  const idom = dominators(preds);
-  const nodes = order.map((block, i): Node => ({
-    block,
-    order: i,
-    header: false,
-    merge: false,
-    merges: [],
-    after: [],
-    longest: 0,
-  }));
-  const forward = new Int32Array(nodes.length);
-  for (const node of nodes) {
-    for (const s of successors(node.block)) {
-      const to = nodes[s.order]!;
-      if (to.order <= node.order) to.header = true;
-      else if (++forward[to.order]! > 1) to.merge = true;
+function build(
+  order: readonly FlowBlock[],
+  preds: Predecessors,
+  idom: Int32Array,
+  loops: Loops,
+  entries: readonly FlowBlock[],
+): Structure {
+  const nodes: Node[] = [];
+  for (let i = 0; i < order.length; i++) {
+    let ways = 0;
+    let header = false;
+    for (const p of preds[i]!) {
+      if (p < i) ways++;
+      else header = true;
     }
+    nodes.push({ block: order[i]!, order: i, header, merge: ways > 1, merges: [], after: [], longest: 0 });
   }
-  place(nodes, idom, loopsOf(preds));
+  place(nodes, idom, loops);
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
-    const { block } = node;
+    const { block, block: { end } } = node;
+    let after = 0;
     // Ways in from outside have their own budget.
-    const next = block.end.kind === "enter"
-      ? [block.end.next].flatMap((e) => "block" in e ? [e.block] : [])
-      : successors(block);
-    const after = next.map((s) => nodes[s.order]!).filter((n) => n.order > i).map((n) => n.longest);
-    node.longest = node.block.instructions.length + Math.max(0, ...after);
+    if (end.kind === "enter") { if ("block" in end.next) after = longestFrom(nodes, end.next.block, i); }
+    else for (const next of successors(block)) after = Math.max(after, longestFrom(nodes, next, i));
+    node.longest = block.instructions.length + after;
   }
   return { root: nodes[0]!, entries: entries.map((e) => nodes[e.order]!), nodes };
+}
+
+/** Longest way from a block that the one at `from` goes on to; 0 for one that it goes back to. */
+function longestFrom(nodes: readonly Node[], { order }: FlowBlock, from: number): number {
+  return order > from ? nodes[order]!.longest : 0;
 }
 
 /** Says where merge nodes stand: at the node that dominates them, or after the outermost loop that they are not in. */
 function place(nodes: readonly Node[], idom: Int32Array, { innermost, parent }: Loops): void {
   for (let i = nodes.length - 1; i > 0; i--) {
     const node = nodes[i]!;
-    const around = new Set<number>();
-    for (let loop = innermost[i]!; loop >= 0; loop = parent[loop]!) around.add(loop);
     let left = -1;
-    for (let loop = innermost[idom[i]!]!; loop >= 0 && !around.has(loop); loop = parent[loop]!) left = loop;
+    for (let loop = innermost[idom[i]!]!; loop >= 0 && !isIn(innermost[i]!, loop, parent); loop = parent[loop]!) {
+      left = loop;
+    }
     if (left >= 0) {
       node.merge = true;
       nodes[left]!.after.push(node);
     } else if (node.merge) nodes[idom[i]!]!.merges.push(node);
   }
+}
+
+/** Whether a loop is another one, or in it. */
+function isIn(inner: number, outer: number, parent: Int32Array): boolean {
+  let loop = inner;
+  while (loop > outer) loop = parent[loop]!;
+  return loop === outer;
 }

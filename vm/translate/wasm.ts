@@ -1,4 +1,5 @@
 /** Writing WebAssembly modules: instruction bytes with named labels, and the sections around them. */
+import { Bytes } from "./bytes.ts";
 
 /** Value types. */
 export const I32 = 0x7f;
@@ -146,76 +147,6 @@ export const SaturatingOp = {
   I64TruncSatF64U: 7,
 } as const;
 
-/** Bytes that grow at their end. */
-class Bytes {
-  length = 0;
-  #bytes = new Uint8Array(256);
-
-  #room(more: number): void {
-    if (this.length + more <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + more));
-    larger.set(this.#bytes.subarray(0, this.length));
-    this.#bytes = larger;
-  }
-  byte(value: number): this {
-    if (this.length === this.#bytes.length) this.#room(1);
-    this.#bytes[this.length++] = value;
-    return this;
-  }
-  bytes(...values: readonly number[]): this {
-    for (const value of values) this.byte(value);
-    return this;
-  }
-  /** Appends what others have. */
-  all(other: Bytes): this {
-    this.#room(other.length);
-    this.#bytes.set(other.view, this.length);
-    this.length += other.length;
-    return this;
-  }
-  /** A name, with its length. */
-  text(value: string): this {
-    const encoded = new TextEncoder().encode(value);
-    return this.unsigned(encoded.length).bytes(...encoded);
-  }
-  /** Others, with their length. */
-  sized(other: Bytes): this {
-    return this.unsigned(other.length).all(other);
-  }
-  /** Unsigned LEB128 of a number below 2^32. */
-  unsigned(n: number): this {
-    let rest = n >>> 0;
-    while (rest > 127) {
-      this.byte((rest & 127) | 128);
-      rest >>>= 7;
-    }
-    return this.byte(rest);
-  }
-  /** Signed LEB128 of an integer that a number holds exactly. */
-  signed(n: number): this {
-    let rest = n;
-    while (rest < -64 || rest > 63) {
-      const byte = rest & 127;
-      this.byte(byte | 128);
-      rest = (rest - byte) / 128;
-    }
-    return this.byte(rest & 127);
-  }
-  /** Signed LEB128 of a 64-bit bigint. */
-  signedWide(n: bigint): this {
-    let rest = n;
-    while (rest < -64n || rest > 63n) {
-      this.byte(Number(rest & 127n) | 128);
-      rest >>= 7n;
-    }
-    return this.byte(Number(rest & 127n));
-  }
-  /** The bytes so far; good until more are appended. */
-  get view(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.length);
-  }
-}
-
 /** The body of one function: parameters are the first locals. */
 export class FunctionBody {
   readonly params: readonly ValueType[];
@@ -266,22 +197,19 @@ export class FunctionBody {
     return this;
   }
   f64(value: number): this {
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setFloat64(0, value, true);
-    this.#code.byte(Op.F64Const).bytes(...bytes);
+    this.#code.byte(Op.F64Const).float64(value);
     return this;
   }
   get(local: number): this {
-    return this.#indexed(Op.LocalGet, local);
+    this.#code.byte(Op.LocalGet).unsigned(local);
+    return this;
   }
   set(local: number): this {
-    return this.#indexed(Op.LocalSet, local);
+    this.#code.byte(Op.LocalSet).unsigned(local);
+    return this;
   }
   tee(local: number): this {
-    return this.#indexed(Op.LocalTee, local);
-  }
-  #indexed(code: number, index: number): this {
-    this.#code.byte(code).unsigned(index);
+    this.#code.byte(Op.LocalTee).unsigned(local);
     return this;
   }
   /** A load or store; the address is on the stack. */
@@ -290,7 +218,8 @@ export class FunctionBody {
     return this;
   }
   call(index: number): this {
-    return this.#indexed(Op.Call, index);
+    this.#code.byte(Op.Call).unsigned(index);
+    return this;
   }
 
   /** Calls through the imported table; the index is on top of the stack. */
@@ -299,12 +228,16 @@ export class FunctionBody {
     return this;
   }
 
+  /** How many blocks are open: the label of the one that is opened next, for who does not want to name it. */
+  get level(): number {
+    return this.#labels.length;
+  }
   /** Opens a block (a branch to it goes to its end). */
   block(label?: string): this {
     return this.#open(Op.Block, label);
   }
   /** Opens a loop (a branch to it goes to its start). */
-  loop(label: string): this {
+  loop(label?: string): this {
     return this.#open(Op.Loop, label);
   }
   /** Opens a conditional without a result; the condition is on the stack. */
@@ -323,17 +256,25 @@ export class FunctionBody {
     this.#labels.pop();
     return this.op(Op.End);
   }
-  br(label: string): this {
-    return this.#indexed(Op.Br, this.#depth(label));
+  /** Goes to a block by its name, or by the {@linkcode level} at which it was opened. */
+  br(label: Label): this {
+    this.#code.byte(Op.Br).unsigned(this.#depth(label));
+    return this;
   }
-  brIf(label: string): this {
-    return this.#indexed(Op.BrIf, this.#depth(label));
+  brIf(label: Label): this {
+    this.#code.byte(Op.BrIf).unsigned(this.#depth(label));
+    return this;
   }
   /** Goes to `labels[i]`, i on the stack, or to `otherwise`. */
-  brTable(labels: readonly string[], otherwise: string): this {
-    const places = new Map(this.#labels.map((l, i) => [l, i]));
+  brTable(labels: readonly Label[], otherwise: Label): this {
     this.#code.byte(Op.BrTable).unsigned(labels.length);
-    for (const label of labels) this.#code.unsigned(this.#labels.length - 1 - (places.get(label) ?? NaN));
+    // Neighbours are often the same.
+    let last: Label = otherwise;
+    let depth = this.#depth(otherwise);
+    for (const label of labels) {
+      if (label !== last) depth = this.#depth(last = label);
+      this.#code.unsigned(depth);
+    }
     this.#code.unsigned(this.#depth(otherwise));
     return this;
   }
@@ -342,41 +283,53 @@ export class FunctionBody {
     this.#labels.push(label);
     return this.op(code, 0x40);
   }
-  #depth(label: string): number {
-    const at = this.#labels.lastIndexOf(label);
-    if (at < 0) throw new Error(`wasm: no open label ${label}`);
+  #depth(label: Label): number {
+    const at = typeof label === "number" ? label : this.#labels.lastIndexOf(label);
+    if (at < 0 || at >= this.#labels.length) throw new Error(`wasm: no open label ${label}`);
     return this.#labels.length - 1 - at;
   }
 
-  /** The locals, runs of the same type at once. */
-  #declarations(): Bytes {
-    const runs = new Bytes();
-    let count = 0;
-    for (let i = 0, from = 0; i < this.#locals.length; i++) {
-      if (this.#locals[i] === this.#locals[i + 1]) continue;
-      runs.unsigned(i + 1 - from).byte(this.#locals[i]!);
+  /** Appends the locals: how many runs of the same type there are, and these. */
+  #declare(to: Bytes): void {
+    const locals = this.#locals;
+    let runs = 0;
+    for (let i = 0; i < locals.length; i++) if (locals[i] !== locals[i + 1]) runs++;
+    to.unsigned(runs);
+    for (let i = 0, from = 0; i < locals.length; i++) {
+      if (locals[i] === locals[i + 1]) continue;
+      to.unsigned(i + 1 - from).byte(locals[i]!);
       from = i + 1;
-      count++;
     }
-    return new Bytes().unsigned(count).all(runs);
   }
 
-  /** What goes into the section of branch hints: places, counted from the locals' declarations; each is unlikely. */
-  encodeHints(): Bytes | undefined {
-    if (this.#seldom.length === 0) return undefined;
-    const first = this.#declarations().length;
-    const hints = new Bytes().unsigned(this.#seldom.length);
-    for (const at of this.#seldom) hints.unsigned(first + at).byte(1).byte(0);
-    return hints;
-  }
-
-  /** The body as it goes into the code section. */
-  encode(): Bytes {
+  /** Appends the body as it goes into the code section. Returns how many bytes of it declare locals. */
+  encode(to: Bytes): number {
     if (this.#labels.length > 0) throw new Error(`wasm: ${this.#labels.length} blocks are not closed`);
-    const locals = this.#declarations();
-    return new Bytes().unsigned(locals.length + this.#code.length + 1).all(locals).all(this.#code).byte(Op.End);
+    const start = to.open();
+    this.#declare(to);
+    const declared = to.length - start;
+    to.all(this.#code).byte(Op.End).close(start);
+    return declared;
+  }
+
+  /** Whether there is something for the section of branch hints. */
+  get hinted(): boolean {
+    return this.#seldom.length > 0;
+  }
+  /** Appends it: places, counted from the `declared` bytes of the locals' declarations; each is unlikely. */
+  encodeHints(to: Bytes, declared: number): void {
+    to.unsigned(this.#seldom.length);
+    for (const at of this.#seldom) to.unsigned(declared + at).byte(1).byte(0);
+  }
+
+  /** Gives the code's memory back: nothing can be done with the body any more. */
+  free(): void {
+    this.#code.free();
   }
 }
+
+/** A block by its name or by the level at which it was opened. */
+export type Label = string | number;
 
 /** A module that imports one memory as `env.memory`, perhaps a function table as `env.table`, and exports functions. */
 export class ModuleWriter {
@@ -395,33 +348,61 @@ export class ModuleWriter {
 
   /**
    * The module's bytes; `memoryPages` is the imported memory's size, initial and maximum, `tableSize` the imported
-   * table's (0: none).
+   * table's (0: none). Bodies can be encoded once.
    */
   encode(memoryPages: number, tableSize = 0): Uint8Array<ArrayBuffer> {
-    const count = this.#functions.length;
-    const types = new Bytes().unsigned(count);
-    const declared = new Bytes().unsigned(count);
-    const exported = new Bytes();
-    const hints = new Bytes();
-    const code = new Bytes().unsigned(count);
-    let [exports, hinted] = [0, 0];
-    this.#functions.forEach(({ body, name }, i) => {
-      types.byte(0x60).unsigned(body.params.length).bytes(...body.params);
-      types.unsigned(body.results.length).bytes(...body.results);
-      declared.unsigned(i);
-      if (name !== undefined) exported.text(name).byte(0).unsigned(i), exports++;
-      const seldom = body.encodeHints();
-      if (seldom !== undefined) hints.unsigned(i).all(seldom), hinted++;
-      code.all(body.encode());
+    const module = new Bytes();
+    const code = new Bytes();
+    const functions = this.#functions;
+    const declared = functions.map(({ body }) => body.encode(code));
+    module.byte(0).byte(0x61).byte(0x73).byte(0x6d).byte(1).byte(0).byte(0).byte(0);
+    this.#section(module, 1, () => {
+      module.unsigned(functions.length);
+      for (const { body: { params, results } } of functions) {
+        module.byte(0x60).unsigned(params.length);
+        for (const type of params) module.byte(type);
+        module.unsigned(results.length);
+        for (const type of results) module.byte(type);
+      }
     });
-    const imports = new Bytes().unsigned(tableSize === 0 ? 1 : 2);
-    imports.text("env").text("memory").byte(2).byte(1).unsigned(memoryPages).unsigned(memoryPages);
-    if (tableSize !== 0) imports.text("env").text("table").byte(1).byte(FUNCREF).byte(0).unsigned(tableSize);
-    const module = new Bytes().bytes(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
-    module.byte(1).sized(types).byte(2).sized(imports).byte(3).sized(declared);
-    module.byte(7).sized(new Bytes().unsigned(exports).all(exported));
-    if (hinted > 0) module.byte(0).sized(new Bytes().text("metadata.code.branch_hint").unsigned(hinted).all(hints));
-    return module.byte(10).sized(code).view.slice();
+    this.#section(module, 2, () => {
+      module.unsigned(tableSize === 0 ? 1 : 2);
+      module.text("env").text("memory").byte(2).byte(1).unsigned(memoryPages).unsigned(memoryPages);
+      if (tableSize !== 0) module.text("env").text("table").byte(1).byte(FUNCREF).byte(0).unsigned(tableSize);
+    });
+    this.#section(module, 3, () => {
+      module.unsigned(functions.length);
+      for (let i = 0; i < functions.length; i++) module.unsigned(i);
+    });
+    this.#section(module, 7, () => {
+      const exported = (name: string | undefined) => name !== undefined;
+      module.unsigned(functions.reduce((n, { name }) => exported(name) ? n + 1 : n, 0));
+      for (let i = 0; i < functions.length; i++) {
+        const { name } = functions[i]!;
+        if (name !== undefined) module.text(name).byte(0).unsigned(i);
+      }
+    });
+    const hinted = functions.reduce((n, { body }) => body.hinted ? n + 1 : n, 0);
+    if (hinted > 0) {
+      this.#section(module, 0, () => {
+        module.text("metadata.code.branch_hint").unsigned(hinted);
+        functions.forEach(({ body }, i) => {
+          if (body.hinted) body.encodeHints(module.unsigned(i), declared[i]!);
+        });
+      });
+    }
+    this.#section(module, 10, () => module.unsigned(functions.length).all(code));
+    const bytes = module.view.slice();
+    module.free();
+    code.free();
+    for (const { body } of functions) body.free();
+    return bytes;
+  }
+
+  #section(module: Bytes, id: number, contents: () => void): void {
+    const start = module.byte(id).open();
+    contents();
+    module.close(start);
   }
 }
 
