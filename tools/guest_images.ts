@@ -198,6 +198,7 @@ export const libSources: readonly string[] = [
 /** Files of the virtio core that every image with a driver links. */
 export const virtioSources: readonly string[] = [
   "virtio/virtio.c",
+  "virtio/virtio_config.c",
   "virtio/virtio_ring.c",
   "virtio/virtio_ring_create.c",
   "virtio/virtio_ring_split.c",

@@ -10,6 +10,8 @@
 #define DRIVERS_MAX 16
 /* For a device to suspend or resume. */
 #define TIMEOUT_US 5000000
+/* Times in a row that a device is started again without having answered anything: it would give up every time. */
+#define RECOVERIES_MAX 3
 
 extern struct virtio_driver *const __virtio_drivers_start[], *const __virtio_drivers_end[];
 
@@ -210,6 +212,15 @@ int virtio_device_restore(struct virtio_device *dev)
 
 /* ---- Recovery ------------------------------------------------------------------------------------------------ */
 
+/* What is asked of the device is what it cannot do: asking once more would end the same way. */
+static int give_up(struct virtio_device *dev)
+{
+	printf("%s: gave up %u times in a row, not started again\n", dev->name, dev->recoveries + 1);
+	virtio_break_device(dev);
+	virtio_add_status(dev, VIRTIO_CONFIG_S_FAILED);
+	return -EIO;
+}
+
 static int recover(struct virtio_device *dev)
 {
 	struct virtio_driver *drv = dev->driver;
@@ -224,6 +235,9 @@ static int recover(struct virtio_device *dev)
 	irq_restore(saved);
 	if (drv->reset_prepare == NULL)
 		return -EIO;
+	if (dev->recoveries == RECOVERIES_MAX)
+		return give_up(dev);
+	dev->recoveries++;
 	err = drv->reset_prepare(dev);
 	if (err == 0)
 		err = virtio_device_restore(dev);
@@ -376,63 +390,6 @@ void virtio_bus_init(void)
 	for (struct virtio_driver *const *drv = __virtio_drivers_start; drv < __virtio_drivers_end; drv++)
 		if (register_virtio_driver(*drv) != 0)
 			panic("cannot register %s", (*drv)->driver.name);
-}
-
-/* ---- Configuration space ------------------------------------------------------------------------------------- */
-
-u8 virtio_cread8(struct virtio_device *vdev, unsigned int offset)
-{
-	u8 value;
-
-	vdev->config->get(vdev, offset, &value, sizeof(value));
-	return value;
-}
-
-u16 virtio_cread16(struct virtio_device *vdev, unsigned int offset)
-{
-	u16 value;
-
-	vdev->config->get(vdev, offset, &value, sizeof(value));
-	return value;
-}
-
-u32 virtio_cread32(struct virtio_device *vdev, unsigned int offset)
-{
-	u32 value;
-
-	vdev->config->get(vdev, offset, &value, sizeof(value));
-	return value;
-}
-
-u64 virtio_cread64(struct virtio_device *vdev, unsigned int offset)
-{
-	u32 generation, before;
-	u64 value;
-
-	/* §2.5.1: more than 32 bits may change between two accesses. */
-	before = vdev->config->generation(vdev);
-	for (;;) {
-		vdev->config->get(vdev, offset, &value, sizeof(value));
-		generation = vdev->config->generation(vdev);
-		if (generation == before)
-			return value;
-		before = generation;
-	}
-}
-
-void virtio_cwrite8(struct virtio_device *vdev, unsigned int offset, u8 value)
-{
-	vdev->config->set(vdev, offset, &value, sizeof(value));
-}
-
-void virtio_cwrite16(struct virtio_device *vdev, unsigned int offset, u16 value)
-{
-	vdev->config->set(vdev, offset, &value, sizeof(value));
-}
-
-void virtio_cwrite32(struct virtio_device *vdev, unsigned int offset, u32 value)
-{
-	vdev->config->set(vdev, offset, &value, sizeof(value));
 }
 
 struct virtqueue *virtio_find_single_vq(struct virtio_device *vdev, vq_callback_t *callback, const char *name)

@@ -172,6 +172,7 @@ struct virtio_device {
 	bool suspended; /* nothing new goes through its queues */
 	volatile bool event;	   /* an interrupt of the device was handled */
 	volatile bool needs_reset; /* it was seen to have given up: DEVICE_NEEDS_RESET */
+	unsigned int recoveries;   /* how often it was started again for that since it last used a buffer */
 	void *priv;	/* the driver's */
 };
 
@@ -234,7 +235,8 @@ int virtio_device_resume(struct virtio_device *dev);
 
 /*
  * Sleeps until an interrupt handler of the device sets *flag: 1, or 0 when so long nothing came from it. A device that
- * gives up meanwhile (DEVICE_NEEDS_RESET, virtio 1.2 §2.1.2) is reset and started again: -EAGAIN, or the error of that.
+ * gives up meanwhile (DEVICE_NEEDS_RESET, virtio 1.2 §2.1.2) is reset and started again: -EAGAIN, or the error of that;
+ * -EIO once that has been in vain three times in a row.
  */
 int virtio_wait(struct virtio_device *dev, const volatile bool *flag, u64 microseconds);
 

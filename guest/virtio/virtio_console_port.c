@@ -66,11 +66,17 @@ static int take(struct port *port)
 
 int port_getc(struct port *port, u64 timeout_us)
 {
-	int c;
+	u64 end = timer_now() + timer_ticks(timeout_us);
+	int c, err;
 
-	while ((c = take(port)) < 0)
-		if (!port->arrived && virtio_wait(port->in_vq->vdev, &port->arrived, timeout_us) == 0)
+	while ((c = take(port)) < 0) {
+		/* A device that gives back nothing but empty buffers is one that brings no input. */
+		if (timer_now() >= end)
 			return -1;
+		err = port->arrived ? 1 : virtio_wait(port->in_vq->vdev, &port->arrived, timeout_us);
+		if (err <= 0 && err != -EAGAIN)
+			return -1;
+	}
 	return c;
 }
 
@@ -104,7 +110,7 @@ int port_write(struct port *port, const char *text, size_t length)
 		err = virtio_wait(port->out_vq->vdev, &port->written, TIMEOUT_US);
 	} while (err == -EAGAIN);
 	if (err <= 0)
-		panic("virtio_console: output not taken");
+		panic("virtio_console: output not taken, error %d", err == 0 ? -ETIMEDOUT : err);
 	return 0;
 }
 

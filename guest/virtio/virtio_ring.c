@@ -214,6 +214,7 @@ void *virtqueue_get_buf(struct virtqueue *_vq, unsigned int *len)
 		return NULL;
 	if (!(vq->in_order ? used_in_order(vq, &id, len) : used_entry(vq, &id, len)))
 		return NULL;
+	_vq->vdev->recoveries = 0;
 	count = vq->state[id].count;
 	data = detach(vq, id);
 	vq->ops->pass_used(vq, count);

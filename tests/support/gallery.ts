@@ -8,11 +8,13 @@ import { Checker } from "../../vm/check/checker.ts";
 import { type CheckResult, checkResult } from "../../vm/check/result.ts";
 import { DEFAULT_ISA } from "../../vm/cli/default_isa.ts";
 import { explainStall } from "../../vm/check/stall/explain.ts";
-import type { Stall, StallView } from "../../vm/check/stall/view.ts";
+import { SAMPLE_STEPS, Sampler } from "../../vm/check/stall/sample.ts";
+import type { Stall } from "../../vm/check/stall/view.ts";
 import { stallView } from "../../vm/machine/stall_view.ts";
 import { stackOf } from "../../vm/cli/stacks.ts";
 import { DebugInfo } from "../../vm/debug/debug_info.ts";
-import type { EngineName, StopReason } from "../../vm/machine.ts";
+import type { EngineName, Machine, StopReason } from "../../vm/machine.ts";
+import type { Symbolizer } from "../../vm/trace/symbolizer.ts";
 import { bootImage } from "./boot_image.ts";
 
 /** What came of a run. */
@@ -31,26 +33,44 @@ export async function runGallery(name: string, base: Base, engine: EngineName = 
   const symbols = new SymbolTable(elf.symbols);
   const symbolize = (addr: bigint) => symbols.find(addr);
   let checker: Checker | undefined;
-  let view: (() => StallView) | undefined;
-  const { reason, console } = await bootImage(file, {
+  let watched: Machine | undefined;
+  const { reason: first, console } = await bootImage(file, {
     engine,
     xlen: 64,
     isa: DEFAULT_ISA[64],
     version: base.version ?? 2,
     devices: base.devices ?? [],
-    steps: STEPS_MAX,
+    steps: STEPS_MAX - SAMPLE_STEPS,
     started: (machine) => {
       checker = new Checker("spec", {
         stack: ({ hart, pc }) => stackOf(machine, hart, pc),
         memory: (addr, size) => machine.memory.bytes(addr, size)?.slice(),
       });
       checker.attach(machine.events);
-      view = () => stallView(machine, symbolize);
+      watched = machine;
     },
   });
+  const { reason, stall } = await followed(watched!, first, symbolize);
   const sources = new DebugInfo(await debugSections(elf), elf.xlen);
   const result = checkResult(checker!, { symbolize, sources });
-  return { result, reason, console, stall: reason === "stall" ? explainStall(view!()) : undefined };
+  return { result, reason, console, stall };
+}
+
+/** Goes on where a run ended at `SAMPLE_STEPS` before its limit, and says why the guest is stuck if it is. */
+async function followed(
+  machine: Machine,
+  first: StopReason,
+  symbolize: Symbolizer,
+): Promise<Pick<GalleryRun, "reason" | "stall">> {
+  if (first !== "limit" && first !== "stall") return { reason: first, stall: undefined };
+  const sampler = new Sampler();
+  const end = machine.events.onRecords((view, count) => sampler.records(view, count));
+  const { reason } = first === "stall" ? { reason: first } : await machine.run({ steps: STEPS_MAX });
+  machine.events.drainRecords();
+  end();
+  if (reason !== "limit" && reason !== "stall") return { reason, stall: undefined };
+  const samples = first === "stall" ? [] : machine.harts.map(({ index }) => sampler.sample(index));
+  return { reason, stall: explainStall(stallView(machine, symbolize), samples) };
 }
 
 /** What a run found, as the gallery's table says it: the rule and the function, in order. */

@@ -42,7 +42,7 @@ export interface Mistake {
   readonly finds: readonly string[];
   /** How the run ends; default: pass, as the mistake does no harm on this machine. */
   readonly ends?: Ends;
-  /** The link that the stall explainer names, where the run ends in a stall. Then nothing may be found. */
+  /** The link that the stall explainer names, where the run ends in a stall or at its limit. Then nothing may be found. */
   readonly stall?: string;
 }
 

@@ -11,7 +11,7 @@ export const packedMistakes: readonly Mistake[] = [
     file: packed,
     changes: [["\tdesc->addr = (uintptr_t)sg->address;", "\tdesc->addr = (uintptr_t)sg->address - 0x80000000;"]],
     finds: ["descriptor-address@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "packed_directions_swapped",
@@ -23,7 +23,7 @@ export const packedMistakes: readonly Mistake[] = [
       "\t\t\tu16 flags = (list < buffer->out_sgs ? VRING_DESC_F_WRITE : 0) |",
     ]],
     finds: ["descriptor-order@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "packed_indirect_with_next",
@@ -35,7 +35,7 @@ export const packedMistakes: readonly Mistake[] = [
       "\treturn VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT | available_flags(at);",
     ]],
     finds: ["indirect-next@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "packed_indirect_length",
@@ -47,7 +47,7 @@ export const packedMistakes: readonly Mistake[] = [
       "\tsg_init_one(&whole, table, buffer->total);",
     ]],
     finds: ["indirect-length@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "packed_id_in_flight",
@@ -71,6 +71,6 @@ export const packedMistakes: readonly Mistake[] = [
       "\t\t\t\tvq->packed.desc[at.idx].flags = flags & ~(VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED);",
     ]],
     finds: ["packed-list-unavailable@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
 ];

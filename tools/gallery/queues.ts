@@ -234,6 +234,6 @@ export const queueMistakes: readonly Mistake[] = [
       "\tvq->split.avail_idx++;\n\tWRITE_ONCE(vq->split.avail->idx, vq->split.last_used_idx - 1);",
     ]],
     finds: ["avail-idx-jump@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
 ];

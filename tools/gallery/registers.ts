@@ -109,7 +109,7 @@ export const registerMistakes: readonly Mistake[] = [
     name: "config_torn",
     base: "disk",
     what: "The two halves of the capacity are read without a look at ConfigGeneration.",
-    file: "virtio/virtio.c",
+    file: "virtio/virtio_config.c",
     changes: [[
       "\tbefore = vdev->config->generation(vdev);\n\tfor (;;) {",
       "\tvdev->config->get(vdev, offset, &value, sizeof(value));\n\treturn value;\n\tbefore = 0;\n\tfor (;;) {",
@@ -176,5 +176,6 @@ export const registerMistakes: readonly Mistake[] = [
     changes: [["\tvm_writel(vm, VIRTIO_MMIO_INTERRUPT_ACK, status);\n", ""]],
     finds: ["interrupt-unacknowledged@plic_complete"],
     ends: "limit",
+    stall: "storm",
   },
 ];

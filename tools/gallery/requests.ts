@@ -26,7 +26,7 @@ export const requestMistakes: readonly Mistake[] = [
       "\t(void)status;\n",
     ]],
     finds: ["blk-status@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "blk_data_wrong_way",
@@ -122,7 +122,6 @@ export const requestMistakes: readonly Mistake[] = [
       "\terr = virtqueue_add_outbuf(port->in_vq, &sg, 1, buf, GFP_ATOMIC);",
     ]],
     finds: ["console-direction@vm_notify"],
-    ends: "limit",
   },
   {
     name: "entropy_buffer_readable",

@@ -45,7 +45,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\tvq->split.avail->ring[vq->split.avail_idx & (vq->num - 1)] = (head + 1) * sizeof(struct vring_desc);",
     ]],
     finds: ["avail-head-range@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "ring_free_list_forgotten",
@@ -63,7 +63,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[directFill, "\t\t\tfill(&vq->split.desc[i], sg, flags, head);"]],
     finds: ["descriptor-loop@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "chain_next_is_offset",
@@ -75,7 +75,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\tdesc->next = (flags & VRING_DESC_F_NEXT) ? next * sizeof(*desc) : 0;",
     ]],
     finds: ["descriptor-next-range@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "chain_next_never_ends",
@@ -87,7 +87,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\t\t\tu16 flags = (list < buffer->out_sgs ? 0 : VRING_DESC_F_WRITE) | VRING_DESC_F_NEXT;\n\n\t\t\tdone++;\n",
     ]],
     finds: ["descriptor-order@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "descriptor_offset_address",
@@ -96,7 +96,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [["\tdesc->addr = (uintptr_t)sg->address;", "\tdesc->addr = (uintptr_t)sg->address - 0x80000000;"]],
     finds: ["descriptor-address@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "descriptor_virtual_address",
@@ -108,7 +108,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\tdesc->addr = (uintptr_t)sg->address + 0xffffffd600000000;",
     ]],
     finds: ["descriptor-address@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "descriptor_length_negative",
@@ -117,7 +117,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [["\tdesc->len = sg->length;", "\tdesc->len = sg->length - 33;"]],
     finds: ["descriptor-address@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "descriptor_status_readable",
@@ -129,7 +129,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\t\t\tu16 flags = (list < buffer->out_sgs || ++done == buffer->total ? 0 : VRING_DESC_F_WRITE) |\n\t\t\t\t    ((done += list < buffer->out_sgs) < buffer->total ? VRING_DESC_F_NEXT : 0);\n",
     ]],
     finds: ["blk-status@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "descriptor_directions_swapped",
@@ -138,7 +138,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[directFlags, directFlags.replace("? 0 : VRING_DESC_F_WRITE", "? VRING_DESC_F_WRITE : 0")]],
     finds: ["descriptor-order@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "descriptor_flags_noise",
@@ -163,7 +163,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[outer, outer.replace("VRING_DESC_F_INDIRECT", "VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT")]],
     finds: ["indirect-next@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "indirect_nested",
@@ -172,7 +172,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[inner, inner.replace("flags, i + 1", "flags | VRING_DESC_F_INDIRECT, i + 1")]],
     finds: ["indirect-nested@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "indirect_length_in_entries",
@@ -181,7 +181,7 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[tableLength, tableLength.replace("buffer->total * sizeof(*table)", "buffer->total")]],
     finds: ["indirect-length@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
   {
     name: "indirect_next_beyond",
@@ -190,6 +190,6 @@ export const ringMistakes: readonly Mistake[] = [
     file: split,
     changes: [[inner, inner.replace("i + 1", "i + 1 + vq->num")]],
     finds: ["descriptor-next-range@vm_notify"],
-    ends: "limit",
+    ends: "fail",
   },
 ];

@@ -8,7 +8,7 @@ import { symbolText } from "../../trace/symbolizer.ts";
 import { brokenInterrupt, hartText } from "./interrupts.ts";
 import { chainStall, deviceText, queueText } from "./queues.ts";
 import type { Sample, SampledLoad, SampledTrap } from "./sample.ts";
-import type { Stall, StallDevice, StallPlace, StallQueue, StallView } from "./view.ts";
+import type { Stall, StallDevice, StallPlace, StallQueue, StallSource, StallView } from "./view.ts";
 
 /** How often something must come again in a sample to be a loop of it. */
 const AGAIN = 8;
@@ -74,7 +74,6 @@ function stormStall(view: StallView, sample: Sample, trap: SampledTrap): Stall |
     };
   }
   const source = view.sources.find(({ raised }) => raised);
-  const device = view.devices.find((one) => one.source === source?.id && one.interruptStatus !== 0);
   if (source === undefined) {
     return {
       link: "storm",
@@ -84,13 +83,19 @@ function stormStall(view: StallView, sample: Sample, trap: SampledTrap): Stall |
       next: "read claim_complete in the handler until it gives 0, and write each number back",
     };
   }
+  return sourceStorm(view, sample, source, seen);
+}
+
+/** A source of the PLIC whose line never goes down, whatever the handler does. */
+function sourceStorm(view: StallView, sample: Sample, source: StallSource, seen: readonly string[]): Stall {
+  const device = view.devices.find((one) => one.source === source.id && one.interruptStatus !== 0);
   return {
     link: "storm",
     why: device === undefined
-      ? `hart ${sample.hart} is interrupted by ${source.name} again as soon as it returns: its line stays up.`
+      ? `hart ${sample.hart} is interrupted by ${source.name} again as soon as it is done: its line stays up.`
       : `hart ${sample.hart} is interrupted by ${
         deviceText(device)
-      } again as soon as it returns: InterruptStatus stays ${
+      } again as soon as it is done: InterruptStatus stays ${
         hex(device.interruptStatus)
       }, because InterruptACK is not written.`,
     seen,
@@ -107,6 +112,11 @@ function polledDevice(view: StallView, sample: Sample, load: SampledLoad): Stall
   if (place === undefined) return undefined;
   const register = registerText(place);
   const seen = [`${loopText(view, sample)}; ${register} read ${load.times} times: always ${hex(load.value)}`];
+  // A handler that claims until nothing is left, of a source that never is: a storm without a way out of the handler.
+  const claimed = register === "plic.claim_complete" && load.value !== 0n
+    ? view.sources.find(({ id, raised }) => raised && BigInt(id) === load.value)
+    : undefined;
+  if (claimed !== undefined) return sourceStorm(view, sample, claimed, seen);
   const device = view.devices.find(({ name }) => name === place.name);
   const broken = device && chainStall({ ...view, devices: [device] });
   if (broken !== undefined) return { ...broken, seen: [...seen, ...broken.seen] };
