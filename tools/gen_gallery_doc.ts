@@ -24,7 +24,9 @@ async function reportOf(command: string): Promise<string> {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), options).output();
     const report = await Deno.readTextFile(`${folder}/report`);
     const lines = new TextDecoder().decode(stderr).split("\n");
-    const start = code === Status.Stall || code === Status.Timeout ? lines.findIndex((line) => line.startsWith("why it is stuck: ")) : -1;
+    const start = code === Status.Stall || code === Status.Timeout
+      ? lines.findIndex((line) => line.startsWith("why it is stuck: "))
+      : -1;
     const stall = start < 0 ? [] : lines.slice(start, lines.indexOf("", start));
     return printed(report, /^(error|warning|advice): /.test(report) ? 1 : 0, stall);
   } finally {
