@@ -18,6 +18,7 @@ async function checked(name: string, options: Partial<BootOptions> = {}): Promis
     started: (machine) => void checker.attach(machine.events),
   });
   assertEquals(reason, "pass", name);
+  checker.end();
   return checker;
 }
 

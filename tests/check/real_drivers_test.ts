@@ -18,7 +18,7 @@ const FOUND: Readonly<Record<string, Readonly<Record<Profile, readonly string[]>
     spec: ["device-id-unread", "reset-unread", "queue-num-max-unread", "queue-ready-unread"],
     qemu: [],
     firecracker: [],
-    legacy: ["queue-num-max-unread", "queue-ready-unread"],
+    legacy: ["queue-ready-unread"],
   },
   "U-Boot 2023.01, modern": {
     spec: ["status-order"],

@@ -15,6 +15,9 @@ import {
   RESET,
   START,
 } from "../support/check_rig.ts";
+import { MemoryDisk } from "../../devices/host/memory.ts";
+import { VirtioBlk } from "../../devices/virtio/blk.ts";
+import { VirtioRng } from "../../devices/virtio/rng.ts";
 import { HoldingDevice } from "../support/virtio_device.ts";
 import type { RuleCase } from "./rule_case.ts";
 
@@ -45,6 +48,24 @@ const queueWith = (from: string | RegExp, to: string) => `${AGREED} ${QUEUE.repl
 
 const platform = () => ({ switches: { access_platform: true } });
 const suspends = () => ({ switches: { suspend: true } });
+const resets = () => ({ switches: { ring_reset: true } });
+const offers = (name: "packed" | "order_platform") => () => ({ switches: { [name]: true } });
+const entropy = () => ({ device: new VirtioRng() });
+const disk = (readOnly = false) => () => ({
+  device: new VirtioBlk({ backend: new MemoryDisk(64 * 512, { readOnly }) }),
+});
+/** The whole initialisation with VIRTIO_F_RING_RESET. */
+const RESETTABLE = LIVE.replace("W020=1", "W020=101");
+
+/** A legacy driver that has read both halves of the field `wide`, which changed in between. */
+function grown(rig: CheckRig): CheckRig {
+  rig.play(`${LEGACY_LIVE} R100`);
+  const { config, transport } = rig.device as HoldingDevice;
+  config.set("wide", 1);
+  transport.configChanged();
+  return rig.play("R060 W064=2 R104");
+}
+
 /** The whole initialisation with VIRTIO_F_SUSPEND, and all of it before DRIVER_OK. */
 const SUSPENDABLE = LIVE.replace("W020=1", "W020=801");
 const SUSPENDED = `${SUSPENDABLE} W070=1f R070`;
@@ -72,6 +93,17 @@ export const registerCases: Readonly<Record<string, RuleCase>> = {
     found: ["config-generation", "config-generation"],
     kept: `${AGREED} R0fc R100 R104 R0fc R070`,
   },
+  "config-torn": {
+    slot: legacy,
+    broken: (rig) => grown(rig).play("W050=0"),
+    kept: (rig) => grown(rig).play("R100 R104 W050=0"),
+  },
+  "blk-writeback-early": {
+    slot: disk(),
+    broken: `${BEGUN} R120:1`,
+    kept: `${AGREED.replace("W020=0", "W020=800")} R120:1`,
+  },
+  "shared-memory-access": { slot: entropy, broken: `${LIVE} W0ac=0` },
   "interrupt-ack-undefined": { broken: `${LIVE} W064=5`, kept: handled },
   "interrupt-status-unread": {
     broken: (rig) => void used(rig).irq("claimed").play("W064=1").irq("completed"),
@@ -101,6 +133,27 @@ export const registerCases: Readonly<Record<string, RuleCase>> = {
     slot: suspends,
     broken: `${SUSPENDED} W108=1`,
     kept: `${SUSPENDED} W070=1f R070 W108=1`,
+  },
+  "suspend-unread": {
+    slot: suspends,
+    broken: `${SUSPENDABLE} W070=1f W070=1f R070`,
+    kept: `${SUSPENDED} W070=1f R070`,
+  },
+  "resume-unread": {
+    slot: suspends,
+    broken: `${SUSPENDED} W070=1f W050=0`,
+    kept: `${SUSPENDED} W070=1f R070 W050=0`,
+  },
+  "feature-ring-packed": { slot: offers("packed"), broken: AGREED, kept: AGREED.replace("W020=1", "W020=5") },
+  "feature-order-platform": {
+    slot: offers("order_platform"),
+    broken: AGREED,
+    kept: AGREED.replace("W020=1", "W020=11"),
+  },
+  "feature-unused": {
+    slot: disk(),
+    broken: `${LIVE.replace("W020=0", "W020=40")} W070=0 R070`,
+    kept: `${LIVE.replace("W020=0", "W020=40")} R114 W070=0 R070`,
   },
   "feature-access-platform": { slot: platform, broken: LIVE, kept: LIVE.replace("W020=1", "W020=3") },
   "status-undefined": { broken: `${PROBE} ${RESET} W070=1 W070=21` },
@@ -158,7 +211,19 @@ export const registerCases: Readonly<Record<string, RuleCase>> = {
     broken: (rig) => void rig.play(LIVE).post(rig.part(4)).play("W044=0 R044"),
     kept: (rig) => void used(rig).play("W044=0 R044"),
   },
-  "queue-reset-not-negotiated": { broken: `${LIVE} W0c0=1`, unreachable: "no device has VIRTIO_F_RING_RESET yet" },
+  "queue-reset-not-negotiated": { slot: resets, broken: `${LIVE} W0c0=1`, kept: `${RESETTABLE} W0c0=1 R0c0` },
+  "queue-reset-unread": {
+    slot: resets,
+    broken: `${RESETTABLE} W0c0=1 ${QUEUE}`,
+    kept: `${RESETTABLE} W0c0=1 R0c0 ${QUEUE}`,
+  },
+  "queue-reset-setup": {
+    slot: resets,
+    broken: `${RESETTABLE} W0c0=1 R0c0 W044=1`,
+    found: ["queue-reset-setup", "queue-num-unset", "queue-address"],
+    kept: `${RESETTABLE} W0c0=1 R0c0 ${QUEUE}`,
+  },
+  "legacy-queue-size": { slot: legacy, broken: LEGACY_LIVE.replace("R034", ""), kept: LEGACY_LIVE },
   "legacy-page-size": {
     slot: legacy,
     broken: LEGACY_LIVE.replace("W028=1000", ""),

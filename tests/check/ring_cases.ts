@@ -173,6 +173,11 @@ export const ringCases: Readonly<Record<string, RuleCase>> = {
     broken: request(1, 0, [[512, false]], { features: "20" }),
     kept: request(0, 0, [[512, true]], { features: "20" }),
   },
+  "blk-read-only-declined": {
+    slot: () => ({ device: new VirtioBlk({ backend: new MemoryDisk(64 * 512, { readOnly: true }) }) }),
+    broken: LIVE,
+    kept: LIVE.replace("W020=0", "W020=20"),
+  },
   "blk-flush-sector": { slot: disk, broken: request(4, 5, []), kept: flush },
   "blk-flush-data": { slot: disk, broken: request(4, 0, [[512, true]]), kept: flush },
   "blk-writeback-value": {

@@ -52,6 +52,7 @@ export async function runGallery(name: string, base: Base, engine: EngineName = 
   });
   const { reason, stall } = await followed(watched!, first, symbolize);
   const sources = new DebugInfo(await debugSections(elf), elf.xlen);
+  checker!.end();
   const result = checkResult(checker!, { symbolize, sources });
   return { result, reason, console, stall };
 }

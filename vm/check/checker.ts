@@ -21,6 +21,7 @@ import type {
   IrqEvent,
   MmioEvent,
   ViolationEvent,
+  VirtioDeviceEvent,
   VirtqueueEvent,
   Where,
 } from "../events.ts";
@@ -29,11 +30,13 @@ import { type Finding, Findings } from "./finding.ts";
 import type { GuestView } from "./guest_view.ts";
 import { type Access, History } from "./history.ts";
 import { MemoryWatch } from "./memory.ts";
+import { Negotiation } from "./negotiation.ts";
 import { PlicWatch } from "./plic.ts";
 import { QueueWatch } from "./queues.ts";
 import { RegisterWatch } from "./registers.ts";
 import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
 import { findRule, rules } from "./rules.ts";
+import { Suspension } from "./suspension.ts";
 
 /** How the rules fared in a run. */
 export interface Coverage {
@@ -51,6 +54,8 @@ const REQUESTED: ReadonlySet<Occasion> = new Set<Occasion>(["available", "chain"
 interface Watched {
   readonly name: string;
   readonly registers: RegisterWatch;
+  readonly negotiation: Negotiation;
+  readonly suspension: Suspension;
   readonly history: History;
   /** Where the driver last notified the device, and who called then. */
   notified: Where | undefined;
@@ -116,17 +121,17 @@ export class Checker {
       events.on("wfi", ({ step }, where) => {
         if (step === "wait") this.#plic.waits(where);
       }),
-      events.on("virtio", (fact, where) => {
-        this.#where = where;
-        const watched = this.#byName.get(fact.device)?.registers;
-        if (fact.step === "features") watched?.features(fact.ok);
-        else if (fact.step === "request") watched?.occasions.add("request");
-      }),
+      events.on("virtio", (fact, where) => this.#virtio(fact, where)),
       events.on("machine", (fact) => {
         if (fact.step === "reset") this.#powerOn();
       }),
     ];
     return () => ends.forEach((end) => end());
+  }
+
+  /** The run is over: tells what drivers never did. */
+  end(): void {
+    for (const { negotiation, registers } of this.#byName.values()) negotiation.end(registers.deviceId);
   }
 
   /** Which of the profile's rules were kept, broken, or not reached. */
@@ -166,10 +171,32 @@ export class Checker {
       this.#memory?.notify(watched.name, fact.value & 0xffff, where);
     }
     const access = { fact, where };
-    if (fact.write && fact.value === 0 && def?.name === "Status") history.clear();
+    if (fact.write && fact.value === 0 && def?.name === "Status") {
+      watched.negotiation.end(registers.deviceId);
+      history.clear();
+    }
     history.push(access);
     if (this.#open.length > 0) this.#close(access, watched);
+    const name = def?.name ?? "";
+    watched.negotiation.access(fact, name, where);
+    watched.suspension.access(fact, name, where);
     registers.access(fact, def, where);
+  }
+
+  #virtio(fact: VirtioDeviceEvent, where: Where): void {
+    this.#where = where;
+    const watched = this.#byName.get(fact.device);
+    if (watched === undefined) return;
+    const { registers, negotiation, suspension } = watched;
+    if (fact.step === "request") registers.occasions.add("request");
+    else if (fact.step === "status") suspension.status(fact.to);
+    else if (fact.step === "config-changed") registers.configChanged();
+    else if (fact.step === "features") {
+      registers.features(fact.ok);
+      if (!fact.ok) return;
+      suspension.features(fact.offered & fact.accepted);
+      negotiation.features(registers.deviceId, fact.offered, fact.accepted);
+    }
   }
 
   /** The driver has notified the device: what it finds wrong with the requests, it may tell much later. */
@@ -237,6 +264,7 @@ export class Checker {
   #powerOn(): void {
     for (const watched of this.#byName.values()) {
       watched.registers.powerOn();
+      watched.suspension.reset();
       watched.history.clear();
       watched.notified = undefined;
     }
@@ -253,9 +281,12 @@ export class Checker {
     if (device.registers.some((def) => def.name === "MagicValue")) {
       const { name, legacy = false } = device;
       const report = (rule: string, what: string, where = this.#where!) => this.#report(name, rule, what, where);
+      const registers = new RegisterWatch(legacy, report);
       watched = {
         name,
-        registers: new RegisterWatch(legacy, report),
+        registers,
+        negotiation: new Negotiation(report),
+        suspension: new Suspension(registers.occasions, report),
         history: new History(),
         notified: undefined,
         stack: undefined,

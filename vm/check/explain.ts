@@ -1,5 +1,5 @@
 /** A rule's page for a terminal, by what somebody has of it: its id, its name, or the number of its statement. */
-import type { Rule } from "./rule.ts";
+import { type Rule, statementsOf } from "./rule.ts";
 import { ruleGroups, rules } from "./rules.ts";
 import { ruleCalled } from "./suppressions.ts";
 import { fields, monitorsText, ruleSourceText, wrap } from "./text.ts";
@@ -10,12 +10,12 @@ const WIDTH = 100;
 export function rulesCalled(query: string): readonly Rule[] {
   const rule = ruleCalled(query);
   if (rule !== undefined) return [rule];
-  return rules.filter(({ statement }) => statement === query || statement.split(" ").includes(query));
+  return rules.filter(({ statement }) => statement === query || statementsOf(statement).includes(query));
 }
 
 /** Every word that {@linkcode rulesCalled} knows, for "did you mean". */
 export function ruleWords(): string[] {
-  return rules.flatMap(({ id, name, statement }) => [name, id, ...statement.split(" ")]);
+  return rules.flatMap(({ id, name, statement }) => [name, id, ...statementsOf(statement)]);
 }
 
 /** A rule's page; ends in a newline. */

@@ -6,6 +6,7 @@ import { virtioMmioConfigOffset, virtioMmioOffset, virtioStatus } from "../../de
 import { hex } from "../bits.ts";
 import type { MmioEvent, Where } from "../events.ts";
 import type { RegisterDef } from "../bus/register.ts";
+import { ConfigReads } from "./config_reads.ts";
 import type { Occasion } from "./rule.ts";
 
 /** Told of a broken rule by its name, and what was seen; `where` if that was not the access just told. */
@@ -19,16 +20,37 @@ const { ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK } = virtioStatus;
 /** Which queues are told apart: a hostile guest may select four thousand million. */
 const QUEUES_MAX = 64;
 
+const BLK = 2;
+
+/** Device types of which the specification knows no shared memory: network, block, console, entropy, input, socket. */
+const WITHOUT_SHARED_MEMORY: ReadonlySet<number> = new Set([1, BLK, 3, 4, 18, 19]);
+
 /** Bits of `QueueState.areas`, by register. */
 const AREAS: Readonly<Record<string, number>> = { QueueDescLow: 1, QueueDriverLow: 2, QueueDeviceLow: 4 };
-const ALL_AREAS = 7;
 
 /** What has been done for one queue since the device's reset. */
 interface QueueState {
   maxRead: boolean;
   readyRead: boolean;
+  numWritten: boolean;
   areas: number;
   ready: boolean;
+  /** QueueReset was written, and has not read 0 since. */
+  resetUnread: boolean;
+  /** It is about to be set up again after QueueReset. */
+  wasReset: boolean;
+}
+
+function freshQueue(): QueueState {
+  return {
+    maxRead: false,
+    readyRead: false,
+    numWritten: false,
+    areas: 0,
+    ready: false,
+    resetUnread: false,
+    wasReset: false,
+  };
 }
 
 /** What has been done since the device's reset. */
@@ -78,12 +100,7 @@ export class RegisterWatch {
   #resetSeen = false;
   #statusBefore = 0;
   #life: Life = freshLife(false);
-  /** The last accesses were ConfigGeneration, and fields after it. */
-  #bracket = false;
-  /** A 64-bit field of which one half has been read: bit 0 the low one. */
-  #wide: { field: RegisterDef; halves: number; bracket: boolean } | undefined;
-  /** A 64-bit field that was read whole and waits for the closing ConfigGeneration. */
-  #unclosed: { field: RegisterDef; where: Where } | undefined;
+  readonly #configReads: ConfigReads;
   /** The interrupt being handled. */
   #interrupt: { status: number | undefined; acknowledged: number } | undefined;
 
@@ -91,6 +108,7 @@ export class RegisterWatch {
   constructor(legacy: boolean, report: Report) {
     this.legacy = legacy;
     this.#report = report;
+    this.#configReads = new ConfigReads(legacy, this.occasions, report);
   }
 
   /** The machine was reset: the next driver starts from nothing. */
@@ -113,11 +131,16 @@ export class RegisterWatch {
     const name = def?.name ?? "";
     const config = fact.offset >= virtioMmioConfigOffset;
     this.#double(fact, config);
-    this.#generation(fact, config ? def : undefined, name, where);
-    if (config) this.occasions.add(fact.write ? "config-write" : "config-read");
+    this.#configReads.access(fact, def, where);
+    if (config) this.#config(fact.write, name);
     else if (fact.size !== 4) return;
     else if (fact.write) this.#write(name, fact.value);
     else this.#read(name, fact.value);
+  }
+
+  /** The device has changed its configuration. */
+  configChanged(): void {
+    this.#configReads.changed();
   }
 
   /** The device has answered FEATURES_OK. */
@@ -156,8 +179,18 @@ export class RegisterWatch {
     }
   }
 
+  #config(write: boolean, name: string): void {
+    this.occasions.add(write ? "config-write" : "config-read");
+    // §5.2.5.1: which mode the cache is in is settled with the features.
+    if (write || this.legacy || this.deviceId !== BLK || name !== "config.writeback") return;
+    if ((this.#life.status & FEATURES_OK) === 0) {
+      this.#report("blk-writeback-early", "writeback was read before FEATURES_OK");
+    }
+  }
+
   #read(name: string, value: number): void {
     const life = this.#life;
+    this.#sharedMemory(name, "read");
     switch (name) {
       case "MagicValue":
         this.#magicRead = true;
@@ -189,6 +222,9 @@ export class RegisterWatch {
       case "QueuePFN":
         this.#queue().readyRead = true;
         break;
+      case "QueueReset":
+        if (value === 0) this.#queue().resetUnread = false;
+        break;
       case "QueueNumMax":
         this.#queue().maxRead = true;
         break;
@@ -203,6 +239,7 @@ export class RegisterWatch {
       this.#toldProbe = true;
       this.#report("device-id-unread", `${name} := ${hex(value)} before DeviceID was read`);
     }
+    this.#sharedMemory(name, "written");
     const life = this.#life;
     switch (name) {
       case "Status":
@@ -225,6 +262,7 @@ export class RegisterWatch {
         break;
       case "QueueReset":
         this.occasions.add("queue-reset");
+        if (value === 1) this.#resetQueue();
         break;
       case "InterruptACK":
         this.occasions.add("interrupt-ack");
@@ -278,11 +316,16 @@ export class RegisterWatch {
       return;
     }
     const queue = this.#queue();
+    if (queue.resetUnread && value !== 0) {
+      queue.resetUnread = false;
+      this.#report("queue-reset-unread", `${name} := ${hex(value)} before QueueReset of queue ${life.queueSel} read 0`);
+    }
     queue.areas |= AREAS[name] ?? 0;
     switch (name) {
       case "QueueNum":
+        queue.numWritten = true;
         // Some drivers clear it when they are done.
-        if (value !== 0 && !queue.maxRead) {
+        if (value !== 0 && !queue.maxRead && !this.legacy) {
           this.#report("queue-num-max-unread", `QueueNum := ${value} for queue ${life.queueSel}, QueueNumMax not read`);
         }
         break;
@@ -299,10 +342,28 @@ export class RegisterWatch {
     queue.ready = true;
     const { queueSel } = this.#life;
     if (!queue.readyRead) this.#report("queue-ready-unread", `queue ${queueSel} is handed over, ${name} was not read`);
-    if (!this.legacy && queue.areas !== ALL_AREAS) {
-      const missing = Object.keys(AREAS).filter((area) => (queue.areas & AREAS[area]!) === 0);
-      this.#report("queue-address-unset", `queue ${queueSel} is handed over without ${missing.join(", ")}`);
+    if (this.legacy) {
+      if (!queue.maxRead) {
+        this.#report("legacy-queue-size", `queue ${queueSel} is handed over, QueueNumMax was not read`);
+      }
+      return;
     }
+    const missing = Object.keys(AREAS).filter((area) => (queue.areas & AREAS[area]!) === 0);
+    if (queue.wasReset && !queue.numWritten) missing.unshift("QueueNum");
+    if (missing.length === 0) return;
+    const rule = queue.wasReset ? "queue-reset-setup" : "queue-address-unset";
+    this.#report(rule, `queue ${queueSel} is handed over without ${missing.join(", ")}`);
+  }
+
+  /** §2.6.1: the selected queue is as it was after the device's reset. */
+  #resetQueue(): void {
+    Object.assign(this.#queue(), freshQueue(), { maxRead: true, readyRead: true, resetUnread: true, wasReset: true });
+  }
+
+  /** §4.2.3.1.1: registers of something that this type of device does not have. */
+  #sharedMemory(name: string, verb: string): void {
+    if (!name.startsWith("SHM") || this.deviceId === undefined || !WITHOUT_SHARED_MEMORY.has(this.deviceId)) return;
+    this.#report("shared-memory-access", `${name} was ${verb}`);
   }
 
   #takeBack(queue: QueueState, name: string): void {
@@ -336,45 +397,11 @@ export class RegisterWatch {
     }
   }
 
-  /** Follows reads of 64-bit fields between two reads of ConfigGeneration (§2.5.1). */
-  #generation(fact: MmioEvent, field: RegisterDef | undefined, name: string, where: Where): void {
-    if (this.legacy || fact.accessSize === 8) return;
-    if (name === "ConfigGeneration") {
-      this.#bracket = true;
-      this.#unclosed = this.#wide = undefined;
-      return;
-    }
-    if (fact.write || fact.offset < virtioMmioConfigOffset) {
-      if (this.#unclosed !== undefined) this.#torn(this.#unclosed.field, "after", this.#unclosed.where);
-      this.#bracket = false;
-      this.#unclosed = this.#wide = undefined;
-      return;
-    }
-    if (field?.size !== 8 || fact.size !== 4) return;
-    const half = 1 << ((fact.offset - field.offset) >> 2);
-    if (this.#wide?.field !== field) this.#wide = { field, halves: 0, bracket: this.#bracket };
-    const wide = this.#wide;
-    wide.halves |= half;
-    if (wide.halves !== 3) return;
-    this.occasions.add("config-read-wide");
-    this.#wide = undefined;
-    if (wide.bracket) this.#unclosed = { field, where };
-    else this.#torn(field, "before", where);
-  }
-
-  #torn(field: RegisterDef, when: string, where: Where): void {
-    this.#report(
-      "config-generation",
-      `both halves of ${field.name}, ConfigGeneration was not read ${when} them`,
-      where,
-    );
-  }
-
   #queue(): QueueState {
     const { queues, queueSel } = this.#life;
     let queue = queues.get(queueSel);
     if (queue === undefined) {
-      queue = { maxRead: false, readyRead: false, areas: 0, ready: false };
+      queue = freshQueue();
       if (queues.size < QUEUES_MAX) queues.set(queueSel, queue);
     }
     return queue;
@@ -382,7 +409,7 @@ export class RegisterWatch {
 
   #reset(resetUnread: boolean): void {
     this.#life = freshLife(resetUnread);
-    this.#bracket = false;
-    this.#wide = this.#unclosed = this.#interrupt = undefined;
+    this.#configReads.reset();
+    this.#interrupt = undefined;
   }
 }

@@ -42,6 +42,7 @@ export type Occasion =
   | "queue-setup"
   | "queue-stop"
   | "queue-reset"
+  | "suspend"
   | "notify"
   | "interrupt"
   | "interrupt-ack"
@@ -57,7 +58,10 @@ export interface Rule {
   readonly name: string;
   /** `virtio-1.2/4.2.2.2-register-access`: where it is written, and its name. */
   readonly id: string;
-  /** Our number of the normative statement (`mmio016`), or of what follows from the text (`implied:init-step-6`). */
+  /**
+   * Our numbers of the normative statements (`mmio016`), and names of what follows from the text (`implied:init-step-6`):
+   * one or more, with spaces between.
+   */
   readonly statement: string;
   /** Section of virtio 1.2, `4.2.2.2`, or of the version in `since` if that is later. */
   readonly section: string;
@@ -105,8 +109,7 @@ export interface RuleRow {
 export function ruleOf(name: string, row: RuleRow): Rule {
   const severity = row.severity ?? severityOf(row.keyword);
   if (severity === undefined) throw new Error(`rule ${name}: no keyword and no severity`);
-  // Sections are those of virtio 1.2, or of the version that brought the rule.
-  const version = row.since === "1.3" || row.since === "1.4" ? row.since : "1.2";
+  const version = sectionVersion(row.since ?? "1.0");
   const { section } = row;
   const source = section.startsWith("ringside")
     ? "ringside/"
@@ -114,6 +117,16 @@ export function ruleOf(name: string, row: RuleRow): Rule {
     ? `plic-1.0/${section.slice(5)}-`
     : `virtio-${version}/${section}-`;
   return { since: "1.0", tolerated: [], refused: [], ...row, severity, name, id: `${source}${name}` };
+}
+
+/** The version whose section numbers are given: virtio 1.2, or what brought the rule if that is later. */
+export function sectionVersion(since: SpecVersion): SpecVersion {
+  return since === "1.3" || since === "1.4" ? since : "1.2";
+}
+
+/** The numbers of the statements that a rule is about. */
+export function statementsOf(statement: string): string[] {
+  return statement.split(" ");
 }
 
 function severityOf(keyword: Keyword): Severity | undefined {
@@ -129,6 +142,7 @@ const SINCE_1_0: ReadonlySet<string> = new Set([
   "status-combined",
   "config-early-write",
   "config-generation",
+  "blk-writeback-early",
   "features-early",
   "feature-version-1",
   "notify-before-driver-ok",

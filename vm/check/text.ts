@@ -11,7 +11,15 @@ import type { Finding } from "./finding.ts";
 import type { Access } from "./history.ts";
 import { type Frame, frameText, type Place, type Places, placeText } from "./places.ts";
 import type { CheckResult, PlacedFinding } from "./result.ts";
-import { type Monitor, type Rule, severities, type Severity, virtioVersions } from "./rule.ts";
+import {
+  type Monitor,
+  type Rule,
+  sectionVersion,
+  severities,
+  type Severity,
+  statementsOf,
+  virtioVersions,
+} from "./rule.ts";
 
 /** How to write findings. */
 export interface TextOptions {
@@ -91,11 +99,12 @@ function stackLines(stack: readonly Frame[]): string[] {
 
 /** Where a rule is written, and how strongly: `virtio 1.2 §2.1.1, MUST NOT (1.0 to 1.4), statement basic002`. */
 export function ruleSourceText({ section, keyword, statement, since }: Rule): string {
-  const number = statement.startsWith("implied:") ? "" : `, statement ${statement}`;
   if (section.startsWith("plic ")) return `RISC-V PLIC 1.0.0 §${section.slice(5)}, follows from the text`;
   if (section.startsWith("ringside")) return "of Ringside's own test device";
+  const numbers = statementsOf(statement).filter((one) => !one.startsWith("implied:"));
+  const numbered = numbers.length === 0 ? "" : `, statement${numbers.length > 1 ? "s" : ""} ${numbers.join(", ")}`;
   const word = keyword === "implied" ? "follows from the text" : keyword;
-  return `virtio 1.2 §${section}, ${word} (${since} to ${virtioVersions.at(-1)})${number}`;
+  return `virtio ${sectionVersion(since)} §${section}, ${word} (${since} to ${virtioVersions.at(-1)})${numbered}`;
 }
 
 /** On which monitors such a driver works, and which refuse it; empty where that is not known. */

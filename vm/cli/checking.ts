@@ -37,6 +37,7 @@ export function startCheck(settings: Settings, profile: Profile, machine: Machin
   let failed = false;
   return {
     end: async () => {
+      checker.end();
       const sources = checker.findings.list.length === 0 ? undefined : await names.sources();
       const { symbolize } = names;
       const result = checkResult(checker, { symbolize, sources, suppressions, level: checkLevel });

@@ -25,7 +25,7 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu", "firecracker"],
   },
   "slot-empty": {
-    statement: "mmio039",
+    statement: "mmio022 mmio038 mmio039",
     section: "4.2.3.1.1",
     keyword: "MUST NOT",
     occasion: "empty-slot",
@@ -66,7 +66,7 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     refused: ["qemu", "firecracker"],
   },
   "register-interface": {
-    statement: "implied:legacy-regs-on-modern",
+    statement: "implied:legacy-regs-on-modern implied:modern-regs-on-legacy",
     section: "4.2.4",
     keyword: "implied",
     severity: "error",
@@ -130,7 +130,7 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu"],
   },
   "config-generation": {
-    statement: "basic029",
+    statement: "basic028 basic029",
     section: "2.5.1",
     keyword: "SHOULD",
     only: "modern",
@@ -139,6 +139,44 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     why: "The device may change the field between the two reads; the halves are then of two different values.",
     mend: "Read ConfigGeneration, the field, ConfigGeneration again, and repeat if the two differ.",
     tolerated: ["qemu", "firecracker"],
+  },
+  "config-torn": {
+    statement: "basic034",
+    section: "2.5.4",
+    keyword: "SHOULD",
+    only: "legacy",
+    occasion: "config-read-wide",
+    wrong: "A field changed while the driver read it in parts, and the driver went on with what it had read.",
+    why:
+      "The parts are of two different values: together they are a number that never was. The legacy interface has no " +
+      "ConfigGeneration to tell.",
+    mend: "Read the field again until two reads give the same.",
+    tolerated: ["qemu", "firecracker"],
+  },
+  "blk-writeback-early": {
+    statement: "blk005",
+    section: "5.2.5.1",
+    keyword: "MUST NOT",
+    only: "modern",
+    occasion: "config-read",
+    device: 2,
+    wrong: "The field writeback was read before FEATURES_OK.",
+    why:
+      "Whether the cache is write-back depends on the features, which are not settled yet: it may read otherwise after.",
+    mend: "Read writeback after FEATURES_OK was read back, and only with VIRTIO_BLK_F_CONFIG_WCE.",
+    tolerated: ["qemu", "firecracker"],
+  },
+  "shared-memory-access": {
+    statement: "mmio040",
+    section: "4.2.3.1.1",
+    keyword: "MUST NOT",
+    since: "1.2",
+    only: "modern",
+    occasion: "access",
+    wrong: "A shared memory register of a device was touched whose type has no shared memory.",
+    why: "The registers came with virtio 1.2: an older device has something else there, or nothing.",
+    mend: "Leave SHMSel, SHMLen and SHMBase alone unless the device type names a region.",
+    tolerated: ["qemu"],
   },
   "interrupt-ack-undefined": {
     statement: "mmio032",
@@ -161,7 +199,7 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu", "firecracker"],
   },
   "interrupt-unacknowledged": {
-    statement: "mmio044",
+    statement: "mmio031 mmio044",
     section: "4.2.3.4.1",
     keyword: "MUST",
     occasion: "interrupt",

@@ -54,7 +54,7 @@ export const deviceRules: Readonly<Record<string, RuleRow>> = {
   },
   "blk-data-length": {
     ...blk,
-    statement: "blk039 blk041",
+    statement: "blk039 blk040 blk041",
     section: "5.2.6.1",
     keyword: "MUST",
     wrong: "The data is not a multiple of 512 bytes (20 bytes for GET_ID).",
@@ -63,7 +63,7 @@ export const deviceRules: Readonly<Record<string, RuleRow>> = {
   },
   "blk-segments": {
     ...blk,
-    statement: "blk042 blk043 blk044",
+    statement: "blk042 blk043 blk044 implied:blk-range-limits",
     section: "5.2.6.1",
     keyword: "MUST NOT",
     since: "1.1",
@@ -73,7 +73,7 @@ export const deviceRules: Readonly<Record<string, RuleRow>> = {
   },
   "blk-segment-flags": {
     ...blk,
-    statement: "blk047",
+    statement: "blk047 implied:blk-segment-reserved",
     section: "5.2.6.1",
     keyword: "MUST",
     since: "1.1",
@@ -98,6 +98,17 @@ export const deviceRules: Readonly<Record<string, RuleRow>> = {
     wrong: "A write was sent to a disk that offers VIRTIO_BLK_F_RO.",
     why: "The device fails it.",
     mend: "Look at VIRTIO_BLK_F_RO (bit 5), and refuse writes in the driver.",
+  },
+  "blk-read-only-declined": {
+    ...blk,
+    occasion: "features",
+    statement: "blk036",
+    section: "5.2.6.1",
+    keyword: "SHOULD",
+    wrong: "VIRTIO_BLK_F_RO is offered and was not accepted.",
+    why: "A driver that does not know of it shows a writable disk; every write fails, and programs learn of it late.",
+    mend: "Accept bit 5, and call the disk read-only.",
+    tolerated: ["qemu", "firecracker"],
   },
   "blk-flush-sector": {
     ...blk,

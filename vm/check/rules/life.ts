@@ -4,7 +4,7 @@ import type { RuleRow } from "../rule.ts";
 /** By name. */
 export const lifeRules: Readonly<Record<string, RuleRow>> = {
   "status-not-reset": {
-    statement: "implied:init-step-1",
+    statement: "implied:init-step-1-reset",
     section: "3.1.1",
     keyword: "implied",
     severity: "error",
@@ -26,7 +26,7 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu", "firecracker"],
   },
   "status-order": {
-    statement: "basic001",
+    statement: "basic001 implied:init-step-5-features-ok",
     section: "3.1.1",
     keyword: "MUST",
     occasion: "status",
@@ -39,7 +39,7 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     refused: ["firecracker"],
   },
   "status-combined": {
-    statement: "basic043",
+    statement: "basic043 mmio041 implied:init-step-2-acknowledge",
     section: "3.1.1",
     keyword: "MUST",
     severity: "warning",
@@ -51,7 +51,7 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     refused: ["firecracker"],
   },
   "status-undefined": {
-    statement: "implied:status-undefined-bits",
+    statement: "implied:status-undefined-bits implied:status-width",
     section: "2.1",
     keyword: "implied",
     severity: "error",
@@ -94,7 +94,7 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu"],
   },
   "features-early": {
-    statement: "implied:init-step-3",
+    statement: "implied:init-step-3-driver",
     section: "3.1.1",
     keyword: "implied",
     severity: "error",
@@ -126,7 +126,7 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu", "firecracker"],
   },
   "features-word-1": {
-    statement: "implied:init-step-4",
+    statement: "implied:init-step-4-features",
     section: "3.1.1",
     keyword: "implied",
     severity: "warning",
@@ -138,7 +138,7 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu"],
   },
   "feature-not-offered": {
-    statement: "basic008",
+    statement: "basic008 basic012 reserved010 reserved028",
     section: "2.2.1",
     keyword: "MUST NOT",
     occasion: "features",
@@ -190,7 +190,7 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     refused: ["firecracker"],
   },
   "features-ok-unread": {
-    statement: "implied:init-step-6",
+    statement: "implied:init-step-6-reread",
     section: "3.1.1",
     keyword: "implied",
     severity: "warning",
@@ -255,6 +255,69 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     wrong: "The configuration was written while the device is suspended.",
     why: "The device ignores it.",
     mend: "Write it after DRIVER_OK reads 1 again.",
+  },
+  "suspend-unread": {
+    statement: "basic056",
+    section: "3.4.1",
+    keyword: "MUST",
+    since: "1.4",
+    only: "modern",
+    occasion: "suspend",
+    wrong: "The driver set SUSPEND and did not read Status until it showed SUSPEND without DRIVER_OK.",
+    why: "Until then the device still finishes requests and writes to memory: the driver cannot know when it is quiet.",
+    mend: "Read Status until SUSPEND (0x10) is 1 and DRIVER_OK (4) is 0; give up after a while.",
+  },
+  "resume-unread": {
+    statement: "basic060",
+    section: "3.4.1",
+    keyword: "MUST",
+    since: "1.4",
+    only: "modern",
+    occasion: "suspend",
+    wrong: "The driver went on with a suspended device before Status showed DRIVER_OK without SUSPEND.",
+    why: "A device may need time to come back: what is asked of it before is lost.",
+    mend: "After setting DRIVER_OK read Status until SUSPEND (0x10) is 0 and DRIVER_OK (4) is 1, then notify.",
+  },
+  "feature-ring-packed": {
+    statement: "reserved006",
+    section: "6.1",
+    keyword: "SHOULD",
+    severity: "advice",
+    since: "1.1",
+    only: "modern",
+    occasion: "features-ok",
+    wrong: "VIRTIO_F_RING_PACKED is offered and was not accepted.",
+    why: "Packed rings cost fewer cache misses and bus transfers; devices in hardware offer them for that.",
+    mend: "Accept bit 34 where the driver has packed rings. A driver with split rings alone works all the same.",
+    tolerated: ["qemu", "firecracker"],
+  },
+  "feature-order-platform": {
+    statement: "reserved007",
+    section: "6.1",
+    keyword: "SHOULD",
+    severity: "advice",
+    since: "1.1",
+    only: "modern",
+    occasion: "features-ok",
+    wrong: "VIRTIO_F_ORDER_PLATFORM is offered and was not accepted.",
+    why:
+      "The device says that it sees memory in an order of its own, as hardware does: barriers between harts may not be " +
+      "enough, and without the bit it may refuse to work.",
+    mend: "Accept bit 36, and use the barriers that the platform has for devices (`fence iorw, iorw`).",
+    tolerated: ["qemu", "firecracker"],
+  },
+  "feature-unused": {
+    statement: "implied:feature-unused",
+    section: "2.2.1",
+    keyword: "implied",
+    severity: "advice",
+    occasion: "features",
+    wrong: "A feature was accepted that only adds configuration fields, and none of them was ever read.",
+    why:
+      "Accepting says that the driver goes by it. Who accepts what it has no code for accepts one day something that " +
+      "changes how the device behaves.",
+    mend: "Accept (what the device offers) AND (what the driver has code for); or read the fields and obey them.",
+    tolerated: ["qemu", "firecracker"],
   },
   "feature-access-platform": {
     statement: "reserved003",

@@ -7,7 +7,7 @@ const implied = { keyword: "implied", severity: "warning", occasion: "memory" } 
 export const memoryRules: Readonly<Record<string, RuleRow>> = {
   "buffer-read-in-flight": {
     ...implied,
-    statement: "implied:buffer-read-in-flight",
+    statement: "implied:buffer-written-in-flight implied:blk-data-before-complete",
     section: "2.7.14",
     wrong: "A buffer that the device writes was read before the device had used it.",
     why: "What stands there until then is old or half-written: it worked by luck, or on a device that answers at once.",
@@ -60,7 +60,7 @@ export const memoryRules: Readonly<Record<string, RuleRow>> = {
   },
   "used-read-early": {
     ...implied,
-    statement: "implied:used-read-early",
+    statement: "implied:used-read-beyond-idx",
     section: "2.7.14",
     wrong: "An element of the used ring was read that the device had not written yet.",
     why: "There stands an id and a length of nothing: the driver would take back a buffer that the device still has.",
@@ -90,7 +90,7 @@ export const memoryRules: Readonly<Record<string, RuleRow>> = {
   "barrier-used": {
     ...implied,
     severity: "advice",
-    statement: "implied:barrier-used",
+    statement: "implied:used-barrier",
     section: "2.7.14",
     wrong: "There is no barrier between reading the used idx and reading the element that it announces.",
     why: "A hart may have read the element before the idx: it is then what stood there before the device wrote it.",

@@ -43,7 +43,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     mend: "Take descriptors from a list of free ones, and wait when it is empty.",
   },
   "descriptor-loop": {
-    statement: "split014",
+    statement: "split014 packed014",
     section: "2.7.5.2",
     keyword: "MUST NOT",
     occasion: "chain",
@@ -62,7 +62,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
   },
   "descriptor-address": {
     ...implied,
-    statement: "implied:desc-addr-range",
+    statement: "implied:desc-addr-range reserved005",
     section: "2.7.5",
     occasion: "chain",
     wrong: "A buffer does not lie in memory that the device can reach for that direction.",
@@ -80,7 +80,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     mend: "Write the flags as a whole, in 16 bits.",
   },
   "descriptor-order": {
-    statement: "split008",
+    statement: "split008 packed015",
     section: "2.7.4.2",
     keyword: "MUST",
     occasion: "chain",
@@ -91,7 +91,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
   "descriptor-empty": {
     ...implied,
     severity: "advice",
-    statement: "implied:desc-zero-length",
+    statement: "implied:desc-zero-length implied:chain-empty implied:rng-zero",
     section: "2.7.13.1",
     occasion: "chain",
     wrong: "A descriptor has a length of 0.",
@@ -108,7 +108,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     mend: "Check the lengths: one of them is most likely wrong. Split what is really so large.",
   },
   "indirect-not-negotiated": {
-    statement: "split016",
+    statement: "split016 packed021",
     section: "2.7.5.3.1",
     keyword: "MUST NOT",
     occasion: "indirect",
@@ -126,7 +126,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     mend: "Put all buffers of the chain into the one table.",
   },
   "indirect-next": {
-    statement: "split019",
+    statement: "split019 packed024",
     section: "2.7.5.3.1",
     keyword: "MUST NOT",
     occasion: "indirect",
@@ -144,7 +144,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     mend: "Write 16 times the number of entries, in bytes.",
   },
   "indirect-chain-length": {
-    statement: "split018",
+    statement: "split018 packed013 packed023",
     section: "2.7.5.3.1",
     keyword: "MUST NOT",
     occasion: "indirect",
