@@ -3,6 +3,6 @@
  *
  * @module
  */
-import { command } from "./cli/command.ts";
+import { command } from "./cli/command_modules.ts";
 
 if (import.meta.main) Deno.exit(await command(Deno.args, import.meta.url));

@@ -2,6 +2,7 @@
 import { fileError, oneLine, PermissionError, reportError, Status, writeStderr } from "./errors.ts";
 import type { Settings, Showing } from "./options.ts";
 import { parseCommandLine } from "./parse.ts";
+import { runMachine } from "./run.ts";
 
 /** Runs `args` and returns the exit status; everything that goes wrong is told on standard error. */
 export async function command(args: readonly string[], main: string): Promise<number> {
@@ -22,7 +23,6 @@ async function run(settings: Settings): Promise<number> {
     writeStderr(`ringside: ${oneLine(await commitDrive(settings.commit))}\n`);
     return Status.Ok;
   }
-  const { runMachine } = await import("./run.ts");
   return await runMachine(settings);
 }
 

@@ -41,7 +41,7 @@ export class Engines {
   /** Goes on with the engines that were asked for. */
   async next(): Promise<void> {
     if (this.#final || this.#name === "reference") return;
-    const { emittedEngines } = await import("./emitted_engines.ts");
+    const { emittedEngines } = await import("./emitted_engines_modules.ts");
     this.#first = this.current;
     this.current = emittedEngines(this.#name, this.#options);
     this.#final = true;
