@@ -7,6 +7,9 @@ const SPARE = 32;
 const SIZE = 4096;
 const LARGE = 1 << 18;
 
+/** Most bytes of an opcode with its immediates. */
+const MOST = 16;
+
 /** Bytes of a length that is written before it is known: LEB128 with as many as any length needs. */
 const LENGTH = 5;
 
@@ -64,32 +67,59 @@ export class Bytes {
     }
     return this;
   }
-  /** Unsigned LEB128 of a number below 2^32. */
-  unsigned(n: number): this {
-    let rest = n >>> 0;
-    while (rest > 127) {
-      this.byte((rest & 127) | 128);
-      rest >>>= 7;
-    }
-    return this.byte(rest);
+  /** An opcode with a number below 2^32, in unsigned LEB128. These are called for every instruction: they look for room once. */
+  opUnsigned(code: number, n: number): this {
+    if (this.length + MOST > this.#bytes.length) this.#room(MOST);
+    this.#bytes[this.length++] = code;
+    this.#unsigned(n);
+    return this;
   }
-  /** Signed LEB128 of an integer that a number holds exactly. */
-  signed(n: number): this {
+  /** An opcode with an integer that a number holds exactly, in signed LEB128. */
+  opSigned(code: number, n: number): this {
+    if (this.length + MOST > this.#bytes.length) this.#room(MOST);
+    const bytes = this.#bytes;
+    let at = this.length;
+    bytes[at++] = code;
     let rest = n;
-    if (rest !== (rest | 0)) {
-      // Beyond 32 bits.
-      while (rest < -0x8000_0000 || rest > 0x7fff_ffff) {
-        const byte = rest & 127;
-        this.byte(byte | 128);
-        rest = (rest - byte) / 128;
-      }
+    // Beyond 32 bits.
+    while (rest !== (rest | 0)) {
+      const byte = rest & 127;
+      bytes[at++] = byte | 128;
+      rest = (rest - byte) / 128;
     }
-    rest |= 0;
     while (rest < -64 || rest > 63) {
-      this.byte((rest & 127) | 128);
+      bytes[at++] = (rest & 127) | 128;
       rest >>= 7;
     }
-    return this.byte(rest & 127);
+    bytes[at++] = rest & 127;
+    this.length = at;
+    return this;
+  }
+  /** A load or store with its offset; nothing is said of its alignment. */
+  opMemory(code: number, offset: number): this {
+    if (this.length + MOST > this.#bytes.length) this.#room(MOST);
+    this.#bytes[this.length++] = code;
+    this.#bytes[this.length++] = 0;
+    this.#unsigned(offset);
+    return this;
+  }
+  /** Unsigned LEB128 of a number below 2^32. */
+  unsigned(n: number): this {
+    if (this.length + MOST > this.#bytes.length) this.#room(MOST);
+    this.#unsigned(n);
+    return this;
+  }
+  /** The same where there is room. */
+  #unsigned(n: number): void {
+    const bytes = this.#bytes;
+    let at = this.length;
+    let rest = n >>> 0;
+    while (rest > 127) {
+      bytes[at++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.length = at;
   }
   /** Signed LEB128 of a 64-bit bigint. */
   signedWide(n: bigint): this {

@@ -49,6 +49,16 @@ const STORE_32 = { 1: Op.I32Store8, 2: Op.I32Store16, 4: Op.I32Store };
 type Plain = "Add" | "Sub" | "Mul" | "And" | "Or" | "Xor" | "Shl" | "ShrS" | "ShrU";
 type Compare = "Eq" | "Ne" | "LtS" | "LtU" | "GeS" | "GeU" | "GtU";
 
+/** All opcodes of a type, by the rest of their names: names are not put together for every instruction. */
+function opcodesOf(type: "I32" | "I64"): Readonly<Record<Plain | Compare, number>> {
+  const own = Object.entries(Op).filter(([name]) => name.startsWith(type));
+  return Object.fromEntries(own.map(([name, code]) => [name.slice(type.length), code])) as Record<
+    Plain | Compare,
+    number
+  >;
+}
+const PLAIN = { 32: opcodesOf("I32"), 64: opcodesOf("I64") };
+
 /** Everything but operands, destinations and control flow, which depend on the engine. */
 export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnStack> {
   readonly bits: BitEmitter;
@@ -113,7 +123,7 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
   // --- values ------------------------------------------------------------------------------------------------------
 
   protected plain(name: Plain | Compare): OnStack {
-    this.f.op(this.xlen === 64 ? Op[`I64${name}`] : Op[`I32${name}`]);
+    this.f.op(PLAIN[this.xlen][name]);
     return VALUE;
   }
   #call(name: IntegerFunction): OnStack {

@@ -20,7 +20,7 @@ import { RegionEnd, RegionExit } from "./exit.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import { type FlatMemory, RegionValues } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
-import { type FunctionBody, I32, type Label, Op } from "./wasm.ts";
+import { type FunctionBody, I32, Op } from "./wasm.ts";
 
 /** What a region is emitted for. */
 export interface RegionCode {
@@ -50,6 +50,9 @@ type JumpTarget = { readonly offset: number; readonly to: Edge };
 /** Where a slow exit happens, in one constant: steps not done in its block, and the instruction's offset. */
 const SITE_SHIFT = 11;
 
+/** Labels of the ways out, outermost first: where `next` says, where the jump goes that left there, to the offset `site`, at an instruction. */
+const Out = { Dynamic: 0, Jump: 1, Static: 2, Slow: 3 } as const;
+
 /** Writes the function of a region. */
 export class RegionEmitter extends RegionValues {
   readonly #code: RegionCode;
@@ -62,9 +65,9 @@ export class RegionEmitter extends RegionValues {
   readonly #next: number;
   readonly #result: number;
   readonly #budget: number;
-  /** Local of each register that the region uses. */
-  readonly #registers = new Map<number, number>();
-  readonly #written = new Set<number>();
+  /** Local of each register that the region uses, else -1; and whether it is written. */
+  readonly #registers: number[] = new Array<number>(32).fill(-1);
+  readonly #written: boolean[] = new Array<boolean>(32).fill(false);
   #instruction: FlowInstruction = { offset: 0, decoded: undefined as unknown as Decoded };
   /** Steps of the block from the running instruction on. */
   #rest = 0;
@@ -99,21 +102,19 @@ export class RegionEmitter extends RegionValues {
   #findRegisters(): void {
     for (const { block } of this.#structure.nodes) {
       for (const { decoded: { row, base, operands } } of block.instructions) {
-        if (!isFloat(base.format.rs1)) this.#local(operands.rs1);
-        if (!isFloat(base.format.rs2)) this.#local(operands.rs2);
-        if ((row.format.rd === undefined && base.format.rd === undefined) || isFloat(base.format.rd)) continue;
-        this.#local(operands.rd);
-        if (operands.rd !== 0) this.#written.add(operands.rd);
+        const { rd, rs1, rs2 } = operands;
+        if (rs1 !== 0 && !isFloat(base.format.rs1)) this.#local(rs1);
+        if (rs2 !== 0 && !isFloat(base.format.rs2)) this.#local(rs2);
+        if (rd === 0 || isFloat(base.format.rd)) continue;
+        if (row.format.rd === undefined && base.format.rd === undefined) continue;
+        this.#local(rd);
+        this.#written[rd] = true;
       }
     }
   }
   #local(n: number): number {
-    let local = this.#registers.get(n);
-    if (local === undefined) {
-      local = this.f.local(this.type);
-      this.#registers.set(n, local);
-    }
-    return local;
+    const local = this.#registers[n]!;
+    return local >= 0 ? local : this.#registers[n] = this.f.local(this.type);
   }
 
   // --- operands ----------------------------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ export class RegionEmitter extends RegionValues {
   #leaveAt(offset: number, rest: number, exit: number): void {
     // For the report on a guest's death: this much straight code was done last.
     this.f.i32(0).i32(((offset - this.#blockOffset) << 1) | 1).memory(Op.I32Store, this.hart + HART.blockBytes);
-    this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site).br("slow");
+    this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site).br(Out.Slow);
   }
   protected override noteAccess(): void {}
   override fence(): void {
@@ -240,13 +241,14 @@ export class RegionEmitter extends RegionValues {
 
   emit(): void {
     const f = this.f;
-    for (const [n, local] of this.#registers) {
-      if (n === 0) continue;
+    for (let n = 1; n < 32; n++) {
+      const local = this.#registers[n]!;
+      if (local < 0) continue;
       f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.x + 8 * n).set(local);
     }
     f.i32(0).memory(Op.I32Load, this.hart + HART.tlb).set(this.#tlb);
     f.get(this.#left).set(this.#budget);
-    f.block("dynamic").block("jump").block("static").block("slow");
+    f.block().block().block().block();
     this.#tree(this.#structure.root);
     f.end();
     f.get(this.#result).i32(RegionExit.Slow).op(Op.I32GtS).i32(2).op(Op.I32Shl).set(this.host);
@@ -258,10 +260,11 @@ export class RegionEmitter extends RegionValues {
     f.get(this.#site);
     if (this.xlen === 64) f.op(Op.I64ExtendI32S);
     this.plain("Add");
-    f.set(this.#next).br("dynamic").end();
+    f.set(this.#next).br(Out.Dynamic).end();
     this.#count(RegionEnd.Jump);
     f.end();
-    for (const n of this.#written) {
+    for (let n = 1; n < 32; n++) {
+      if (!this.#written[n]) continue;
       f.i32(0).get(this.#local(n)).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.x + 8 * n);
     }
     f.i32(0).get(this.#next).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.pc);
@@ -351,14 +354,15 @@ export class RegionEmitter extends RegionValues {
     this.#blockOffset = offset;
     this.beginBlock();
     f.get(this.#left).i32(instructions.length).op(Op.I32Sub).set(this.#left);
-    instructions.forEach((instruction, i) => {
+    for (let i = 0; i < instructions.length; i++) {
+      const instruction = instructions[i]!;
       this.#instruction = instruction;
       this.places.push({ offset: instruction.offset, at: f.length });
       this.#rest = instructions.length - i;
       this.begin();
       instruction.decoded.base.run!(this);
       if (this.leaves) throw new Error(`translator: ${instruction.decoded.row.name} cannot be emitted`);
-    });
+    }
     if (end.kind === "branch") {
       f.if();
       this.#go(node, end.taken);
@@ -389,7 +393,7 @@ export class RegionEmitter extends RegionValues {
       this.#go(node, to);
       f.end();
     }
-    f.br("jump");
+    f.br(Out.Jump);
   }
 
   /** The same by a table of all halfwords from the first target to the last, unless that is too long. */
@@ -407,13 +411,13 @@ export class RegionEmitter extends RegionValues {
     // What lies beyond 32 bits would be lost.
     if (this.xlen === 64) {
       f.tee(this.data).i64(2 * length).op(Op.I64GeU).ifSeldom();
-      f.br("jump").end();
+      f.br(Out.Jump).end();
       f.get(this.data).op(Op.I32WrapI64);
     }
     f.i32(1).op(Op.I32ShrU);
-    const labels = new Array<Label>(length).fill("jump");
+    const labels = new Array<number>(length).fill(Out.Jump);
     offsets.forEach((offset, i) => labels[(offset - low) / 2] = first + i);
-    f.brTable(labels, "jump");
+    f.brTable(labels, Out.Jump);
     for (const { to } of targets.toReversed()) {
       f.end();
       this.#go(node, to);
@@ -436,6 +440,6 @@ export class RegionEmitter extends RegionValues {
 
   #exitTo(offset: number, end: number = RegionEnd.Code): void {
     this.#count(end);
-    this.f.i32(offset).set(this.#site).br("static");
+    this.f.i32(offset).set(this.#site).br(Out.Static);
   }
 }

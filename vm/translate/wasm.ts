@@ -186,14 +186,13 @@ export class FunctionBody {
     return this;
   }
   i32(value: number): this {
-    this.#code.byte(Op.I32Const).signed(value | 0);
+    this.#code.opSigned(Op.I32Const, value | 0);
     return this;
   }
   i64(value: number | bigint): this {
-    this.#code.byte(Op.I64Const);
-    if (typeof value === "number") this.#code.signed(value);
-    else if (value === BigInt.asIntN(53, value)) this.#code.signed(Number(value));
-    else this.#code.signedWide(value);
+    if (typeof value === "number") this.#code.opSigned(Op.I64Const, value);
+    else if (value === BigInt.asIntN(53, value)) this.#code.opSigned(Op.I64Const, Number(value));
+    else this.#code.byte(Op.I64Const).signedWide(value);
     return this;
   }
   f64(value: number): this {
@@ -201,24 +200,24 @@ export class FunctionBody {
     return this;
   }
   get(local: number): this {
-    this.#code.byte(Op.LocalGet).unsigned(local);
+    this.#code.opUnsigned(Op.LocalGet, local);
     return this;
   }
   set(local: number): this {
-    this.#code.byte(Op.LocalSet).unsigned(local);
+    this.#code.opUnsigned(Op.LocalSet, local);
     return this;
   }
   tee(local: number): this {
-    this.#code.byte(Op.LocalTee).unsigned(local);
+    this.#code.opUnsigned(Op.LocalTee, local);
     return this;
   }
   /** A load or store; the address is on the stack. */
   memory(code: number, offset: number): this {
-    this.#code.byte(code).byte(0).unsigned(offset);
+    this.#code.opMemory(code, offset);
     return this;
   }
   call(index: number): this {
-    this.#code.byte(Op.Call).unsigned(index);
+    this.#code.opUnsigned(Op.Call, index);
     return this;
   }
 
@@ -258,11 +257,11 @@ export class FunctionBody {
   }
   /** Goes to a block by its name, or by the {@linkcode level} at which it was opened. */
   br(label: Label): this {
-    this.#code.byte(Op.Br).unsigned(this.#depth(label));
+    this.#code.opUnsigned(Op.Br, this.#depth(label));
     return this;
   }
   brIf(label: Label): this {
-    this.#code.byte(Op.BrIf).unsigned(this.#depth(label));
+    this.#code.opUnsigned(Op.BrIf, this.#depth(label));
     return this;
   }
   /** Goes to `labels[i]`, i on the stack, or to `otherwise`. */
