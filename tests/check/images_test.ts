@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { guestPrograms } from "../../tools/guest_images.ts";
 import { Checker } from "../../vm/check/checker.ts";
 import { checkResult } from "../../vm/check/result.ts";
+import { stackOf } from "../../vm/cli/stacks.ts";
 import { checkReport } from "../../vm/check/text.ts";
 import { bootImage, type BootOptions, bootOptions } from "../support/boot_image.ts";
 
@@ -10,13 +11,20 @@ import { bootImage, type BootOptions, bootOptions } from "../support/boot_image.
 async function checked(name: string, options: Partial<BootOptions> = {}): Promise<Checker> {
   const program = guestPrograms.find((p) => p.name === name);
   assert(program !== undefined, name);
-  const checker = new Checker();
+  let checker: Checker | undefined;
   const { reason } = await bootImage(`${name}.bin`, {
     ...bootOptions(program, 64, options.version),
     engine: "interpreter",
     ...options,
-    started: (machine) => void checker.attach(machine.events),
+    started: (machine) => {
+      checker = new Checker("spec", {
+        stack: ({ hart, pc }) => stackOf(machine, hart, pc),
+        memory: (addr, size) => machine.memory.bytes(addr, size)?.slice(),
+      });
+      checker.attach(machine.events);
+    },
   });
+  assert(checker !== undefined);
   assertEquals(reason, "pass", name);
   checker.end();
   return checker;
@@ -35,6 +43,10 @@ const CORRECT: readonly (readonly [name: string, versions: readonly (1 | 2)[], r
   ["in_order", [2], 60],
   ["ring_reset", [2], 60],
   ["suspend", [2], 60],
+  ["event_idx", [1, 2], 45],
+  ["indirect", [1, 2], 45],
+  ["index_wrap", [1, 2], 45],
+  ["notification_data", [2], 45],
   ["freeze", [1, 2], 60],
   ["block_requests", [1, 2], 60],
   ["block_queues", [1, 2], 60],

@@ -24,6 +24,11 @@ function chain(rig: CheckRig, random: Random): Part[] {
 /** Lives of one device: set up, requests in any number answered in any order, reset, and again. */
 function validDriver(rig: CheckRig, random: Random): void {
   for (let life = random.between(1, 3); life > 0; life--) {
+    // A new life begins at the start of the rings.
+    const { memory } = rig.d.board;
+    memory.write(rig.queue.avail + 2, 2, 0);
+    memory.write(rig.queue.used + 2, 2, 0);
+    rig.queue.availIdx = 0;
     rig.play(LIVE);
     requests(rig, random);
     rig.play("W070=0 R070");
@@ -32,12 +37,8 @@ function validDriver(rig: CheckRig, random: Random): void {
 
 function requests(rig: CheckRig, random: Random): void {
   const { held, transport } = rig.device as HoldingDevice;
-  // A new life begins at the start of the rings.
-  const { memory } = rig.d.board;
-  memory.write(rig.queue.avail + 2, 2, 0);
-  memory.write(rig.queue.used + 2, 2, 0);
-  rig.queue.availIdx = 0;
-  for (let n = random.between(1, 12); n > 0; n--) {
+  const { used, size } = rig.queue;
+  for (let n = 0, end = random.between(1, 12); n < end; n++) {
     const parts = chain(rig, random);
     parts.forEach(({ addr, length, write }, i) =>
       rig.queue.setDescriptor({
@@ -52,6 +53,7 @@ function requests(rig: CheckRig, random: Random): void {
     // What the device writes is not read, and what it reads is not written, before it is done with them.
     for (const { addr, write } of parts) if (!write) rig.access(false, addr, 1);
     transport.queue(0).push(held.shift()!, 0);
+    rig.access(false, used + 2, 2).access(false, used + 4 + 8 * (n % size), 4, 0, 1);
     for (const { addr, write } of parts) rig.access(!write, addr, 1, 0, 1);
     rig.irq("claimed").play("R060 W064=1").irq("completed");
   }

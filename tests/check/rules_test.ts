@@ -5,6 +5,7 @@ import { findRule, rules } from "../../vm/check/rules.ts";
 import { LIVE } from "../support/check_rig.ts";
 import { CLEAN, registerCases } from "./register_cases.ts";
 import { memoryCases } from "./memory_cases.ts";
+import { notifyCases } from "./notify_cases.ts";
 import { packedCases } from "./packed_cases.ts";
 import { plicCases } from "./plic_cases.ts";
 import { ringCases } from "./ring_cases.ts";
@@ -15,6 +16,7 @@ const cases: Readonly<Record<string, RuleCase>> = {
   ...ringCases,
   ...packedCases,
   ...memoryCases,
+  ...notifyCases,
   ...plicCases,
 };
 

@@ -201,7 +201,7 @@ export const queueMistakes: readonly Mistake[] = [
       "\tvm_writel(to_vm(vq->vdev), VIRTIO_MMIO_QUEUE_NOTIFY, vq->index);",
       "\tvm_writel(to_vm(vq->vdev), VIRTIO_MMIO_QUEUE_NOTIFY, 1u << vq->index);",
     ]],
-    finds: ["notify-unknown-queue@vm_notify"],
+    finds: ["notify-unknown-queue@vm_notify", "notify-missing@split_add"],
     ends: "fail",
   },
   {

@@ -12,7 +12,7 @@ export const stallMistakes: readonly Mistake[] = [
     what: "The buffer is in the ring, and the device is never told.",
     file: rng,
     changes: [["\tvirtqueue_kick(vi->vq);\n", ""]],
-    finds: [],
+    finds: ["notify-missing@split_add"],
     ends: "stall",
     stall: "notify",
   },

@@ -26,6 +26,7 @@ import type {
   Where,
 } from "../events.ts";
 import { Drawings } from "./drawing.ts";
+import { hasFeature } from "./feature_bits.ts";
 import { type Finding, Findings } from "./finding.ts";
 import type { GuestView } from "./guest_view.ts";
 import { type Access, History } from "./history.ts";
@@ -37,6 +38,7 @@ import { RegisterWatch } from "./registers.ts";
 import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
 import { findRule, rules } from "./rules.ts";
 import { Suspension } from "./suspension.ts";
+import type { DeviceState } from "./watched_queue.ts";
 
 /** How the rules fared in a run. */
 export interface Coverage {
@@ -56,6 +58,8 @@ interface Watched {
   readonly registers: RegisterWatch;
   readonly negotiation: Negotiation;
   readonly suspension: Suspension;
+  /** VIRTIO_F_EVENT_IDX is in force. */
+  eventIdx: boolean;
   readonly history: History;
   /** Where the driver last notified the device, and who called then. */
   notified: Where | undefined;
@@ -107,8 +111,10 @@ export class Checker {
 
   /** Listens to everything it needs; the returned function ends that. */
   attach(events: EventStream): () => void {
+    const sight = { peek: (addr: number) => this.#peek(addr), state: (name: string) => this.#state(name) };
     const memory = new MemoryWatch(
       events.watches,
+      sight,
       (device, rule, what, where) => this.#tell(device, rule, what, where),
     );
     this.#memory = memory;
@@ -119,7 +125,9 @@ export class Checker {
       events.on("virtqueue", (fact, where) => this.#virtqueue(fact, where)),
       events.on("irq", (fact, where) => this.#irq(fact, where)),
       events.on("wfi", ({ step }, where) => {
-        if (step === "wait") this.#plic.waits(where);
+        if (step !== "wait") return;
+        this.#plic.waits(where);
+        memory.waits(where);
       }),
       events.on("virtio", (fact, where) => this.#virtio(fact, where)),
       events.on("machine", (fact) => {
@@ -170,6 +178,7 @@ export class Checker {
       this.#notified(watched, where);
       this.#memory?.notify(watched.name, fact.value & 0xffff, where);
     }
+    if (fact.write && def?.name === "InterruptACK") this.#memory?.acknowledged(watched.name, where);
     const access = { fact, where };
     if (fact.write && fact.value === 0 && def?.name === "Status") {
       watched.negotiation.end(registers.deviceId);
@@ -189,11 +198,15 @@ export class Checker {
     if (watched === undefined) return;
     const { registers, negotiation, suspension } = watched;
     if (fact.step === "request") registers.occasions.add("request");
-    else if (fact.step === "status") suspension.status(fact.to);
-    else if (fact.step === "config-changed") registers.configChanged();
+    else if (fact.step === "status") {
+      suspension.status(fact.to);
+      if (fact.to === 0) watched.eventIdx = false;
+    }
+    if (fact.step === "config-changed") registers.configChanged();
     else if (fact.step === "features") {
       registers.features(fact.ok);
       if (!fact.ok) return;
+      watched.eventIdx = hasFeature(fact.offered & fact.accepted, "VIRTIO_F_EVENT_IDX");
       suspension.features(fact.offered & fact.accepted);
       negotiation.features(registers.deviceId, fact.offered, fact.accepted);
     }
@@ -231,7 +244,7 @@ export class Checker {
     if (this.#undrawn.length > 0) this.#draw(fact);
     const registers = this.#byName.get(fact.device)?.registers;
     const report = (rule: string, what: string) => this.#report(fact.device, rule, what, where);
-    this.#memory?.step(fact);
+    this.#memory?.step(fact, where);
     this.#queues.step(fact, registers?.stopping ?? false, registers?.occasions ?? new Set(), report);
   }
 
@@ -257,8 +270,11 @@ export class Checker {
     if (registers === undefined) return;
     this.#where = where;
     this.#plic.irq(fact, where);
-    if (fact.step === "claimed") registers.claimed();
-    else if (fact.step === "completed") registers.completed();
+    if (fact.step === "claimed") {
+      registers.claimed();
+      this.#memory?.claimed(fact.device);
+    }
+    if (fact.step === "completed") registers.completed();
   }
 
   #powerOn(): void {
@@ -271,6 +287,24 @@ export class Checker {
     this.#queues.powerOn();
     this.#memory?.powerOn();
     this.#plic.powerOn();
+  }
+
+  /** Two bytes of the guest's memory. */
+  #peek(addr: number): number | undefined {
+    const bytes = this.#guest?.memory(addr, 2);
+    return bytes === undefined ? undefined : bytes[0]! | bytes[1]! << 8;
+  }
+
+  /** What watches of memory ask of a device. */
+  #state(name: string): DeviceState {
+    const watched = this.#byName.get(name);
+    return {
+      type: watched?.registers.deviceId,
+      eventIdx: watched?.eventIdx ?? false,
+      live: watched?.registers.live ?? false,
+      suspended: watched?.suspension.asked ?? false,
+      notified: watched?.notified,
+    };
   }
 
   /** What is known of a device; null for what is not virtio-mmio. */
@@ -287,6 +321,7 @@ export class Checker {
         registers,
         negotiation: new Negotiation(report),
         suspension: new Suspension(registers.occasions, report),
+        eventIdx: false,
         history: new History(),
         notified: undefined,
         stack: undefined,

@@ -3,11 +3,21 @@
  * exactly these, and the fences between.
  */
 import { hex } from "../bits.ts";
+import { Kick } from "./kick.ts";
+import { waitsOutside } from "./stall/queues.ts";
 import type { VirtqueueEvent, Where } from "../events.ts";
 import { FenceOrder, type WatchedAccess, type Watches, WatchKind, type WatchRange } from "../watches.ts";
-
-/** Tells that a rule of a device was broken. */
-export type MemoryReport = (device: string, rule: string, what: string, where: Where) => void;
+import { UsedSide } from "./used_side.ts";
+import {
+  Fences,
+  type Layout,
+  type MemoryReport,
+  type MemorySight,
+  type Queue,
+  type Stretch,
+  unfenced,
+  type Watched,
+} from "./watched_queue.ts";
 
 /** Most bytes of one chain that are watched: more would be whole programs. */
 const CHAIN_BYTES_MAX = 1 << 20;
@@ -17,48 +27,12 @@ const WRITE = 2;
 /** Half of the numbers that an index has: a step farther than that went back. */
 const HALF = 0x8000;
 
-/** A stretch of memory, and what an access there means. */
-interface Stretch {
-  readonly start: number;
-  readonly end: number;
-  readonly touched: (access: WatchedAccess, where: Where) => void;
-}
-
-/** A store, and how many fences there had been. */
-interface Mark {
-  readonly hart: number;
-  readonly fences: readonly number[];
-}
-
-/** One queue while it is handed over. */
-interface Queue {
-  readonly device: string;
-  readonly index: number;
-  readonly layout: Extract<VirtqueueEvent, { step: "configured" }>;
-  readonly areas: Watched;
-  /** Chains in flight, by head. */
-  readonly chains: Map<number, Watched>;
-  /** The available idx as the driver stored it last. */
-  idx: number | undefined;
-  /** Where the device takes next: split, a 16-bit index; packed, a place in the ring. */
-  taken: number;
-  /** How many used elements the device has written. */
-  used: number;
-  /** The driver's last store to a descriptor or an entry, to idx, and its last load of the used idx. */
-  filled: Mark | undefined;
-  exposed: Mark | undefined;
-  looked: Mark | undefined;
-}
-
-/** What is watched together. */
-interface Watched {
-  readonly ranges: readonly WatchRange[];
-  readonly stretches: readonly Stretch[];
-}
-
 /** Watches the memory of all queues. */
 export class MemoryWatch {
   readonly #watches: Watches;
+  readonly #sight: MemorySight;
+  readonly #fences: Fences;
+  readonly #usedSide: UsedSide;
   readonly #report: MemoryReport;
   readonly #queues = new Map<string, Queue>();
   /** By page. */
@@ -66,9 +40,12 @@ export class MemoryWatch {
   /** Devices in whose memory something was done. */
   readonly seen: Set<string> = new Set();
 
-  constructor(watches: Watches, report: MemoryReport) {
+  constructor(watches: Watches, sight: MemorySight, report: MemoryReport) {
     this.#watches = watches;
+    this.#sight = sight;
     this.#report = report;
+    this.#fences = new Fences(watches);
+    this.#usedSide = new UsedSide(sight, this.#fences, (...told) => this.#tell(...told));
   }
 
   /** The machine was reset. */
@@ -77,11 +54,11 @@ export class MemoryWatch {
   }
 
   /** One step of a queue. */
-  step(fact: VirtqueueEvent): void {
+  step(fact: VirtqueueEvent, where: Where): void {
     const key = `${fact.device}.${fact.queue}`;
     if (fact.step === "configured") {
       this.#stop(key);
-      return this.#start(key, fact);
+      return this.#start(key, fact, where);
     }
     const queue = this.#queues.get(key);
     if (queue === undefined) return;
@@ -90,6 +67,7 @@ export class MemoryWatch {
     else if (fact.step === "used") {
       queue.used += fact.buffers ?? 1;
       this.#giveBack(queue, fact.head, fact.buffers ?? 1);
+      if (queue.layout.format === "split") this.#usedSide.wrote(queue, fact.position, where);
     }
   }
 
@@ -103,11 +81,16 @@ export class MemoryWatch {
   /** The driver is about to notify a queue. */
   notify(device: string, index: number, where: Where): void {
     const queue = this.#queues.get(`${device}.${index}`);
-    const exposed = queue?.exposed;
-    if (queue === undefined || exposed?.hart !== where.hart) return;
+    if (queue === undefined) return;
+    queue.kick.notified(where, queue.slots + this.#ahead(queue) > queue.layout.size / 2);
+    const { exposed } = queue;
+    if (exposed?.hart !== where.hart) return;
     queue.exposed = undefined;
     const { StoreStore, StoreLoad, StoreDevice } = FenceOrder;
-    if (this.#fenced(exposed, StoreStore) || this.#fenced(exposed, StoreLoad) || this.#fenced(exposed, StoreDevice)) {
+    if (
+      this.#fences.since(exposed, StoreStore) || this.#fences.since(exposed, StoreLoad) ||
+      this.#fences.since(exposed, StoreDevice)
+    ) {
       return;
     }
     this.#report(
@@ -118,9 +101,39 @@ export class MemoryWatch {
     );
   }
 
-  #start(key: string, layout: Extract<VirtqueueEvent, { step: "configured" }>): void {
+  /** A hart begins to wait. */
+  waits(where: Where): void {
+    for (const queue of this.#queues.values()) {
+      const { type, live, suspended } = this.#sight.state(queue.device);
+      if (!live || suspended) continue;
+      if (type !== undefined && !waitsOutside(type, queue.index)) queue.kick.waits(where);
+      this.#usedSide.waits(queue, where);
+    }
+  }
+
+  /** The driver has claimed the device's interrupt. */
+  claimed(device: string): void {
+    for (const queue of this.#of(device)) queue.handling = false;
+  }
+
+  /** The driver has acknowledged the device's interrupt. */
+  acknowledged(device: string, where: Where): void {
+    for (const queue of this.#of(device)) if (queue.handling) queue.acknowledged = where;
+  }
+
+  #of(device: string): Queue[] {
+    return [...this.#queues.values()].filter((queue) => queue.device === device);
+  }
+
+  /** Buffers that are available and not taken. */
+  #ahead({ idx, taken, layout }: Queue): number {
+    return idx === undefined || layout.format === "packed" ? 0 : (idx - taken) & 0xffff;
+  }
+
+  #start(key: string, layout: Layout, where: Where): void {
     const { device, queue: index, format, size } = layout;
     const split = format === "split";
+    const report = (rule: string, what: string, at: Where) => this.#report(device, rule, what, at);
     const stores = (addr: number, length: number): WatchRange => ({ addr, length, kind: WatchKind.Store });
     const ranges: WatchRange[] = [stores(layout.desc, 16 * size)];
     const stretches: Stretch[] = [];
@@ -136,20 +149,48 @@ export class MemoryWatch {
       filled: undefined,
       exposed: undefined,
       looked: undefined,
+      kick: new Kick(layout, this.#sight.peek, report),
+      slots: 0,
+      unread: new Uint8Array(split ? size : 0),
+      flags: split ? this.#sight.peek(layout.driver) ?? 0 : 0,
+      reenabled: undefined,
+      handling: false,
+      acknowledged: undefined,
     };
+    this.#usedSide.handedOver(queue, this.#of(device).length === 0, where);
     const stretch = (start: number, length: number, touched: Stretch["touched"]) =>
       stretches.push({ start, end: start + length, touched });
     stretch(layout.desc, 16 * size, (access, where) => this.#descriptor(queue, access, where));
+    const device_area = layout.device_area;
     if (split) {
-      const used = layout.device_area;
-      ranges.push(stores(layout.driver, 4 + 2 * size), { addr: used, length: 4 + 8 * size, kind: WatchKind.Both });
+      ranges.push(stores(layout.driver, 6 + 2 * size), {
+        addr: device_area,
+        length: 6 + 8 * size,
+        kind: WatchKind.Both,
+      });
+      stretch(layout.driver, 2, (access, where) => this.#usedSide.availFlags(queue, access, where));
       stretch(layout.driver + 2, 2, (access, where) => this.#availIdx(queue, access, where));
       stretch(layout.driver + 4, 2 * size, (access, where) => this.#entry(queue, access, where));
-      stretch(used, 4 + 8 * size, (access, where) => this.#usedRing(queue, access, where));
+      stretch(device_area, 4 + 8 * size, (access, where) => {
+        this.seen.add(device);
+        this.#usedSide.usedRing(queue, access, where);
+      });
+    } else {
+      ranges.push({ addr: device_area, length: 4, kind: WatchKind.Both });
+      stretch(device_area, 4, (access, where) => this.#usedSide.suppression(queue, access, where));
     }
     // Where parts lie on each other, a store is to both: that they do is told, and the rest would follow from it.
-    const apart = stretches.every((a) => stretches.every((b) => a === b || a.end <= b.start || b.end <= a.start));
-    if (!apart) return;
+    const apart = (list: readonly Stretch[]) =>
+      list.every((a) => list.every((b) => a === b || a.end <= b.start || b.end <= a.start));
+    if (!apart(stretches)) return;
+    if (split) {
+      // Only with EVENT_IDX: without it the two bytes may be anybody's.
+      const events: Stretch[] = [];
+      const event = (start: number, touched: Stretch["touched"]) => events.push({ start, end: start + 2, touched });
+      event(layout.driver + 4 + 2 * size, (access, where) => this.#usedSide.usedEvent(queue, access, where));
+      event(device_area + 4 + 8 * size, (access, where) => this.#usedSide.availEvent(queue, access, where));
+      if (apart([...stretches, ...events])) stretches.push(...events);
+    }
     this.#queues.set(key, queue);
     this.#begin(queue.areas);
   }
@@ -166,6 +207,8 @@ export class MemoryWatch {
     const split = queue.layout.format === "split";
     const slots = descriptors.filter(({ table }) => table === "ring").length;
     queue.taken = split ? (position + 1) & 0xffff : (position + slots) % queue.layout.size;
+    queue.slots += slots;
+    if (this.#ahead(queue) === 0) queue.kick.taken();
     const ranges: WatchRange[] = [];
     const stretches: Stretch[] = [];
     let bytes = 0;
@@ -187,7 +230,8 @@ export class MemoryWatch {
     }
     const old = queue.chains.get(head);
     if (old !== undefined) this.#end(old);
-    const watched = { ranges, stretches };
+    queue.slots -= old?.slots ?? 0;
+    const watched = { ranges, stretches, slots };
     queue.chains.set(head, watched);
     this.#begin(watched);
   }
@@ -211,7 +255,9 @@ export class MemoryWatch {
     // A batch names its last buffer: the ones before it went in their order (VIRTIO_F_IN_ORDER).
     const heads = buffers === 1 ? [head] : [...queue.chains.keys()].slice(0, buffers);
     for (const one of last === undefined ? [] : heads) {
-      this.#end(queue.chains.get(one)!);
+      const chain = queue.chains.get(one)!;
+      this.#end(chain);
+      queue.slots -= chain.slots;
       queue.chains.delete(one);
     }
   }
@@ -221,14 +267,14 @@ export class MemoryWatch {
     this.seen.add(queue.device);
     const { layout } = queue;
     if (layout.format === "split") {
-      queue.filled = this.#mark(where);
+      queue.filled = this.#fences.mark(where);
       return;
     }
     // Flags are the last two bytes; who stores all of the second half at once makes it available with the rest.
     const last = (addr - layout.desc + size) % 16 === 0;
     const slot = Math.floor((addr - layout.desc) / 16);
     if (!last) {
-      queue.filled = this.#mark(where);
+      queue.filled = this.#fences.mark(where);
       return;
     }
     const flags = Number(BigInt.asUintN(16, value >> BigInt(8 * (size - 2))));
@@ -236,7 +282,7 @@ export class MemoryWatch {
     const exposes = size === 2 && slot === queue.taken && ((flags >>> 7) & 1) !== ((flags >>> 15) & 1);
     if (exposes) {
       this.#ordered(queue, "barrier-available", `the flags of descriptor ${slot}`, where);
-      queue.exposed = this.#mark(where);
+      this.#expose(queue, 0, where);
     }
   }
 
@@ -253,14 +299,21 @@ export class MemoryWatch {
       return;
     }
     this.#ordered(queue, "barrier-available", "the available idx", where);
-    queue.exposed = this.#mark(where);
+    this.#expose(queue, idx, where);
+  }
+
+  /** Something has been made available. */
+  #expose(queue: Queue, idx: number, where: Where): void {
+    queue.exposed = this.#fences.mark(where);
+    const { eventIdx, suspended } = this.#sight.state(queue.device);
+    queue.kick.exposed(where, idx, eventIdx);
+    if (suspended) this.#tell(queue, "suspend-available", `a buffer of queue ${queue.index} after SUSPEND`, where);
   }
 
   /** A buffer is exposed: what was stored for it must be seen first. */
   #ordered(queue: Queue, rule: string, what: string, where: Where): void {
     this.seen.add(queue.device);
-    const { filled } = queue;
-    if (filled === undefined || filled.hart !== where.hart || this.#fenced(filled, FenceOrder.StoreStore)) return;
+    if (!unfenced(queue.filled, where, FenceOrder.StoreStore, this.#fences)) return;
     queue.filled = undefined;
     this.#tell(
       queue,
@@ -274,7 +327,7 @@ export class MemoryWatch {
     if (!write) return;
     const { idx, taken, layout: { size, driver } } = queue;
     const slot = (addr - driver - 4) >>> 1;
-    queue.filled = this.#mark(where);
+    queue.filled = this.#fences.mark(where);
     if (idx === undefined) return;
     const ahead = (idx - taken) & 0xffff;
     const place = (slot - taken) & (size - 1);
@@ -283,46 +336,8 @@ export class MemoryWatch {
     this.#tell(queue, "avail-entry-late", what, where);
   }
 
-  #usedRing(queue: Queue, { write, addr, size }: WatchedAccess, where: Where): void {
-    const offset = addr - queue.layout.device_area;
-    if (write) {
-      if (queue.used === 0 && queue.chains.size === 0) return;
-      this.#tell(
-        queue,
-        "used-ring-written",
-        `${size} bytes at offset ${offset} of queue ${queue.index}'s used ring`,
-        where,
-      );
-      return;
-    }
-    if (offset < 4) {
-      if (offset + size > 2) queue.looked = this.#mark(where);
-      return;
-    }
-    this.seen.add(queue.device);
-    const element = Math.floor((offset - 4) / 8);
-    if (element >= queue.used) {
-      const what = `element ${element} of queue ${queue.index} was read when the used idx was ${queue.used & 0xffff}`;
-      this.#tell(queue, "used-read-early", what, where);
-    }
-    const { looked } = queue;
-    if (looked === undefined || looked.hart !== where.hart) return;
-    queue.looked = undefined;
-    if (this.#fenced(looked, FenceOrder.LoadLoad)) return;
-    const what = `element ${element} of queue ${queue.index} was read with no fence after the used idx`;
-    this.#tell(queue, "barrier-used", what, where);
-  }
-
   #tell({ device }: Queue, rule: string, what: string, where: Where): void {
     this.#report(device, rule, what, where);
-  }
-
-  #mark({ hart }: Where): Mark {
-    return { hart, fences: Object.values(FenceOrder).map((order) => this.#watches.fences(order)) };
-  }
-
-  #fenced({ fences }: Mark, order: FenceOrder): boolean {
-    return fences[order] !== this.#watches.fences(order);
   }
 
   #begin({ ranges, stretches }: Watched): void {

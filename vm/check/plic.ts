@@ -1,6 +1,6 @@
 /** Follows how the guest sets the PLIC up, and finds what keeps a device's interrupt from a hart that waits for it. */
 import type { IrqEvent, MmioEvent, Where } from "../events.ts";
-import type { MemoryReport } from "./memory.ts";
+import type { MemoryReport } from "./watched_queue.ts";
 
 /** The memory map (plic §3). */
 const ENABLE = 0x2000;

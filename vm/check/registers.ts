@@ -149,6 +149,11 @@ export class RegisterWatch {
     if (!ok) this.occasions.add("features-refused");
   }
 
+  /** Whether the driver has set DRIVER_OK. */
+  get live(): boolean {
+    return (this.#life.status & DRIVER_OK) !== 0;
+  }
+
   /** Whether the last write to Status has every step in it that its steps need: several at once, none left out. */
   get combinedSteps(): boolean {
     const { status } = this.#life;
