@@ -7,7 +7,7 @@
  * A program is a list of numbered atoms. Any of them can be left out and the rest is a program still, so that a failing
  * one can be shrunk.
  */
-import { csrName, csrNames } from "../../vm/isa/csr_names.ts";
+import { csrName, csrNames, csrNumber } from "../../vm/isa/csr_names.ts";
 import { patternOf } from "../../vm/isa/decode.ts";
 import { Disassembler } from "../../vm/isa/disassemble.ts";
 import { encode } from "../../vm/isa/encode.ts";
@@ -126,6 +126,7 @@ export function randomProgram(seed: number, isa: Isa): RandomProgram {
   return new Generator(seed, isa).program();
 }
 
+const CSRS = csrNames();
 /** CSRs that a program uses most; which ones it may depends on the mode. */
 const FAVOURITES =
   ("mscratch sscratch mepc sepc mcause scause mtval stval mstatus sstatus mie sie mip sip mideleg medeleg " +
@@ -377,11 +378,7 @@ class Generator {
     if (random.chance(20)) return this.#criticalSection();
     const kind = random.below(100);
     const favourite = random.pick(FAVOURITES);
-    const number = kind < 75
-      ? csrNames.find((c) => c.name === favourite)!.number
-      : kind < 95
-      ? random.pick(csrNames).number
-      : random.below(4096);
+    const number = kind < 75 ? csrNumber(favourite)! : kind < 95 ? random.pick(CSRS).number : random.below(4096);
     // Where traps go is left alone most of the time: without handlers a program is soon over.
     if (/^[ms]tvec$/.test(csrName(number) ?? "") && random.chance(80)) return;
     this.#instruction(random.pick(this.#csr), { imm: number });

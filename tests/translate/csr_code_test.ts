@@ -11,7 +11,7 @@ import { BARE, BareMachine } from "../support/engine.ts";
 import { Random } from "../support/random.ts";
 
 /** Registers that emitted code knows. */
-const BITS = csrRows.filter((row) => row.bits !== undefined);
+const BITS = csrRows().filter((row) => row.bits !== undefined);
 const NUMBERS = BITS.map((row) => row.number);
 
 /** Runs a program in all engines, with lines that change now and then, and compares all state after each stretch. */

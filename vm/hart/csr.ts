@@ -222,8 +222,14 @@ function interruptMask(name: "mie" | "mideleg", spec: string, mask: bigint): Csr
   });
 }
 
-/** Every CSR of a hart. */
-export const csrRows: readonly CsrRow[] = [
+let rows: readonly CsrRow[] | undefined;
+
+/** Every CSR of a hart. Their rows are made when the first is looked for, which need not be before a guest runs. */
+export function csrRows(): readonly CsrRow[] {
+  return rows ??= allRows();
+}
+
+const allRows = (): CsrRow[] => [
   floatState("fflags", (hart) => hart.fflags, (hart, value) => hart.fflags = value & 31),
   floatState("frm", (hart) => hart.frm, (hart, value) => hart.frm = value & 7),
   floatState("fcsr", (hart) => hart.frm << 5 | hart.fflags, (hart, value) => {
@@ -289,7 +295,7 @@ export const csrRows: readonly CsrRow[] = [
       hart.attention = true;
     },
   }),
-  ...memoryCsrRows,
+  ...memoryCsrRows(),
   ...machineCounter("cycle"),
   ...machineCounter("instret"),
   ...idleCounters(),
@@ -301,7 +307,7 @@ export const csrRows: readonly CsrRow[] = [
 export function csrTable(xlen: 32 | 64, extensions: readonly string[] = []): ReadonlyMap<number, CsrRow> {
   const has = (r: CsrRow) =>
     (r.xlen === undefined || r.xlen === xlen) && (r.extension === undefined || extensions.includes(r.extension));
-  return new Map(csrRows.filter(has).map((r) => [r.number, r]));
+  return new Map(csrRows().filter(has).map((r) => [r.number, r]));
 }
 
 /** The privilege a CSR number asks for (priv §2.1). */

@@ -102,8 +102,8 @@ function address(n: number): CsrRow {
   });
 }
 
-/** All of these registers. */
-export const memoryCsrRows: readonly CsrRow[] = [
+/** All of these registers, anew. */
+export const memoryCsrRows = (): CsrRow[] => [
   row("satp", "priv §10.1.11", {
     read: (hart) => hart.stored(CSR.satp),
     write: writeSatp,

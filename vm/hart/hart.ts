@@ -117,7 +117,7 @@ export class Hart {
   readonly #resetPc: bigint;
   readonly #u64: BigUint64Array;
   readonly #u32: Uint32Array;
-  readonly #csrs: ReadonlyMap<number, CsrRow>;
+  #csrs: ReadonlyMap<number, CsrRow> | undefined;
   readonly #interrupts: Interrupts;
   readonly #trapWatch = new TrapWatch();
 
@@ -143,7 +143,6 @@ export class Hart {
     this.view = new DataView(options.memory.buffer);
     this.#u64 = new BigUint64Array(options.memory.buffer);
     this.#u32 = new Uint32Array(options.memory.buffer);
-    this.#csrs = csrTable(this.xlen, this.isa.extensions);
     this.addressing = new Addressing({ ...options, updated: (host) => this.code?.written(host, 4) });
     this.tlb = this.addressing.tlb;
     this.timer = new SupervisorTimer(this);
@@ -272,12 +271,13 @@ export class Hart {
    * @internal
    */
   csrRow(number: number): CsrRow | undefined {
+    this.#csrs ??= csrTable(this.xlen, this.isa.extensions);
     return this.#csrs.get(number);
   }
 
   /** What a CSR holds, without access checks; undefined if the hart has no such CSR. */
   csr(number: number): bigint | undefined {
-    return this.#csrs.get(number)?.read(this);
+    return this.csrRow(number)?.read(this);
   }
 
   /**

@@ -28,8 +28,8 @@ const DATA_WORDS = TLB.entries * TLB.bytes / 4;
 const FETCH_WORDS = FETCH.entries * FETCH.bytes / 4;
 const CONTEXT_WORDS = TLB.contextBytes / 4;
 
-/** The words of a context that knows nothing. */
-const EMPTY: Uint32Array = emptyContext();
+/** A tag that never matches, for entry 0; page 0, for all others. Their index bits differ from the entry's own. */
+const OTHER_PAGE = PAGE_SIZE;
 
 /** Lowest and highest page number that a context knows through a mapping larger than a page. */
 interface LargePages {
@@ -42,7 +42,7 @@ interface LargePages {
  * allowed, in one page. Whatever else an access is (device, fault, page that holds decoded code, is watched, or is cut by
  * a PMP boundary) misses, and the hart does it.
  *
- * A tag that never matches is a page whose index bits differ from the entry's own, so one compare
+ * A tag that never matches is a page whose index bits differ from the entry's own (`OTHER_PAGE`), so one compare
  * (`(addr ^ tag) > 4096 - size`) tells page, validity and page crossing. Fetches have entries of their own, so that code
  * and data never drive each other out. Virtual addresses come as two u32 halves.
  */
@@ -117,7 +117,7 @@ export class Tlb {
 
   #make(context: Context): void {
     this.#made[context] = true;
-    this.#u32.set(EMPTY, this.#words(context));
+    this.#clear(context);
   }
 
   /** Forgets everything, in every context. */
@@ -155,13 +155,28 @@ export class Tlb {
 
   /** Empties one entry. */
   #forget(context: number, entry: number, words: number): void {
+    this.#u32.fill(0, entry, entry + words);
+    this.#u32[entry] = this.#unknown(context, entry);
+    if (words === TLB.bytes / 4) this.#u32[entry + 2] = this.#u32[entry]!;
+  }
+
+  /** The tag of an entry that knows nothing. */
+  #unknown(context: number, entry: number): number {
     const base = this.#words(context);
-    for (let at = entry; at < entry + words; at++) this.#u32[at] = EMPTY[at - base]!;
+    return entry === base || entry === base + DATA_WORDS ? OTHER_PAGE : 0;
+  }
+
+  /** Empties all entries of a context. */
+  #clear(context: number): void {
+    const base = this.#words(context);
+    this.#u32.fill(0, base, base + CONTEXT_WORDS);
+    this.#forget(context, base, TLB.bytes / 4);
+    this.#forget(context, base + DATA_WORDS, FETCH.bytes / 4);
   }
 
   #flushContext(context: number): void {
     if (!this.#used[context]) return;
-    this.#u32.set(EMPTY, this.#words(context));
+    this.#clear(context);
     this.#used[context] = false;
     const large = this.#large[context]!;
     large.first = 0;
@@ -191,7 +206,7 @@ export class Tlb {
     const other = at + 2 - 2 * access;
     // The other kind of access stays known if it is to the same page.
     if (u32[at + TLB.addend / 4] !== addend || u32[other] !== tag || u32[other + 1] !== high >>> 0) {
-      u32[other] = EMPTY[at - this.#words(context)]!;
+      u32[other] = this.#unknown(context, at);
       u32[other + 1] = 0;
     }
     u32[at + TLB.addend / 4] = addend;
@@ -265,7 +280,7 @@ export class Tlb {
           const tag = at + 2 * access;
           const page = ((u32[tag]! + addend - first) >>> 0) >>> 12;
           if (page >= flags.length || !seen(flags[page]!, access)) continue;
-          u32[tag] = EMPTY[tag - base]!;
+          u32[tag] = this.#unknown(c, at);
           u32[tag + 1] = 0;
         }
       }
@@ -288,7 +303,7 @@ export class Tlb {
       for (let at = start; at < end; at += step) {
         const tag = fetch ? at : at + 2 * access;
         if (((u32[tag]! + u32[at + addend]!) >>> 0) !== host) continue;
-        u32[tag] = EMPTY[tag - base]!;
+        u32[tag] = this.#unknown(c, at);
         u32[tag + 1] = 0;
       }
     }
@@ -298,15 +313,4 @@ export class Tlb {
 /** Number of a virtual page; exact, as it has at most 52 bits. */
 function pageNumber(low: number, high: number): number {
   return (high >>> 0) * 0x10_0000 + (low >>> 12);
-}
-
-function emptyContext(): Uint32Array {
-  const words = new Uint32Array(CONTEXT_WORDS);
-  // A tag that never matches is a page number whose index differs from the entry's.
-  for (let i = 0; i < TLB.entries; i++) {
-    const at = i * (TLB.bytes / 4);
-    words[at] = words[at + 2] = (i ^ 1) * PAGE_SIZE;
-  }
-  for (let i = 0; i < FETCH.entries; i++) words[DATA_WORDS + i * (FETCH.bytes / 4)] = (i ^ 1) * PAGE_SIZE;
-  return words;
 }

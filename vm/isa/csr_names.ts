@@ -114,22 +114,37 @@ const runs: readonly Run[] = [
   [0xfb0, "mtopi"],
 ];
 
-/** All names, by rising number. */
-export const csrNames: readonly CsrName[] = runs.flatMap(([first, names, rv32]) => {
-  const list: CsrName[] = [];
-  names.split(" ").forEach((name, i) => {
-    if (name !== "-") list.push(rv32 ? { number: first + i, name, rv32 } : { number: first + i, name });
-  });
-  return list;
-}).sort((a, b) => a.number - b.number);
-
-const byName: ReadonlyMap<string, CsrName> = new Map(csrNames.map((c) => [c.name, c]));
+const inRuns: readonly CsrName[] = namesOf(runs);
+const byName: ReadonlyMap<string, CsrName> = byNames(inRuns);
 /** Made when it is first asked for: only what shows CSRs to people needs it. */
 let byNumber: ReadonlyMap<number, string> | undefined;
 
+// Every start waits for these two, in code that V8 has never seen before: hence the plain loops.
+function namesOf(all: readonly Run[]): CsrName[] {
+  const list: CsrName[] = [];
+  for (const [first, names, rv32] of all) {
+    let number = first;
+    for (const name of names.split(" ")) {
+      if (name !== "-") list.push(rv32 ? { number, name, rv32 } : { number, name });
+      number++;
+    }
+  }
+  return list;
+}
+function byNames(all: readonly CsrName[]): ReadonlyMap<string, CsrName> {
+  const map = new Map<string, CsrName>();
+  for (const csr of all) map.set(csr.name, csr);
+  return map;
+}
+
+/** All names, by rising number. */
+export function csrNames(): readonly CsrName[] {
+  return inRuns.toSorted((a, b) => a.number - b.number);
+}
+
 /** Name of CSR `number`; undefined if it has none here. */
 export function csrName(number: number): string | undefined {
-  byNumber ??= new Map(csrNames.map((c) => [c.number, c.name]));
+  byNumber ??= new Map(inRuns.map((c) => [c.number, c.name]));
   return byNumber.get(number);
 }
 

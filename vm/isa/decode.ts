@@ -13,23 +13,16 @@ export interface Pattern {
 }
 
 /** Reads a row's `bits`. Throws if it is neither 16 nor 32 bits long. */
-export function patternOf(row: Row): Pattern {
-  let mask = 0, match = 0, length = 0, other = 0;
-  for (let i = 0; i < row.bits.length; i++) {
-    const c = row.bits.charCodeAt(i);
-    if (c === SPACE) continue;
-    if (c !== ANY && c !== ZERO && c !== ONE) other++;
-    mask = mask << 1 | (c === ANY ? 0 : 1);
-    match = match << 1 | (c === ONE ? 1 : 0);
-    length++;
+export function patternOf({ name, bits }: Row): Pattern {
+  const text = bits.replaceAll(" ", "");
+  if (!/^[01.]{16}(?:[01.]{16})?$/.test(text)) {
+    throw new Error(`row ${name}: bits must be 16 or 32 of 0, 1 and ., got ${bits}`);
   }
-  if ((length !== 16 && length !== 32) || other > 0) {
-    throw new Error(`row ${row.name}: bits must be 16 or 32 of 0, 1 and ., got ${row.bits}`);
-  }
-  return { mask, match, length: length === 16 ? 2 : 4 };
+  // By strings, as every start waits for it: V8 does that in code of its own, and a loop over them in code it never saw.
+  const match = parseInt(text.replaceAll(".", "0"), 2) | 0;
+  const mask = parseInt(text.replaceAll("0", "1").replaceAll(".", "0"), 2) | 0;
+  return { mask, match, length: text.length === 16 ? 2 : 4 };
 }
-
-const [SPACE, ANY, ZERO, ONE] = [" ", ".", "0", "1"].map((c) => c.charCodeAt(0));
 
 /** One decoded instruction. */
 export interface Decoded {
@@ -66,32 +59,56 @@ interface Candidate {
  */
 export class Decoder {
   readonly xlen: Xlen;
-  /** Base rows in table order: what an engine must be able to do. */
-  readonly bases: readonly Row[];
-  /** Base rows that some compressed row stands for. */
-  readonly compressed: ReadonlySet<Row>;
-  readonly #candidates: readonly Candidate[];
+  readonly #rows: readonly Row[];
+  /** Rows in table order by `opcodeOf`, and what was made of them. */
+  readonly #byOpcode: ReadonlyMap<string, readonly Row[]>;
+  #byName: ReadonlyMap<string, Row> | undefined;
+  readonly #candidates = new Map<string, readonly Candidate[]>();
   /** Candidates by `bucket`, filled in when one is asked for. */
-  readonly #buckets: (readonly Candidate[] | undefined)[] = new Array(256);
+  readonly #buckets: (readonly Candidate[] | undefined)[] = new Array(BUCKETS);
   /** Words that were decoded and what they are, each in the place that its bits choose. */
   readonly #words = new Uint32Array(KEPT);
   readonly #decoded: (Decoded | undefined | typeof EMPTY)[] = new Array(KEPT).fill(EMPTY);
 
-  /** Throws if a row does not say what it does. That no word is two instructions is proven by the rows' tests. */
+  /** That no word is two instructions, and that every row says what it does, is proven by the rows' tests. */
   constructor(isa: Isa) {
     this.xlen = isa.xlen;
-    const byName = new Map(isa.rows.map((r) => [r.name, r]));
-    this.bases = isa.rows.filter((r) => r.as === undefined);
-    this.#candidates = isa.rows.map((row) => {
-      const base = row.as === undefined ? row : byName.get(row.as);
+    this.#rows = isa.rows;
+    this.#byOpcode = Map.groupBy(isa.rows, opcodeOf);
+  }
+
+  /** Base rows in table order: what an engine must be able to do. */
+  get bases(): readonly Row[] {
+    return this.#rows.filter((r) => r.as === undefined);
+  }
+
+  /** Base rows that some compressed row stands for. */
+  get compressed(): ReadonlySet<Row> {
+    return new Set(QUADRANTS.flatMap((quadrant) => this.#candidatesOf(quadrant)).map((c) => c.base));
+  }
+
+  /** Throws if a row does not say what it does. */
+  #candidatesOf(opcode: string): readonly Candidate[] {
+    const known = this.#candidates.get(opcode);
+    if (known !== undefined) return known;
+    const made = (this.#byOpcode.get(opcode) ?? []).map((row): Candidate => {
+      const base = row.as === undefined ? row : this.#named(row.as);
       if (base?.run === undefined) throw new Error(`row ${row.name}: nothing says what it does (as ${row.as})`);
       return { row, base, pattern: patternOf(row) };
     });
-    this.compressed = new Set(this.#candidates.filter((c) => c.pattern.length === 2).map((c) => c.base));
+    this.#candidates.set(opcode, made);
+    return made;
   }
 
-  #bucket(key: number): readonly Candidate[] {
-    return this.#buckets[key] ??= this.#candidates.filter((c) => mayMatch(c.pattern, key));
+  #named(name: string): Row | undefined {
+    return (this.#byName ??= new Map(this.#rows.map((r) => [r.name, r]))).get(name);
+  }
+
+  /** What a word of this length may be, in table order. */
+  #mayBe(word: number, length: 2 | 4): readonly Candidate[] {
+    return this.#buckets[bucket(word, length)] ??= this.#candidatesOf(opcode(word, length)).filter(({ pattern }) =>
+      ((word ^ pattern.match) & pattern.mask & (length === 2 ? 0xe003 : 0x707f)) === 0
+    );
   }
 
   /** Length in bytes of the instruction that begins with this halfword; 4 for the reserved longer forms. */
@@ -111,8 +128,8 @@ export class Decoder {
   }
 
   #find(word: number, length: 2 | 4): Decoded | undefined {
-    for (const { row, base, pattern } of this.#bucket(bucket(word))) {
-      if (pattern.length !== length || ((word ^ pattern.match) & pattern.mask) !== 0) continue;
+    for (const { row, base, pattern } of this.#mayBe(word, length)) {
+      if (((word ^ pattern.match) & pattern.mask) !== 0) continue;
       if (this.xlen === 32 && row.format.rv32Zero !== undefined && (word & row.format.rv32Zero) !== 0) continue;
       const operands = readOperands(row.format, word);
       if (row.except?.(operands, this.xlen)) continue;
@@ -122,14 +139,20 @@ export class Decoder {
   }
 }
 
-/** Eight bits that tell most rows apart: word bits 15..13 (funct3), 6..4 and 1..0 (opcode). */
-function bucket(word: number): number {
-  return ((word >>> 13) & 7) << 5 | (word >>> 2) & 28 | word & 3;
+/** What the words of a row end in: bits 6..0 of 32-bit ones, 1..0 of compressed ones (unpriv §1.5). */
+function opcodeOf({ bits }: Row): string {
+  return bits.slice(bits.endsWith("11") ? -7 : -2);
 }
+function opcode(word: number, length: 2 | 4): string {
+  return length === 2 ? QUADRANTS[word & 3]! : (word & 0x7f).toString(2).padStart(7, "0");
+}
+/** The opcodes of compressed instructions. */
+const QUADRANTS = ["00", "01", "10"] as const;
 
-/** Whether a word in bucket `key` can match the pattern: see `bucket`. */
-function mayMatch(pattern: Pattern, key: number): boolean {
-  const word = ((key >>> 5) & 7) << 13 | ((key >>> 2) & 7) << 4 | key & 3;
-  const known = 0xe000 | 0x70 | 3;
-  return ((word ^ pattern.match) & pattern.mask & known) === 0;
+/** A number for the opcode and funct3, which tell most rows apart: word bits 14..12, or 15..13 of a compressed one. */
+function bucket(word: number, length: 2 | 4): number {
+  return length === 2
+    ? BUCKETS - 32 + (((word >>> 13) & 7) << 2 | word & 3)
+    : ((word >>> 12) & 7) << 5 | (word >>> 2) & 31;
 }
+const BUCKETS = 256 + 32;
