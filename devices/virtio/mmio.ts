@@ -59,10 +59,12 @@ function configRegisters(fields: readonly ConfigField[]): RegisterDef[] {
 
 /** The register table by word, of one version only. */
 function registerWords(legacy: boolean): readonly (RegisterDef | undefined)[] {
-  return Array.from(
-    { length: virtioMmioConfigOffset / 4 },
-    (_, word) => findRegister(virtioMmioRegisters, word * 4, legacy)?.def,
-  );
+  const words = new Array<RegisterDef | undefined>(virtioMmioConfigOffset / 4).fill(undefined);
+  for (const def of virtioMmioRegisters) {
+    const other = def.versions === (legacy ? "modern" : "legacy");
+    if (!other && def.offset < virtioMmioConfigOffset) words[def.offset / 4] = def;
+  }
+  return words;
 }
 
 /** Made for the first device that needs them. */
