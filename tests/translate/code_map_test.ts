@@ -5,6 +5,7 @@ import { parseIsa } from "../../vm/isa/table.ts";
 import { hostRanges, PagedMap, straightMap } from "../../vm/translate/code_map.ts";
 import { Interpreter } from "../../vm/translate/interpreter.ts";
 import { BARE, BareMachine } from "../support/engine.ts";
+import { enterPaging, leaf } from "../support/paged_program.ts";
 
 Deno.test("offsets become host addresses page by page, and back", () => {
   const pages = new Map([[-1, 0x9000], [0, 0x4000], [1, 0x2000]]);
@@ -31,57 +32,22 @@ Deno.test("offsets become host addresses page by page, and back", () => {
  */
 function program(wide: boolean, fence: string): string {
   const [store, load] = wide ? ["sd", "ld"] : ["sw", "lw"];
-  const ram = BARE.ram >>> 0;
-  // Tables at +0xc000 (root), +0xd000, +0xe000; a leaf for each of the 16 pages of RAM.
-  const leaf = (address: string) => `srli t1, ${address}, 12\nslli t1, t1, 10\nori t1, t1, 0xcf`;
-  const pointer = (from: number, to: number, index: number) => `
-        li t0, ${ram + from + index * (wide ? 8 : 4)}
-        li t1, ${ram + to}
-        srli t1, t1, 12
-        slli t1, t1, 10
-        ori t1, t1, 1
-        ${store} t1, 0(t0)`;
-  const entry = wide ? 8 : 4;
-  const last = wide ? 0xe000 : 0xd000;
-  const place = wide ? 0 : (ram >>> 12) & 1023;
   return `
-        ${pointer(0xc000, 0xd000, wide ? 2 : ram >>> 22)}
-        ${wide ? pointer(0xd000, 0xe000, 0) : ""}
-        li s0, ${ram}
-        li s1, ${ram + last + place * entry}
-        li s2, 16
-leaves: ${leaf("s0")}
-        ${store} t1, 0(s1)
-        li t0, 4096
-        add s0, s0, t0
-        addi s1, s1, ${entry}
-        addi s2, s2, -1
-        bnez s2, leaves
-        li t0, ${(ram + 0xc000) >>> 12}
-        li t1, ${wide ? 8 : 1}
-        slli t1, t1, ${wide ? 60 : 31}
-        or t0, t0, t1
-        csrw satp, t0
-        la t0, start
-        csrw mepc, t0
-        li t0, 0x800
-        csrw mstatus, t0
-        li s1, ${ram + last + (place + 2) * entry}
-        li s3, 2
-        mret
-start:  li s2, 40
+        ${enterPaging(wide)}
+start:  li s3, 2
+turn:   li s2, 40
         la s4, first
         jr s4
 next:   xori s3, s3, 5
         slli t1, s3, 12
-        li t0, ${ram}
+        li t0, ${BARE.ram}
         add t0, t0, t1
         ${leaf("t0")}
         ${store} t1, 0(s1)
         ${load} t2, 0(s1)
-        li t0, ${ram + 0x2000}
+        li t0, ${BARE.ram + 0x2000}
         ${fence}
-        j start
+        j turn
         .align 12
         .zero 4080
 first:  addi a0, a0, 1

@@ -154,6 +154,8 @@ export const REGION = {
   pc: 8,
   /** u32: 1 if it goes on in other pages, so that the following count. */
   paged: 16,
+  /** u32: which of its region's entries it is. */
+  entry: 20,
   /**
    * For each hart, u32 each: the `HART.space` in which the other pages were found where they were when it was made, and the
    * one in which they were not.

@@ -12,6 +12,7 @@ import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
 import type { FloatFunctions } from "./float_functions.ts";
 import type { IntegerFunctions } from "./integer.ts";
+import { SCALE } from "./region_chain.ts";
 import { type FunctionBody, I32, Op } from "./wasm.ts";
 
 /** What the code is emitted for. */
@@ -31,8 +32,6 @@ export interface InterpreterCode {
   readonly regions?: number;
 }
 
-/** Bytes per code byte of a decoded page, as a shift: an entry of 16 bytes stands for 2. */
-export const SCALE = 3;
 const EDGE_BYTES = EDGES * 8;
 
 /** Registers and operands by the entry at ip, control by ip, and what is noted of each instruction. */
@@ -52,20 +51,15 @@ export abstract class EntryEmitter extends Emitter {
   protected length: 2 | 4 = 4;
   protected flags = 0;
 
-  protected readonly runType: number;
-
-  /** `runType` is the index of `run` and of its type, which regions have too. */
   constructor(
     f: FunctionBody,
     integer: IntegerFunctions,
     floats: FloatFunctions,
     code: InterpreterCode,
-    runType: number,
   ) {
     const tlb = f.local(I32);
     super(f, integer, code.xlen, code.hart, tlb, floats);
     this.code = code;
-    this.runType = runType;
     this.ip = f.local(I32);
     this.base = f.local(I32);
     this.edge = f.local(I32);

@@ -121,10 +121,12 @@ export class Interpreter implements Engine {
       }
       this.#code.widen();
       const sampled = this.regions !== undefined && !hart.records.active;
-      const quantum = sampled ? this.#quantum : QUANTUM;
-      const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), Math.floor(quantum)));
+      // Wherever emitted code came back in between, the next look is due after so many steps: looks at where it comes back
+      // would not see what it does else.
+      const quantum = sampled ? Math.max(1, Math.floor(this.#quantum) - this.#unsampled) : QUANTUM;
+      const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), quantum));
       this.#left[exit]!++;
-      if (sampled && exit === Exit.Budget && this.#unsampled >= Math.floor(quantum)) this.#sample(this.regions);
+      if (sampled && exit === Exit.Budget && this.#unsampled >= Math.floor(this.#quantum)) this.#sample(this.regions);
       // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.
       if (clock.now >= clock.sliceEnd) return;
       if (exit === Exit.Slow) this.#slow();

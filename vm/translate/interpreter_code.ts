@@ -5,15 +5,19 @@
 import { PAGE_SIZE } from "../bus/memory.ts";
 import { CROSSING, ENTRY, FETCH, HART, REGION } from "../hart/layout.ts";
 import type { Row } from "../isa/row.ts";
-import { EntryEmitter, type InterpreterCode, SCALE } from "./entry_emitter.ts";
+import { EntryEmitter, type InterpreterCode } from "./entry_emitter.ts";
 import { EdgeMark, Exit, REGION_MARK, RegionExit } from "./exit.ts";
 import { FloatFunctions } from "./float_functions.ts";
 import type { Handlers } from "./handlers.ts";
 import { IntegerFunctions } from "./integer.ts";
+import { emitRefusal, emitRegionChain, SCALE } from "./region_chain.ts";
 import { FunctionBody, I32, ModuleWriter, Op } from "./wasm.ts";
 
 /** Writes the function. */
 class InterpreterEmitter extends EntryEmitter {
+  /** Index of the function that runs regions; absent: there are none. */
+  chain: number | undefined = undefined;
+
   /** Emits everything: `run(budget) -> Exit`. State is read from and written to the hart's state in Memory. */
   emit(handlers: Handlers): void {
     const f = this.f;
@@ -112,25 +116,28 @@ class InterpreterEmitter extends EntryEmitter {
   #region(): void {
     const f = this.f;
     const table = this.code.regions;
-    if (table === undefined) return;
+    if (table === undefined || this.chain === undefined) return;
     const entry = this.#recordOrEntry;
-    f.get(this.ip).memory(Op.I32Load, ENTRY.word).i32(REGION.bytes).op(Op.I32Mul).tee(entry);
-    // The step that the loop's head counted is the region's.
-    f.memory(Op.I32Load, table + REGION.cost).get(this.left).i32(1).op(Op.I32Add, Op.I32GtS);
-    f.get(entry).memory(Op.I32Load, table + REGION.level).i32(0).memory(Op.I32Load, this.hart + HART.level);
-    f.op(Op.I32GtU, Op.I32Or);
-    // Code mapped elsewhere too has its region for one of the places.
-    f.get(entry).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, table + REGION.pc);
-    this.pc();
-    this.plain("Ne");
-    f.op(Op.I32Or).if();
+    f.get(this.ip).memory(Op.I32Load, ENTRY.word).i32(REGION.bytes).op(Op.I32Mul).set(entry);
+    emitRefusal({
+      f,
+      xlen: this.xlen,
+      hart: this.hart,
+      regions: table,
+      row: entry,
+      // The step that the loop's head counted is the region's.
+      left: () => f.get(this.left).i32(1).op(Op.I32Add),
+      pc: () => this.pc(),
+    });
+    f.if();
     this.#withoutRegion();
     f.end();
     this.#checkSpace(table, entry);
     this.noteFrom(EdgeMark.NotDone | EdgeMark.Translated);
+    f.i32(0).get(this.edge).memory(Op.I32Store, this.hart + HART.edge);
     f.get(this.left).i32(1).op(Op.I32Add);
     f.get(this.ip).memory(Op.I32Load, ENTRY.word);
-    f.callIndirect(this.runType).tee(entry).i32(2).op(Op.I32ShrU).set(this.left);
+    f.call(this.chain).tee(entry).i32(2).op(Op.I32ShrU).set(this.left);
     f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.pc).set(this.next);
     f.get(entry).i32(3).op(Op.I32And).tee(entry).op(Op.I32Eqz).brIf("page");
     for (const [end, exit] of [[RegionExit.LoadMiss, Exit.LoadMiss], [RegionExit.StoreMiss, Exit.StoreMiss]] as const) {
@@ -237,6 +244,13 @@ export function emitInterpreter(code: InterpreterCode, handlers: Handlers): Uint
   const integer = new IntegerFunctions(module, code.xlen);
   const floats = new FloatFunctions(module, code.hart);
   const body = new FunctionBody([I32], [I32]);
-  new InterpreterEmitter(body, integer, floats, code, module.add(body, "run")).emit(handlers);
+  const emitter = new InterpreterEmitter(body, integer, floats, code);
+  module.add(body, "run");
+  if (code.regions !== undefined) {
+    const chain = new FunctionBody([I32, I32], [I32]);
+    emitter.chain = module.add(chain);
+    emitRegionChain(chain, emitter.chain, { xlen: code.xlen, hart: code.hart, regions: code.regions });
+  }
+  emitter.emit(handlers);
   return module.encode(code.memoryPages, code.regions === undefined ? 0 : REGION.max);
 }

@@ -13,17 +13,14 @@ export interface EmittedRegion {
   readonly describe: (word: (offset: number) => number) => TranslatedRegion;
 }
 
-/** The module: exports a function `entryN(budget: i32) -> i32` for each entry. */
+/** The module: exports `region(budget: i32, entry: i32) -> i32`. */
 export function emitRegion(code: RegionCode, structure: Structure): EmittedRegion {
   const module = new ModuleWriter();
   const integer = new IntegerFunctions(module, code.xlen);
   const body = new FunctionBody([I32, I32], [I32]);
   const emitter = new RegionEmitter(body, integer, new FloatFunctions(module, code.hart), code, structure);
   emitter.emit();
-  const region = module.add(body);
-  structure.entries.forEach((_, i) => {
-    module.add(new FunctionBody([I32], [I32]).get(0).i32(i).call(region), `entry${i}`);
-  });
+  const region = module.add(body, "region");
   const bytes = module.encode(code.memoryPages);
   const at = (offset: number) => BigInt.asUintN(code.xlen, code.pc + BigInt(offset));
   return {

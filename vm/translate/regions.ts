@@ -29,7 +29,7 @@ import { structure } from "./structure.ts";
 import { type WaysOut, waysOut } from "./ways_out.ts";
 
 /** How often a place must be seen among the last branches before it is translated, unless said otherwise. */
-const HOT = 6;
+const HOT = 20;
 /** How many of the last branches are looked at after a burst. */
 const SAMPLE = 16;
 /** Most places that a jump is expected to go to. */
@@ -267,9 +267,10 @@ export class Regions {
       if (places.has(at) || this.#byEntry.has(at) || (!flat && (at < page || at >= page + PAGE_SIZE))) return [];
       places.add(at);
       const index = this.#free.pop() ?? this.#count++;
-      this.functions.set(index, instance.exports[`entry${i}`] as () => void);
+      this.functions.set(index, instance.exports["region"] as () => void);
       this.#describe(table + index * REGION.bytes, longest, level, pc + BigInt(offset));
       const row = (table + index * REGION.bytes) >>> 2;
+      this.#u32[row + REGION.entry / 4] = i;
       this.#u32[row + REGION.paged / 4] = following.length === 0 ? 0 : 1;
       // Not checked yet: they were only looked at.
       this.#u32.fill(0, row + REGION.spaces / 4, row + REGION.bytes / 4);
