@@ -209,6 +209,7 @@ export class VirtioCore implements VirtioTransport, QueueHost {
       if (!this.strict) this.#notifiedEarly.add(index);
       return;
     }
+    queue.notified();
     this.device.process(index);
   }
 

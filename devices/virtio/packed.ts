@@ -71,6 +71,10 @@ export class PackedQueue extends Ring {
     return { taken: this.#avail.offset, used: this.#used.offset, wrap: this.#avail.wrap };
   }
 
+  protected override get usedPlace(): number {
+    return this.#used.offset;
+  }
+
   override pop(): Chain | undefined {
     // §4.2.2.1: no access while QueueReady is zero; §2.1.2: none before DRIVER_OK; virtio 1.4 §3.4.2: none to suspend.
     if (!this.ready || !this.host.taking) return undefined;

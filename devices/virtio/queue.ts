@@ -49,6 +49,11 @@ export interface QueueState extends QueueLayout {
   readonly used: number;
   /** Packed: the wrap counter that belongs to `taken`; split: 0. */
   readonly wrap: 0 | 1;
+  /** Where `used` stood when the driver was last sent a used buffer notification, and how many it was sent. */
+  readonly told: number;
+  readonly interrupts: number;
+  /** The driver notified the device, and nothing was found in the queue since. */
+  readonly vain: boolean;
 }
 
 /** A virtqueue as its transport sees it. */
@@ -57,6 +62,8 @@ export interface ManagedVirtqueue extends Virtqueue {
   readonly state: QueueState | undefined;
   /** Begins at index 0 of the rings at `layout`; false (and a failed device) if they cannot be used. */
   configure(layout: QueueLayout): boolean;
+  /** The driver says that it has made something available. */
+  notified(): void;
   /** Forgets the rings and everything in flight. */
   stop(): void;
   /**

@@ -82,6 +82,11 @@ export abstract class Ring implements ManagedVirtqueue {
   /** VIRTIO_F_IN_ORDER: the chains in flight, a circle of `size`, the oldest at `#oldest`. */
   #order: (Chain | undefined)[] | undefined;
   #oldest = 0;
+  /** Used buffer notifications sent, and where the used side stood at the last one. */
+  #interrupts = 0;
+  #told = 0;
+  /** The driver has notified, and no buffer was taken since. */
+  #vain = false;
   #broken: { rule: VirtioRule; what: string } = { rule: "descriptor-loop", what: "" };
 
   constructor(index: number, host: QueueHost, format: RingFormat) {
@@ -128,10 +133,17 @@ export abstract class Ring implements ManagedVirtqueue {
     this.#oldest = 0;
     this.#epoch = this.host.newEpoch();
     this.begin();
+    this.#interrupts = 0;
+    this.#told = this.usedPlace;
+    this.#vain = false;
     this.ready = true;
     const { desc, driver, device } = layout;
     this.emit({ step: "configured", format: this.#format.name, size, desc, driver, device_area: device });
     return true;
+  }
+
+  notified(): void {
+    this.#vain = true;
   }
 
   stop(): void {
@@ -163,7 +175,15 @@ export abstract class Ring implements ManagedVirtqueue {
   abstract pop(): Chain | undefined;
 
   get state(): QueueState | undefined {
-    return this.ready ? { format: this.#format.name, ...this.layout, ...this.places } : undefined;
+    if (!this.ready) return undefined;
+    return {
+      format: this.#format.name,
+      ...this.layout,
+      ...this.places,
+      told: this.#told,
+      interrupts: this.#interrupts,
+      vain: this.#vain,
+    };
   }
 
   abstract suppressNotifications(suppressed: boolean): void;
@@ -174,6 +194,8 @@ export abstract class Ring implements ManagedVirtqueue {
   protected abstract begin(): void;
   /** Where the device goes on. */
   protected abstract get places(): Pick<QueueState, "taken" | "used" | "wrap">;
+  /** `places.used`, without making an object. */
+  protected abstract get usedPlace(): number;
 
   /**
    * Tells the driver of `buffers` used buffers that took `slots` entries of the descriptor ring, by the name of the
@@ -195,6 +217,7 @@ export abstract class Ring implements ManagedVirtqueue {
     this.#names[chain.head >> 3] = this.#names[chain.head >> 3]! | (1 << (chain.head & 7));
     if (this.#order !== undefined) this.#order[(this.#oldest + this.inFlight) % this.size] = chain;
     this.inFlight++;
+    this.#vain = false;
     return chain;
   }
 
@@ -275,7 +298,10 @@ export abstract class Ring implements ManagedVirtqueue {
   /** Says that a buffer was used, and whether the driver is notified of it; notifies. */
   protected notifyUsed(wanted: boolean, reason: () => string): void {
     if (this.watched) this.emit({ step: "interrupt", sent: wanted, reason: reason() });
-    if (wanted) this.host.usedBuffer();
+    if (!wanted) return;
+    this.#interrupts++;
+    this.#told = this.usedPlace;
+    this.host.usedBuffer();
   }
 
   /**

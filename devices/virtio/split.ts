@@ -40,6 +40,10 @@ export class SplitQueue extends Ring {
     return { taken: this.#lastAvail, used: this.#usedIdx, wrap: 0 };
   }
 
+  protected override get usedPlace(): number {
+    return this.#usedIdx;
+  }
+
   override pop(): Chain | undefined {
     // §4.2.2.1: no access while QueueReady is zero; §2.1.2: none before DRIVER_OK; virtio 1.4 §3.4.2: none to suspend.
     if (!this.ready || !this.host.taking) return undefined;

@@ -50,7 +50,7 @@ export async function runGallery(name: string, base: Base, engine: EngineName = 
       watched = machine;
     },
   });
-  const { reason, stall } = await followed(watched!, first, symbolize);
+  const { reason, stall } = await followed(watched!, checker!, first, symbolize);
   const sources = new DebugInfo(await debugSections(elf), elf.xlen);
   checker!.end();
   const result = checkResult(checker!, { symbolize, sources });
@@ -60,6 +60,7 @@ export async function runGallery(name: string, base: Base, engine: EngineName = 
 /** Goes on where a run ended at `SAMPLE_STEPS` before its limit, and says why the guest is stuck if it is. */
 async function followed(
   machine: Machine,
+  checker: Checker,
   first: StopReason,
   symbolize: Symbolizer,
 ): Promise<Pick<GalleryRun, "reason" | "stall">> {
@@ -71,7 +72,10 @@ async function followed(
   end();
   if (reason !== "limit" && reason !== "stall") return { reason, stall: undefined };
   const samples = first === "stall" ? [] : machine.harts.map(({ index }) => sampler.sample(index));
-  return { reason, stall: explainStall(stallView(machine, symbolize), samples) };
+  return {
+    reason,
+    stall: explainStall(stallView(machine, symbolize, (device, queue) => checker.unread(device, queue)), samples),
+  };
 }
 
 /** What a run found, as the gallery's table says it: the rule and the function, in order. */

@@ -95,6 +95,36 @@ export const bases: readonly Base[] = [
     patient: true,
     what: "the entropy driver, waiting without a time-out",
   },
+  {
+    name: "entropy_patient_event",
+    ...entropy,
+    denied: "BIT_ULL(VIRTIO_F_INDIRECT_DESC)",
+    patient: true,
+    what: "the entropy driver with EVENT_IDX, waiting without a time-out",
+  },
+  {
+    name: "entropy_patient_packed",
+    ...entropy,
+    denied: both,
+    devices: ["rng,packed=on"],
+    patient: true,
+    what: "the entropy driver with packed rings, waiting without a time-out",
+  },
+  {
+    name: "entropy_patient_packed_event",
+    ...entropy,
+    denied: "BIT_ULL(VIRTIO_F_INDIRECT_DESC)",
+    devices: ["rng,packed=on"],
+    patient: true,
+    what: "the entropy driver with packed rings and EVENT_IDX, waiting without a time-out",
+  },
+  {
+    name: "entropy_data",
+    ...entropy,
+    denied: both,
+    devices: ["rng,notification_data=on"],
+    what: "the entropy driver with NOTIFICATION_DATA",
+  },
   { name: "console", main: "gallery/console.c", driver: "virtio_console", denied: both, what: "the console driver" },
 ];
 

@@ -205,6 +205,14 @@ export const queueMistakes: readonly Mistake[] = [
     ends: "fail",
   },
   {
+    name: "notify_data_missing",
+    base: "entropy_data",
+    what: "NOTIFICATION_DATA is accepted, and the driver still writes only the queue's index.",
+    file: mmio,
+    changes: [["vring_notification_data(vq));", "vq->index);"]],
+    finds: ["notify-data@vm_notify"],
+  },
+  {
     name: "notify_before_driver_ok",
     base: "console",
     what: "Buffers for input are made known before DRIVER_OK.",

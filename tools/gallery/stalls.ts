@@ -4,6 +4,8 @@ import type { Mistake } from "./mistake.ts";
 const plic = "lib/plic.c";
 const split = "virtio/virtio_ring_split.c";
 const rng = "virtio/virtio_rng.c";
+const mmio = "virtio/virtio_mmio.c";
+const packed = "virtio/virtio_ring_packed.c";
 
 export const stallMistakes: readonly Mistake[] = [
   {
@@ -118,5 +120,97 @@ export const stallMistakes: readonly Mistake[] = [
     finds: [],
     ends: "stall",
     stall: "mie",
+  },
+  {
+    name: "stall_used_event_stale",
+    base: "entropy_patient_event",
+    what: "EVENT_IDX is accepted, and used_event never moves on: the device interrupts once.",
+    file: split,
+    changes: [["\t\tWRITE_ONCE(*used_event(vq), vq->split.last_used_idx);\n\t\tvirtio_mb();\n", "\t\tvirtio_mb();\n"]],
+    finds: [],
+    ends: "stall",
+    stall: "used",
+  },
+  {
+    name: "stall_handler_ignores_queue",
+    base: "entropy_patient",
+    what: "The handler acknowledges the interrupt, and does not look what was used.",
+    file: mmio,
+    changes: [["\t\t\tvring_interrupt(vq);\n", "\t\t\tvq->vdev->event = true;\n"]],
+    finds: [],
+    ends: "stall",
+    stall: "handler",
+  },
+  {
+    name: "stall_packed_handler_ignores_queue",
+    base: "entropy_patient_packed",
+    what: "The handler of a packed queue takes nothing out of it.",
+    file: rng,
+    changes: [["\tif (virtqueue_get_buf(vq, &vi->data_avail) != NULL)\n\t\tvi->have_data = true;", "\t(void)vi;"]],
+    finds: [],
+    ends: "stall",
+    stall: "handler",
+  },
+  {
+    name: "stall_interrupt_assumed",
+    base: "entropy_patient",
+    what: "The driver takes it that the device has the first interrupt, whatever the device tree says.",
+    file: mmio,
+    changes: [["\tvm->irq = irq;", "\t(void)irq;\n\tvm->irq = 1;"]],
+    finds: [],
+    ends: "stall",
+    stall: "plic-enable",
+  },
+  {
+    name: "stall_packed_wrap_counter",
+    base: "entropy_patient_packed",
+    what: "The driver goes around a packed ring and does not flip its wrap counter.",
+    file: packed,
+    changes: [[
+      "\tvq->packed.avail = advance(vq, vq->packed.avail, count);",
+      "\tvq->packed.avail = advance(vq, vq->packed.avail, count);\n\tvq->packed.avail.wrap = true;",
+    ]],
+    finds: [],
+    ends: "stall",
+    stall: "avail",
+  },
+  {
+    name: "stall_packed_used_wrap_counter",
+    base: "entropy_patient_packed",
+    what: "The driver looks for used descriptors with a wrap counter that it never flips.",
+    file: packed,
+    changes: [[
+      "\tvq->packed.used = advance(vq, vq->packed.used, count);",
+      "\tvq->packed.used = advance(vq, vq->packed.used, count);\n\tvq->packed.used.wrap = true;",
+    ]],
+    finds: [],
+    ends: "stall",
+    stall: "handler",
+  },
+  {
+    name: "stall_packed_no_interrupts_wanted",
+    base: "entropy_patient_packed",
+    what: "The driver waits for an interrupt, and its event suppression structure says that it wants none.",
+    file: packed,
+    changes: [[
+      "\t\tenable_at(vq, start);",
+      "\t\tenable_at(vq, start);\n\telse\n\t\tset_event_flags(vq, VRING_PACKED_EVENT_FLAG_DISABLE);",
+    ]],
+    finds: [],
+    ends: "stall",
+    stall: "used",
+  },
+  {
+    name: "stall_packed_event_stale",
+    base: "entropy_patient_packed_event",
+    what: "The place at which the driver wants to be interrupted never moves on.",
+    file: packed,
+    changes: [[
+      "\t\tWRITE_ONCE(vq->packed.driver->off_wrap, off_wrap(vq->packed.used));\n\t\tvirtio_mb();\n",
+      "\t\tvirtio_mb();\n",
+    ]],
+    finds: [],
+    ends: "stall",
+    stall: "used",
   },
 ];

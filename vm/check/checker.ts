@@ -142,6 +142,11 @@ export class Checker {
     for (const { negotiation, registers } of this.#byName.values()) negotiation.end(registers.deviceId);
   }
 
+  /** How many used buffers of a queue its driver has not read; undefined where that is not watched. */
+  unread(device: string, queue: number): number | undefined {
+    return this.#memory?.unread(device, queue);
+  }
+
   /** Which of the profile's rules were kept, broken, or not reached. */
   coverage(): Coverage {
     const passed: Rule[] = [];

@@ -53,6 +53,12 @@ export class MemoryWatch {
     for (const key of [...this.#queues.keys()]) this.#stop(key);
   }
 
+  /** How many elements of the used ring the driver has not read; undefined where that is not watched. */
+  unread(device: string, index: number): number | undefined {
+    const queue = this.#queues.get(`${device}.${index}`);
+    return queue?.layout.format === "split" ? queue.unread.reduce((sum, one) => sum + one, 0) : undefined;
+  }
+
   /** One step of a queue. */
   step(fact: VirtqueueEvent, where: Where): void {
     const key = `${fact.device}.${fact.queue}`;
@@ -146,6 +152,7 @@ export class MemoryWatch {
       idx: undefined,
       taken: 0,
       used: 0,
+      usedSeen: 0,
       filled: undefined,
       exposed: undefined,
       looked: undefined,

@@ -22,6 +22,8 @@ export interface RunningCheck {
   end(): Promise<string>;
   /** The exit status in place of `own`, for who wants to know of findings by it; after `end`. */
   status(own: number): number;
+  /** How many used buffers of a queue its driver has not read, where that is known. */
+  unread(device: string, queue: number): number | undefined;
 }
 
 /** Starts the checker with `profile`. What is wrong with its files is an InputError now, not after the run. */
@@ -48,6 +50,7 @@ export function startCheck(settings: Settings, profile: Profile, machine: Machin
       return `${coverageLine(result)}\n`;
     },
     status: (own) => failed && own === Status.Ok ? Status.Findings : own,
+    unread: (device, queue) => checker.unread(device, queue),
   };
 }
 

@@ -66,6 +66,7 @@ export async function runMachine(settings: Settings): Promise<number> {
     const { flush, end, recent } = await traces(settings, machine, names);
     const check = await driverCheck(settings, machine, names);
     run.context = { machine, names, recent };
+    run.check = check;
     run.openMonitor = async () => (await import("./open_monitor.ts")).openMonitor(settings, run.context!, host, end);
     const engineReport = settings.stats === true || settings.dumpRegion !== undefined
       ? (await import("./engine_report.ts")).startEngineReport(settings, machine, names)
@@ -144,6 +145,7 @@ class Run implements RunControl {
   /** Wakes a machine that sleeps until its guest has something to do. */
   wake: () => void = () => {};
   cause: StopCause | undefined;
+  check: RunningCheck | undefined;
   #watch: Watch | undefined;
 
   /** Ends the run; the first cause counts. */
@@ -210,7 +212,7 @@ class Run implements RunControl {
   async #follow(): Promise<void> {
     const { machine, names } = this.context!;
     const { watchHarts } = await import("./stuck.ts");
-    this.#watch ??= watchHarts(machine, names.symbolize);
+    this.#watch ??= watchHarts(machine, names.symbolize, this.check?.unread);
   }
   #unfollow(): void {
     this.#watch?.end();

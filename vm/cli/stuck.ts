@@ -2,7 +2,7 @@
 import { explainStall, stallLines } from "../check/stall/explain.ts";
 import { Sampler } from "../check/stall/sample.ts";
 import type { Machine } from "../machine.ts";
-import { stallView } from "../machine/stall_view.ts";
+import { stallView, type Unread } from "../machine/stall_view.ts";
 import type { Symbolizer } from "../trace/symbolizer.ts";
 
 /** Follows what the harts do. */
@@ -13,15 +13,19 @@ export interface Watch {
   end(): void;
 }
 
-/** Begins to follow the harts of `machine`. */
-export function watchHarts(machine: Machine, symbolize: Symbolizer | undefined): Watch {
+/** Begins to follow the harts of `machine`; `unread` is what a checker knows of its queues. */
+export function watchHarts(
+  machine: Machine,
+  symbolize: Symbolizer | undefined,
+  unread: Unread | undefined,
+): Watch {
   const sampler = new Sampler();
   const end = machine.events.onRecords((view, count) => sampler.records(view, count));
   return {
     lines: () => {
       machine.events.drainRecords();
       const samples = machine.harts.map(({ index }) => sampler.sample(index));
-      return stallLines(explainStall(stallView(machine, symbolize), samples));
+      return stallLines(explainStall(stallView(machine, symbolize, unread), samples));
     },
     end,
   };

@@ -9,8 +9,11 @@ import { VirtioMmio } from "../../devices/virtio/mmio.ts";
 
 const PAGE = 4096n;
 
+/** How many used buffers the driver of a queue has not read, of who watches. */
+export type Unread = (device: string, queue: number) => number | undefined;
+
 /** How `machine` stands now. */
-export function stallView(machine: Machine, symbolize?: Symbolizer): StallView {
+export function stallView(machine: Machine, symbolize?: Symbolizer, unread?: Unread): StallView {
   const { memory, bus, plic, harts } = machine;
   const sourced = virtBoard.filter((entry) => entry.irq !== undefined && entry.present);
   return {
@@ -27,7 +30,7 @@ export function stallView(machine: Machine, symbolize?: Symbolizer): StallView {
         eventIdx: core.eventIdx,
         source: virtBoard.find(({ name }) => name === slot.name)!.irq!,
         queues: core.queues.flatMap(({ state, index, inFlight }) =>
-          state === undefined ? [] : [{ ...state, index, inFlight }]
+          state === undefined ? [] : [{ ...state, index, inFlight, unread: unread?.(slot.name, index) }]
         ),
       }];
     }),

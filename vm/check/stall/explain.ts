@@ -11,6 +11,7 @@ import { brokenInterrupt, hartText } from "./interrupts.ts";
 import { loopOf } from "./loops.ts";
 import { chainStall, deviceText, queueText } from "./queues.ts";
 import type { Sample } from "./sample.ts";
+import { answeredStall, unreadStall, untoldStall } from "./used.ts";
 import type { Stall, StallDevice, StallView } from "./view.ts";
 
 /** Why `view` stands still. `samples`: what running harts did last, as far as that was recorded. */
@@ -36,6 +37,8 @@ function waitingStall(view: StallView): Stall {
   // What the device has already done comes after what it was never asked to do.
   const broken = chainStall(view) ?? raised.map((source) => brokenInterrupt(view, source)).find((one) => one);
   if (broken !== undefined) return broken;
+  const told = untoldStall(view, false) ?? unreadStall(view);
+  if (told !== undefined) return told;
   const outstanding = view.devices.filter(({ queues }) => queues.some(({ inFlight }) => inFlight > 0));
   const seen = [...view.harts.map((hart) => hartText(view, hart)), ...deviceTexts(view)];
   const unfinished = view.devices.find(started);
@@ -67,6 +70,8 @@ function waitingStall(view: StallView): Stall {
       next: "send it something (keys, packets), or end the program through the test finisher if it is over",
     };
   }
+  const last = untoldStall(view, true) ?? answeredStall(view);
+  if (last !== undefined) return last;
   return {
     link: "idle",
     why: `every hart waits in wfi and nothing is under way: no request, no timer, no interrupt (${

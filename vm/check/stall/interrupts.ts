@@ -21,6 +21,7 @@ export function brokenInterrupt(view: StallView, source: StallSource): Stall | u
     `${what}: line up, ${source.pending ? "pending" : "not pending"}, ${claimed ? "claimed" : "not claimed"}, ` +
     `priority ${priority}, enabled for ${enabled.length === 0 ? "no context" : enabled.map(contextText).join(" and ")}`,
   ];
+  if (priority === 0 && enabled.length === 0) return notSetUp(view, source, seen);
   if (priority === 0) {
     return {
       link: "plic-priority",
@@ -57,6 +58,24 @@ export function brokenInterrupt(view: StallView, source: StallSource): Stall | u
     };
   }
   return closedHart(view, source, open, seen);
+}
+
+/** Nobody has touched the source: perhaps another one was taken for it. */
+function notSetUp(view: StallView, { id, name }: StallSource, seen: readonly string[]): Stall {
+  const others = view.sources.filter((one) => one.id !== id && one.priority > 0 && one.enabled.length > 0);
+  const list = others.map((one) => `source ${one.id} (${one.name})`).join(", ");
+  return {
+    link: "plic-enable",
+    why:
+      `${name} asks for an interrupt, but its source in the PLIC, ${id}, was never set up: priority 0, enabled for no ` +
+      `context${others.length === 0 ? "" : `; what is set up is ${list}`}.`,
+    seen,
+    next: others.length === 0
+      ? `write 1 to priority[${id}], at ${hex(PLIC_BASE + 4 * id)}, and set bit ${
+        id % 32
+      } of your context's enable word`
+      : `take the interrupt's number from the device's node in the device tree: interrupts = <${id}>`,
+  };
 }
 
 /** Base of the PLIC on the board, for addresses in advice. */

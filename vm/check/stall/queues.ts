@@ -4,8 +4,6 @@ import { virtioStatus } from "../../../devices/virtio/registers.ts";
 import { hex } from "../../bits.ts";
 import type { Stall, StallDevice, StallQueue, StallView } from "./view.ts";
 
-/** VIRTQ_AVAIL_F_NO_INTERRUPT (virtio 1.2 §2.7.7). */
-const NO_INTERRUPT = 1;
 /** AVAIL and USED of a packed descriptor (virtio 1.2 §2.8.1). */
 const AVAIL_SHIFT = 7;
 const USED_SHIFT = 15;
@@ -18,6 +16,11 @@ const FIRST_RECEIVING: ReadonlySet<number> = new Set([18, 19, 63]);
 /** Whether buffers in a queue stay there until something comes from outside. */
 export function waitsOutside(id: number, queue: number): boolean {
   return (RECEIVING.has(id) && queue % 2 === 0) || (FIRST_RECEIVING.has(id) && queue === 0);
+}
+
+/** Whether a queue only sends: its driver need not be told that a buffer is used. */
+export function transmits(id: number, queue: number): boolean {
+  return RECEIVING.has(id) && queue % 2 === 1;
 }
 
 /** `virtio0 (blk)`. */
@@ -33,6 +36,16 @@ function waiting(view: StallView, queue: StallQueue): number {
   const avail = (flags >>> AVAIL_SHIFT) & 1;
   const used = (flags >>> USED_SHIFT) & 1;
   return avail === queue.wrap && used !== queue.wrap ? 1 : 0;
+}
+
+/**
+ * Whether the driver has made the next descriptor of a packed ring available for the other wrap counter (virtio 1.2
+ * §2.8.1). The tail of an old list looks so too, but of that nobody notifies.
+ */
+function otherWrap(view: StallView, { desc, taken, wrap, vain }: StallQueue): boolean {
+  if (!vain) return false;
+  const flags = view.read(desc + 16 * taken + 14, 2);
+  return ((flags >>> AVAIL_SHIFT) & 1) !== wrap && ((flags >>> USED_SHIFT) & 1) === wrap;
 }
 
 /** Where a queue stands, in words. */
@@ -130,6 +143,19 @@ function brokenRing(
       next: `write ${queue.index} to QueueNotify (0x050) after the available idx; a device does not look by itself`,
     };
   }
+  if (queue.format === "packed" && otherWrap(view, queue)) {
+    const { taken, wrap } = queue;
+    return {
+      link: "avail",
+      why:
+        `${name}: the driver has notified, but descriptor ${taken} is marked available for the wrap counter ${
+          1 - wrap
+        }, and the device's is ${wrap}: ` +
+        "the driver went around the ring and did not flip its own.",
+      seen,
+      next: "flip the wrap counter whenever the next place goes over the ring's end; AVAIL equals it and USED does not",
+    };
+  }
   const hidden = unexposed(view, queue);
   if (hidden >= 0) {
     return {
@@ -137,17 +163,6 @@ function brokenRing(
       why: `${name}: descriptor ${hidden} is filled in, but nothing was ever put into the available ring (idx is 0).`,
       seen,
       next: "put the head's index into ring[idx % size], then add 1 to idx, then notify",
-    };
-  }
-  const suppressed = queue.format === "split" && !device.eventIdx &&
-    (view.read(queue.driver, 2) & NO_INTERRUPT) !== 0;
-  if (suppressed && queue.used !== 0 && view.harts.every((hart) => hart.waiting)) {
-    return {
-      link: "used",
-      why:
-        `${name}: the device has used buffers, and the driver has told it not to interrupt (VIRTQ_AVAIL_F_NO_INTERRUPT).`,
-      seen,
-      next: "clear flags of the available ring before waiting, and look at used idx once more after that",
     };
   }
   return undefined;

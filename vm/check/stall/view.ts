@@ -16,8 +16,15 @@ export interface StallQueue {
   readonly used: number;
   /** Packed: the wrap counter that belongs to `taken`. */
   readonly wrap: 0 | 1;
+  /** Where `used` stood when the driver was last sent a used buffer notification, and how many it was sent. */
+  readonly told: number;
+  readonly interrupts: number;
+  /** The driver notified the device, and nothing was found in the queue since. */
+  readonly vain: boolean;
   /** Buffers that the device has taken and not given back. */
   readonly inFlight: number;
+  /** Used buffers that the driver has not read; undefined where nobody watches, or for packed rings. */
+  readonly unread: number | undefined;
 }
 
 /** A virtio device. */
