@@ -152,7 +152,6 @@ export class MemoryWatch {
       idx: undefined,
       taken: 0,
       used: 0,
-      usedSeen: 0,
       filled: undefined,
       exposed: undefined,
       looked: undefined,

@@ -104,7 +104,7 @@ export function unreadStall(view: StallView): Stall | undefined {
     link: "handler",
     why:
       `${nameOf(found)}: the device has used ${buffers} and interrupted, the interrupt was acknowledged, and nobody ` +
-      "has taken it out of the used ring: the handler ignores the queue.",
+      "has read the used ring since: the handler ignores the queue.",
     seen: [queueText(view, found.queue), interruptsText(found.queue)],
     next: TAKE,
   };
