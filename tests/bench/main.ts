@@ -14,8 +14,9 @@ import type { BenchSettings } from "./settings.ts";
 import { kernels, speed } from "./speed.ts";
 import { start } from "./start.ts";
 import { trace } from "./trace.ts";
+import { warmup } from "./warmup.ts";
 
-const sectionNames = ["speed", "paged", "block", "console", "start", "trace", "memory", "linux"] as const;
+const sectionNames = ["speed", "paged", "warmup", "block", "console", "start", "trace", "memory", "linux"] as const;
 type SectionName = typeof sectionNames[number];
 
 /** All engines but the one that is slow on purpose. */
@@ -102,6 +103,9 @@ async function* measure(asked: Asked, settings: BenchSettings, host: HostInfo): 
         for (const xlen of asked.widths) {
           yield await speed(settings, { xlen, paged: name === "paged", withQemu: host.qemu !== undefined });
         }
+        break;
+      case "warmup":
+        for (const xlen of asked.widths) yield await warmup(settings, xlen);
         break;
       case "block":
         yield await block(settings, host.qemu !== undefined);

@@ -85,7 +85,7 @@ export function statisticsText(statistics: EngineStatistics, total: number, pref
     lines.push(
       `time: ${ms(total)}: ${ms(time.emitted)} in emitted code, ${
         ms(time.translating)
-      } finding and translating code, ` +
+      } finding and translating code (at most ${time.longest.toFixed(1)} ms at a time), ` +
         `${ms(rest)} elsewhere`,
     );
   }

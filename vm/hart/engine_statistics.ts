@@ -23,8 +23,8 @@ export interface EngineStatistics {
     readonly flushed: number;
     readonly ends: Readonly<Record<RegionEndCause, number>>;
   };
-  /** Milliseconds, if a clock was given: in emitted code, and finding and translating code. */
-  readonly time?: { readonly emitted: number; readonly translating: number };
+  /** Milliseconds, if a clock was given: in emitted code, finding and translating code, and the longest of that at a time. */
+  readonly time?: { readonly emitted: number; readonly translating: number; readonly longest: number };
 }
 
 /** A region that was made. */

@@ -65,7 +65,7 @@ export class Interpreter implements Engine {
   #executed: number;
   /** The host's time, for who wants to know where it goes; milliseconds so far. */
   #now: (() => number) | undefined;
-  readonly #time = { emitted: 0, translating: 0 };
+  readonly #time = { emitted: 0, translating: 0, longest: 0 };
 
   /** Steps between looks at the last branches: now, and at the start. */
   #quantum: number;
@@ -300,7 +300,11 @@ export class Interpreter implements Engine {
     this.#unsampled = 0;
     const from = this.#now?.() ?? 0;
     regions.sample(this.#hart);
-    if (this.#now !== undefined) this.#time.translating += this.#now() - from;
+    if (this.#now !== undefined) {
+      const took = this.#now() - from;
+      this.#time.translating += took;
+      this.#time.longest = Math.max(this.#time.longest, took);
+    }
     if (regions.stats.made !== made) this.#quantum = this.#shortest;
     else this.#quantum = Math.min(QUANTUM, this.#quantum * QUANTUM_GROWTH);
   }
