@@ -24,6 +24,7 @@ import "../translate/integer.ts";
 import "../translate/interpreter.ts";
 import "../translate/interpreter_code.ts";
 import "../translate/loops.ts";
+import "../translate/region_chain.ts";
 import "../translate/region_code.ts";
 import "../translate/region_module.ts";
 import "../translate/region_values.ts";
