@@ -165,7 +165,7 @@ Deno.test("the tables of kinds and parameters name each thing once", () => {
   const kinds = deviceKinds.map((row) => row.name);
   assertEquals(new Set(kinds).size, kinds.length);
   for (const place of [...kinds, "file"] as Place[]) {
-    const names = parameters.filter((row) => row.only?.includes(place) ?? true).map((row) => row.name);
+    const names = parameters().filter((row) => row.only?.includes(place) ?? true).map((row) => row.name);
     assertEquals(new Set(names).size, names.length, place);
   }
 });

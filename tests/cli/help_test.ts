@@ -25,7 +25,7 @@ Deno.test("--device help names every kind, and --device KIND,help every paramete
   for (const place of [...deviceKinds.map(({ name }) => name), "file"] as Place[]) {
     const text = kindHelp(place);
     assertEquals(shown({ devices: place }), text);
-    for (const { name, only, value } of parameters) {
+    for (const { name, only, value } of parameters()) {
       const line = `  ${name}${value === undefined ? "" : `=${value}`}`;
       assertEquals(text.includes(line), only?.includes(place) ?? true, `${place}: ${name}`);
     }

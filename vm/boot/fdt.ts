@@ -44,7 +44,7 @@ export function cells(name: string, ...values: readonly number[]): FdtProperty {
 
 /** A property that is a list of strings, each ended by a zero byte. */
 export function strings(name: string, ...values: readonly string[]): FdtProperty {
-  return { name, value: new TextEncoder().encode(values.map((v) => `${v}\0`).join("")) };
+  return { name, value: encoder.encode(values.map((v) => `${v}\0`).join("")) };
 }
 
 /** A property whose presence says it all. */
@@ -69,6 +69,7 @@ export function nodeAt(root: FdtNode, path: string): FdtNode | undefined {
   return node;
 }
 
+const encoder = new TextEncoder();
 const align4 = (n: number) => (n + 3) & ~3;
 
 /**
@@ -100,7 +101,6 @@ export function encodeFdt(root: FdtNode): Uint8Array<ArrayBuffer> {
   header.forEach((word, i) => view.setUint32(i * 4, word));
   const end = writeNode(root, view, blob, struct, names.offsets);
   view.setUint32(end, TOKEN.end);
-  const encoder = new TextEncoder();
   for (const [name, offset] of names.offsets) blob.set(encoder.encode(name), struct + structBytes + offset);
   return blob;
 }
@@ -112,7 +112,7 @@ function collectNames(root: FdtNode): { offsets: Map<string, number>; bytes: num
     for (const { name } of node.properties) {
       if (offsets.has(name)) continue;
       offsets.set(name, bytes);
-      bytes += new TextEncoder().encode(name).length + 1;
+      bytes += encoder.encode(name).length + 1;
     }
     node.children.forEach(visit);
   };
@@ -121,7 +121,7 @@ function collectNames(root: FdtNode): { offsets: Map<string, number>; bytes: num
 }
 
 function nodeBytes(node: FdtNode): number {
-  let bytes = 4 + align4(new TextEncoder().encode(node.name).length + 1) + 4;
+  let bytes = 4 + align4(encoder.encode(node.name).length + 1) + 4;
   for (const p of node.properties) bytes += 12 + align4(p.value.length);
   for (const child of node.children) bytes += nodeBytes(child);
   return bytes;
@@ -134,7 +134,7 @@ function writeNode(
   at: number,
   names: ReadonlyMap<string, number>,
 ): number {
-  const name = new TextEncoder().encode(node.name);
+  const name = encoder.encode(node.name);
   view.setUint32(at, TOKEN.beginNode);
   blob.set(name, at + 4);
   at += 4 + align4(name.length + 1);

@@ -134,8 +134,14 @@ const DISKS = ["blk", "file"] as const;
 /** Bounds of a block of a disk, in bytes. */
 const BLOCKS = { min: SECTOR_SIZE, max: 1 << 20 };
 
-/** Every parameter of `--device` and `--drive`. */
-export const parameters: readonly ParameterRow[] = [
+let rows: readonly ParameterRow[] | undefined;
+
+/** Every parameter of `--device` and `--drive`. The table is made for the first of these: most runs have none. */
+export function parameters(): readonly ParameterRow[] {
+  return rows ??= allParameters();
+}
+
+const allParameters = (): ParameterRow[] => [
   {
     name: "slot",
     value: "N",

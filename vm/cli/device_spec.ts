@@ -51,7 +51,7 @@ export function parseDrive(text: string): DeviceSpec {
 }
 
 function setParameters(option: string, spec: DeviceSpec, where: Place, texts: readonly string[]): void {
-  const known = parameters.filter((row) => row.only?.includes(where) ?? true);
+  const known = parameters().filter((row) => row.only?.includes(where) ?? true);
   const seen = new Set<string>();
   for (const text of texts) {
     const equals = text.indexOf("=");

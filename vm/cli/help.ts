@@ -1,7 +1,7 @@
 /** What `--help`, `--device help` and docs/OPTIONS.md say, out of the tables. */
 import { chaosKinds } from "../../devices/virtio/chaos_kinds.ts";
 import { filterKeys } from "../trace/filter.ts";
-import { deviceKinds, parameters, type Place } from "./device_parameters.ts";
+import { deviceKinds, type ParameterRow, parameters, type Place } from "./device_parameters.ts";
 import { statusTable } from "./errors.ts";
 import { escapeHelp, terminalKeys } from "./keys.ts";
 import { type OptionRow, options, sections, type Showing } from "./options.ts";
@@ -108,7 +108,7 @@ export function helpText(): string {
 
 /** What `--device help` prints. */
 export function deviceHelp(): string {
-  const common = parameters.filter((row) => row.only === undefined);
+  const common = parameters().filter((row) => row.only === undefined);
   return [
     "Kinds of virtio devices, for --device KIND[,PARAMETER]…:",
     ...columns(deviceKinds.map((row) => [row.name, `${row.what}${row.byDefault ? "; there by default" : ""}`])),
@@ -123,8 +123,8 @@ export function deviceHelp(): string {
 
 /** What `--device KIND,help` and `--drive FILE,help` print. */
 export function kindHelp(place: Place): string {
-  const known = parameters.filter((row) => row.only?.includes(place) ?? true);
-  const part = (title: string, rows: readonly (typeof parameters)[number][]): string[] =>
+  const known = parameters().filter((row) => row.only?.includes(place) ?? true);
+  const part = (title: string, rows: readonly ParameterRow[]): string[] =>
     rows.length === 0 ? [] : ["", title, ...columns(rows.map((row) => [parameter(row), row.help]))];
   const kind = deviceKinds.find((row) => row.name === (place === "file" ? "blk" : place))!;
   const use = place === "file"
@@ -161,11 +161,11 @@ export function chaosHelp(): string {
 
 const chaosRows = chaosKinds.map((row) => [row.name, `${row.what} (${row.spec})`] as const);
 
-function parameter(row: (typeof parameters)[number]): string {
+function parameter(row: ParameterRow): string {
   return row.value === undefined ? row.name : `${row.name}=${row.value}`;
 }
 
-function where(row: (typeof parameters)[number]): string {
+function where(row: ParameterRow): string {
   if (row.only === undefined) return "";
   return ` (only for ${row.only.map((one) => one === "file" ? "--drive" : one).join(" and ")})`;
 }
@@ -207,7 +207,7 @@ export function optionsDocument(): string {
         [row.name, `${row.what}${row.byDefault ? "; there by default" : ""}`] as const
       );
       lines.push("Kinds for `--device`:", "", ...table(["kind", "what it is"], kinds), "");
-      const params = parameters.map((row) => [parameter(row), `${row.help}${where(row)}`] as const);
+      const params = parameters().map((row) => [parameter(row), `${row.help}${where(row)}`] as const);
       lines.push("Parameters, after commas:", "", ...table(["parameter", "meaning"], params), "");
     }
     if (section === "Run") {

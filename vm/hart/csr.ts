@@ -222,14 +222,19 @@ function interruptMask(name: "mie" | "mideleg", spec: string, mask: bigint): Csr
   });
 }
 
-let rows: readonly CsrRow[] | undefined;
+/** The many registers that a program's first instructions hardly use: their rows are made when one is looked for. */
+let seldom: readonly CsrRow[] | undefined;
+const seldomRows = (): readonly CsrRow[] => seldom ??= [...memoryCsrRows(), ...idleCounters()];
 
-/** Every CSR of a hart. Their rows are made when the first is looked for, which need not be before a guest runs. */
+let often: readonly CsrRow[] | undefined;
+const oftenRows = (): readonly CsrRow[] => often ??= makeOftenRows();
+
+/** Every CSR of a hart. */
 export function csrRows(): readonly CsrRow[] {
-  return rows ??= allRows();
+  return [...oftenRows(), ...seldomRows()];
 }
 
-const allRows = (): CsrRow[] => [
+const makeOftenRows = (): CsrRow[] => [
   floatState("fflags", (hart) => hart.fflags, (hart, value) => hart.fflags = value & 31),
   floatState("frm", (hart) => hart.frm, (hart, value) => hart.frm = value & 7),
   floatState("fcsr", (hart) => hart.frm << 5 | hart.fflags, (hart, value) => {
@@ -295,19 +300,46 @@ const allRows = (): CsrRow[] => [
       hart.attention = true;
     },
   }),
-  ...memoryCsrRows(),
   ...machineCounter("cycle"),
   ...machineCounter("instret"),
-  ...idleCounters(),
   // No trigger: tselect reads 0 and tdata1 says that trigger 0 does not exist (debug §5.7).
   ...["tselect", "tdata1", "tdata2", "tdata3"].map((name) => constant(name, "debug §5.7", zero)),
 ];
 
 /** Rows by number for one XLEN and what there is of the extensions that some of them need. */
 export function csrTable(xlen: 32 | 64, extensions: readonly string[] = []): ReadonlyMap<number, CsrRow> {
-  const has = (r: CsrRow) =>
-    (r.xlen === undefined || r.xlen === xlen) && (r.extension === undefined || extensions.includes(r.extension));
-  return new Map(csrRows().filter(has).map((r) => [r.number, r]));
+  return tableOf(csrRows(), xlen, extensions);
+}
+
+function tableOf(rows: readonly CsrRow[], xlen: 32 | 64, extensions: readonly string[]): ReadonlyMap<number, CsrRow> {
+  const table = new Map<number, CsrRow>();
+  for (const row of rows) {
+    if (row.xlen !== undefined && row.xlen !== xlen) continue;
+    if (row.extension === undefined || extensions.includes(row.extension)) table.set(row.number, row);
+  }
+  return table;
+}
+
+/** What `csrTable` gives, made no sooner than it is needed: every start waits for the first register. */
+export class CsrTable {
+  readonly #xlen: 32 | 64;
+  readonly #extensions: readonly string[];
+  #often: ReadonlyMap<number, CsrRow> | undefined;
+  #seldom: ReadonlyMap<number, CsrRow> | undefined;
+
+  constructor(xlen: 32 | 64, extensions: readonly string[]) {
+    this.#xlen = xlen;
+    this.#extensions = extensions;
+  }
+
+  /** The row of a register; undefined if there is none. */
+  get(number: number): CsrRow | undefined {
+    this.#often ??= tableOf(oftenRows(), this.#xlen, this.#extensions);
+    const row = this.#often.get(number);
+    if (row !== undefined) return row;
+    this.#seldom ??= tableOf(seldomRows(), this.#xlen, this.#extensions);
+    return this.#seldom.get(number);
+  }
 }
 
 /** The privilege a CSR number asks for (priv §2.1). */

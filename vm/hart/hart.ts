@@ -13,7 +13,7 @@ import { Rounding } from "../isa/rounding.ts";
 import type { Xlen } from "../isa/row.ts";
 import type { Isa } from "../isa/table.ts";
 import { Addressing } from "./addressing.ts";
-import { csrTable, type Interrupt, MSTATUS, statusWidths } from "./csr.ts";
+import { CsrTable, type Interrupt, MSTATUS, statusWidths } from "./csr.ts";
 import type { CsrRow } from "./csr.ts";
 import { CSR, storedAt, storedCsrs } from "./csr_numbers.ts";
 import { Counters } from "./counters.ts";
@@ -117,7 +117,7 @@ export class Hart {
   readonly #resetPc: bigint;
   readonly #u64: BigUint64Array;
   readonly #u32: Uint32Array;
-  #csrs: ReadonlyMap<number, CsrRow> | undefined;
+  readonly #csrs: CsrTable;
   readonly #interrupts: Interrupts;
   readonly #trapWatch = new TrapWatch();
 
@@ -143,6 +143,7 @@ export class Hart {
     this.view = new DataView(options.memory.buffer);
     this.#u64 = new BigUint64Array(options.memory.buffer);
     this.#u32 = new Uint32Array(options.memory.buffer);
+    this.#csrs = new CsrTable(this.xlen, this.isa.extensions);
     this.addressing = new Addressing({ ...options, updated: (host) => this.code?.written(host, 4) });
     this.tlb = this.addressing.tlb;
     this.timer = new SupervisorTimer(this);
@@ -271,7 +272,6 @@ export class Hart {
    * @internal
    */
   csrRow(number: number): CsrRow | undefined {
-    this.#csrs ??= csrTable(this.xlen, this.isa.extensions);
     return this.#csrs.get(number);
   }
 

@@ -41,13 +41,17 @@ const float3 = (at: number): RegisterField => ({ at, bits: 3, float: true });
 
 /** `"31:25>5 11:7>0"`: instruction bits 31..25 go to immediate bit 5 and up, and so on. */
 function parts(text: string, signed: boolean): ImmediateField {
+  // Most formats do not occur before a guest's first instruction, which waits for this module.
+  let read: ImmediateField["parts"] | undefined;
   return {
     signed,
-    parts: text.split(" ").map((part) => {
-      const [range, to] = part.split(">") as [string, string];
-      const [high, low] = range.split(":") as [string, string | undefined];
-      return { high: Number(high), low: Number(low ?? high), to: Number(to) };
-    }),
+    get parts(): ImmediateField["parts"] {
+      return read ??= text.split(" ").map((part) => {
+        const [range, to] = part.split(">") as [string, string];
+        const [high, low] = range.split(":") as [string, string | undefined];
+        return { high: Number(high), low: Number(low ?? high), to: Number(to) };
+      });
+    },
   };
 }
 const signed = (text: string): ImmediateField => parts(text, true);
