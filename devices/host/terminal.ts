@@ -16,7 +16,8 @@ export interface TerminalHost {
   readonly stdout: { writeSync(bytes: Uint8Array): number };
   addSignalListener(signal: Deno.Signal, listener: () => void): void;
   removeSignalListener(signal: Deno.Signal, listener: () => void): void;
-  consoleSize(): { readonly columns: number; readonly rows: number };
+  /** Throws, or gives `false`, where there is no terminal. */
+  consoleSize(): { readonly columns: number; readonly rows: number } | false;
 }
 
 /** How a terminal is used. */
@@ -87,8 +88,8 @@ export class Terminal {
   /** Columns and rows, where there is a terminal. */
   get size(): { readonly cols: number; readonly rows: number } | undefined {
     try {
-      const { columns, rows } = this.#host.consoleSize();
-      return { cols: columns, rows };
+      const size = this.#host.consoleSize();
+      return size ? { cols: size.columns, rows: size.rows } : undefined;
     } catch {
       return undefined;
     }

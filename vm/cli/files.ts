@@ -15,13 +15,15 @@ export function readInput(file: string, max: number = FILE_MAX): Uint8Array<Arra
     if (Deno.stdin.isTerminal()) {
       throw new UsageError("the image - is standard input, which is a terminal: pipe a file");
     }
-    return readAll("standard input", Deno.stdin, 0, max);
+    return readAll("standard input", Deno.stdin, () => 0, max);
   }
   try {
     using handle = Deno.openSync(file, { read: true });
-    const { isDirectory, isFile, size } = handle.statSync();
-    if (isDirectory) throw new Deno.errors.IsADirectory(file);
-    return readAll(file, handle, isFile ? size : 0, max);
+    // A directory can be opened, but not read. Most images are short: how long a file is costs more than reading one.
+    return readAll(file, handle, () => {
+      const { isFile, size } = handle.statSync();
+      return isFile ? size : 0;
+    }, max);
   } catch (error) {
     return fileError(file, "read", error);
   }
@@ -31,17 +33,19 @@ interface Source {
   readSync(target: Uint8Array): number | null;
 }
 
-/** All of `source`, which is probably `expected` bytes long: a file may grow, a pipe does not say. */
-function readAll(file: string, source: Source, expected: number, max: number): Uint8Array<ArrayBuffer> {
+/** All of `source`, which is probably `expected()` bytes long: a file may grow, a pipe does not say. */
+function readAll(file: string, source: Source, expected: () => number, max: number): Uint8Array<ArrayBuffer> {
   const refuse = (): never => {
     throw new InputError(file, `too large: at most ${formatSize(max)} are read`);
   };
-  if (expected > max) refuse();
-  let bytes = new Uint8Array(Math.max(expected, CHUNK));
+  let bytes = new Uint8Array(CHUNK);
   let length = 0;
   for (;;) {
     if (length === bytes.length) {
-      const larger = new Uint8Array(Math.min(bytes.length * 2, max + 1));
+      const whole = length === CHUNK ? expected() : 0;
+      if (whole > max) refuse();
+      // One more byte than there are: the end is seen without doubling.
+      const larger = new Uint8Array(Math.min(Math.max(bytes.length * 2, whole + 1), max + 1));
       larger.set(bytes);
       bytes = larger;
     }

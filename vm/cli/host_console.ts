@@ -73,7 +73,8 @@ export class HostConsole {
         stdout: { writeSync: (bytes) => this.#writeOut(bytes) },
         addSignalListener: Deno.addSignalListener,
         removeSignalListener: Deno.removeSignalListener,
-        consoleSize: Deno.consoleSize,
+        // It throws where there is none, which costs more than to ask.
+        consoleSize: () => [Deno.stdin, Deno.stdout, Deno.stderr].some((one) => one.isTerminal()) && Deno.consoleSize(),
       },
     });
     this.pacing = new HostPacing(silent ? "none" : this.#terminal.interactive ? "terminal" : "pipe");

@@ -9,11 +9,7 @@ import { defaultSettings, type OptionRow, options, type Settings } from "./optio
 
 /** What the command line says; UsageError where it is wrong. */
 export function parseCommandLine(args: readonly string[]): Settings {
-  const given: Readonly<Record<string, unknown>> & { _: unknown[] } = parseArgs(normalise(args), {
-    boolean: options.filter((row) => row.value === undefined).map((row) => row.name),
-    string: ["_", ...options.filter((row) => row.value !== undefined).map(key)],
-    collect: options.filter((row) => row.value !== undefined).map(key),
-  });
+  const given = sorted(normalise(args));
   const settings = defaultSettings();
   const done = new Set<string>();
   for (const row of options) {
@@ -44,6 +40,17 @@ export function parseCommandLine(args: readonly string[]): Settings {
     check(settings);
   }
   return settings;
+}
+
+/** What `parseArgs` makes of normal arguments: values by name, and what is no option under `_`. */
+function sorted(args: readonly string[]): Readonly<Record<string, unknown>> & { readonly _: readonly unknown[] } {
+  // Without an option there is nothing to sort, and code that need not be compiled.
+  if (args[0] === "--") return { _: args.slice(1) };
+  return parseArgs([...args], {
+    boolean: options.filter((row) => row.value === undefined).map((row) => row.name),
+    string: ["_", ...options.filter((row) => row.value !== undefined).map(key)],
+    collect: options.filter((row) => row.value !== undefined).map(key),
+  });
 }
 
 /** Name under which `parseArgs` keeps a row's values: options whose order matters share one. */
