@@ -1,25 +1,7 @@
 /** How regions are put into WebAssembly's loops and blocks. What the code does is tested by running it. */
 import { assert, assertEquals } from "@std/assert";
-import { Assembler } from "../../vm/isa/assemble.ts";
-import { Decoder } from "../../vm/isa/decode.ts";
-import { parseIsa } from "../../vm/isa/table.ts";
-import { straightMap } from "../../vm/translate/code_map.ts";
-import { discover, flowSource } from "../../vm/translate/flow.ts";
-import { type Node, type Structure, structure } from "../../vm/translate/structure.ts";
-
-const ISA = parseIsa("rv64ima");
-
-/** The structure of the region that begins at `entry` of a program; all of it can be emitted. */
-function structureOf(text: string, entry: number): Structure {
-  const { bytes } = new Assembler(ISA).program(text, 0n);
-  const u16 = new Uint16Array(bytes.slice().buffer);
-  const source = flowSource(u16, new Decoder(ISA), () => true, straightMap(entry, 0, bytes.length), () => []);
-  return structure(discover(source, { instructions: 400, depth: 2, callee: 40 })![0]!);
-}
-
-function at({ nodes }: Structure, offset: number): Node {
-  return nodes.find(({ block }) => block.offset === offset && block.instructions.length > 0)!;
-}
+import type { Node } from "../../vm/translate/structure.ts";
+import { nodeAt as at, structureOf } from "../support/structure_of.ts";
 
 Deno.test("what follows a loop does not stand in it", () => {
   const shape = structureOf(

@@ -7,40 +7,25 @@
  */
 import { HART } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
-import { isFloat } from "../isa/format.ts";
 import { RM_BITS, RM_WIDTH } from "../isa/rounding.ts";
-import type { Xlen } from "../isa/row.ts";
-import { type CsrCode, emitCsr } from "./csr_code.ts";
+import { emitCsr } from "./csr_code.ts";
 import type { OnStack } from "./emit.ts";
 import type { Edge, EnterCase, FlowInstruction } from "./flow.ts";
 import { fenceKeeps } from "../hart/watching.ts";
 import { fenceOrders } from "../watches.ts";
 import type { FloatFunctions } from "./float_functions.ts";
+import { type Homes, NO_LOCALS, registerHomes } from "./register_homes.ts";
 import { RegionEnd, RegionExit } from "./exit.ts";
 import type { IntegerFunctions } from "./integer.ts";
-import { type FlatMemory, RegionValues } from "./region_values.ts";
+import { type RegionCode, RegionValues } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
 import { type FunctionBody, I32, Op } from "./wasm.ts";
 
-/** What a region is emitted for. */
-export interface RegionCode {
-  readonly xlen: Xlen;
-  readonly ialign: 2 | 4;
-  /** Host address of the hart's state. */
-  readonly hart: number;
-  /** Virtual address of the entry. */
-  readonly pc: bigint;
-  /** How an access to a CSR is done; undefined where it is not for emitted code. */
-  readonly csr: (decoded: Decoded) => CsrCode | undefined;
-  /** Absent: every access goes by the TLB. */
-  readonly flat?: FlatMemory;
-  /** Whether fences are counted, for somebody who watches memory. */
-  readonly watch: boolean;
-  readonly memoryPages: number;
-}
-
 /** The function's second parameter: at which entry it begins; 0 once it has come there. */
 const ENTRY = 1;
+
+/** Less than any way needs. */
+const NONE_LEFT = -0x8000_0000;
 
 /** From how many targets a jump goes by a table, and how long that may be. */
 const TABLE_TARGETS = 4;
@@ -52,6 +37,8 @@ const SITE_SHIFT = 11;
 
 /** Labels of the ways out, outermost first: where `next` says, where the jump goes that left there, to the offset `site`, at an instruction. */
 const Out = { Dynamic: 0, Jump: 1, Static: 2, Slow: 3 } as const;
+/** After these there are two for each set of registers that goes to the hart's state first. */
+const FIRST_SET = 4;
 
 /** Writes the function of a region. */
 export class RegionEmitter extends RegionValues {
@@ -65,9 +52,12 @@ export class RegionEmitter extends RegionValues {
   readonly #next: number;
   readonly #result: number;
   readonly #budget: number;
-  /** Local of each register that the region uses, else -1; and whether it is written. */
-  readonly #registers: number[] = new Array<number>(32).fill(-1);
-  readonly #written: boolean[] = new Array<boolean>(32).fill(false);
+  /** The budget, while control is passed on to an entry. */
+  readonly #aside: number;
+  /** Where registers are in each node. */
+  readonly #homes: readonly Homes[];
+  /** The sets of registers that differ from the hart's state where the region is left. */
+  readonly #sets: number[] = [];
   #instruction: FlowInstruction = { offset: 0, decoded: undefined as unknown as Decoded };
   /** Steps of the block from the running instruction on. */
   #rest = 0;
@@ -94,27 +84,9 @@ export class RegionEmitter extends RegionValues {
     this.#site = f.local(I32);
     this.#result = f.local(I32);
     this.#budget = f.local(I32);
+    this.#aside = f.local(I32);
     this.#next = f.local(this.type);
-    this.#findRegisters();
-  }
-
-  /** Which registers the region reads and writes, from its instructions' operands. */
-  #findRegisters(): void {
-    for (const { block } of this.#structure.nodes) {
-      for (const { decoded: { row, base, operands } } of block.instructions) {
-        const { rd, rs1, rs2 } = operands;
-        if (rs1 !== 0 && !isFloat(base.format.rs1)) this.#local(rs1);
-        if (rs2 !== 0 && !isFloat(base.format.rs2)) this.#local(rs2);
-        if (rd === 0 || isFloat(base.format.rd)) continue;
-        if (row.format.rd === undefined && base.format.rd === undefined) continue;
-        this.#local(rd);
-        this.#written[rd] = true;
-      }
-    }
-  }
-  #local(n: number): number {
-    const local = this.#registers[n]!;
-    return local >= 0 ? local : this.#registers[n] = this.f.local(this.type);
+    this.#homes = registerHomes(structure);
   }
 
   // --- operands ----------------------------------------------------------------------------------------------------
@@ -127,7 +99,7 @@ export class RegionEmitter extends RegionValues {
   }
   #read(n: number): OnStack {
     if (n === 0) return this.constant(0);
-    return this.pushLocal(this.#local(n));
+    return this.pushRegister(n);
   }
   imm(): OnStack {
     return this.constant(this.#instruction.decoded.operands.imm);
@@ -144,7 +116,7 @@ export class RegionEmitter extends RegionValues {
   rd(_value: OnStack): void {
     const n = this.#instruction.decoded.operands.rd;
     if (n === 0) this.f.op(Op.Drop);
-    else this.setLocal(this.#local(n));
+    else this.setRegister(n);
   }
 
   // Floating-point registers stay in memory.
@@ -205,7 +177,8 @@ export class RegionEmitter extends RegionValues {
   #leaveAt(offset: number, rest: number, exit: number): void {
     // For the report on a guest's death: this much straight code was done last.
     this.f.i32(0).i32(((offset - this.#blockOffset) << 1) | 1).memory(Op.I32Store, this.hart + HART.blockBytes);
-    this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site).br(Out.Slow);
+    this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site);
+    this.#leave(Out.Slow);
   }
   protected override noteAccess(): void {}
   override fence(): void {
@@ -241,15 +214,20 @@ export class RegionEmitter extends RegionValues {
 
   emit(): void {
     const f = this.f;
-    for (let n = 1; n < 32; n++) {
-      const local = this.#registers[n]!;
-      if (local < 0) continue;
-      f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.hart + HART.x + 8 * n).set(local);
-    }
+    this.move(NO_LOCALS, this.#homes[this.#structure.root.order]!);
     f.i32(0).memory(Op.I32Load, this.hart + HART.tlb).set(this.#tlb);
     f.get(this.#left).set(this.#budget);
     f.block().block().block().block();
+    for (const { dirty } of this.#homes) if (dirty !== 0 && !this.#sets.includes(dirty)) this.#sets.push(dirty);
+    for (const _ of this.#sets) f.block().block();
     this.#tree(this.#structure.root);
+    for (const set of this.#sets.toReversed()) {
+      for (const way of [Out.Slow, Out.Static]) {
+        f.end();
+        this.storeHomes(set);
+        f.br(way);
+      }
+    }
     f.end();
     f.get(this.#result).i32(RegionExit.Slow).op(Op.I32GtS).i32(2).op(Op.I32Shl).set(this.host);
     this.#count(RegionEnd.Instruction, () => f.get(this.host));
@@ -263,10 +241,6 @@ export class RegionEmitter extends RegionValues {
     f.set(this.#next).br(Out.Dynamic).end();
     this.#count(RegionEnd.Jump);
     f.end();
-    for (let n = 1; n < 32; n++) {
-      if (!this.#written[n]) continue;
-      f.i32(0).get(this.#local(n)).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.x + 8 * n);
-    }
     f.i32(0).get(this.#next).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.pc);
     const steps = this.hart + HART.regionSteps;
     f.i32(0).i32(0).memory(Op.I64Load, steps).get(this.#budget).get(this.#left).op(
@@ -278,21 +252,35 @@ export class RegionEmitter extends RegionValues {
     f.get(this.#left).i32(2).op(Op.I32Shl).get(this.#result).op(Op.I32Or);
   }
 
+  /** Leaves for good: what is in locals only goes to the hart's state first. */
+  #leave(way: typeof Out.Slow | typeof Out.Static): void {
+    const { dirty } = this.here;
+    this.f.br(dirty === 0 ? way : FIRST_SET + 2 * this.#sets.indexOf(dirty) + (way === Out.Slow ? 1 : 0));
+  }
+  /** What is emitted now is this node's. */
+  #at({ order }: Node): void {
+    this.here = this.#homes[order]!;
+  }
+
   /** A block, and all that it dominates. */
   #tree(node: Node): void {
-    const f = this.f;
+    const { f } = this;
     const { end, offset } = node.block;
+    this.#at(node);
     for (const after of node.after) this.#openFor(after);
     if (node.header) {
       this.#loops[node.order] = f.level;
       f.loop();
     }
     for (const merge of node.merges) this.#openFor(merge);
-    if (end.kind === "enter") this.#enter(node, end.cases);
+    const gate = end.kind === "enter" ? end.cases : undefined;
+    const inner = node.header && node !== this.#structure.root;
+    if (gate && !inner) this.#enter(node, gate);
     if (node.header && !this.#checksNext(node)) {
       // The entry's budget is the caller's affair the first time; a loop comes back here by itself.
-      this.#checkBudget(node.longest, offset);
+      this.#checkBudget(node.longest, offset, () => gate && inner && this.#enter(node, gate));
     }
+    this.#at(node);
     this.#body(node);
     this.#endAll(node.merges);
     if (node.header) f.end();
@@ -305,20 +293,24 @@ export class RegionEmitter extends RegionValues {
     this.f.block();
   }
 
-  /** Leaves where the budget does not cover so much. */
-  #checkBudget(longest: number, offset: number): void {
+  /** Leaves where the budget does not cover so much, unless what `first` emits goes elsewhere. */
+  #checkBudget(longest: number, offset: number, first?: () => void): void {
     this.f.get(this.#left).i32(longest).op(Op.I32LtS).ifSeldom();
+    first?.();
     this.#exitTo(offset, RegionEnd.Budget);
     this.f.end();
   }
 
-  /** Passes control on that comes from outside to an entry which is not the first. */
+  /**
+   * Passes control on that comes from outside to an entry which is not the first. On its way there through the heads of
+   * loops the budget is kept aside, and none is left: a loop that turns looks at the budget anyway, at nothing else.
+   */
   #enter(node: Node, cases: readonly EnterCase[]): void {
-    const f = this.f;
-    f.get(ENTRY);
+    const f = this.f.get(ENTRY);
     // Targets of edges that were cut are come to again and again; loops are entered only from outside.
     if (cases.every(({ entry }) => this.#structure.entries[entry]!.header)) f.ifSeldom();
     else f.if();
+    if (node === this.#structure.root) f.get(this.#left).set(this.#aside).i32(NONE_LEFT).set(this.#left);
     const labels: number[] = [];
     const other = f.level;
     for (const way of cases) {
@@ -328,10 +320,11 @@ export class RegionEmitter extends RegionValues {
     f.get(ENTRY).brTable(Array.from(labels, (found) => found ?? other), other);
     for (const { last, to } of cases.toReversed()) {
       f.end();
-      if (last) f.i32(0).set(ENTRY);
+      if (last) f.i32(0).set(ENTRY).get(this.#aside).set(this.#left);
       this.#go(node, to);
     }
     f.end();
+    this.#at(node);
   }
 
   /** Whether a header without instructions goes to another one, which looks at the budget. */
@@ -393,7 +386,12 @@ export class RegionEmitter extends RegionValues {
       this.#go(node, to);
       f.end();
     }
-    f.br(Out.Jump);
+    this.#jumpOut(node);
+  }
+
+  #jumpOut(node: Node): void {
+    this.storeHomes(this.#homes[node.order]!.dirty);
+    this.f.br(Out.Jump);
   }
 
   /** The same by a table of all halfwords from the first target to the last, unless that is too long. */
@@ -403,6 +401,8 @@ export class RegionEmitter extends RegionValues {
     const low = Math.min(...offsets);
     const length = (Math.max(...offsets) - low) / 2 + 1;
     if (length > TABLE_LENGTH) return false;
+    const out = f.level;
+    f.block();
     const first = f.level;
     for (const _ of targets) f.block();
     f.get(this.#next);
@@ -411,21 +411,24 @@ export class RegionEmitter extends RegionValues {
     // What lies beyond 32 bits would be lost.
     if (this.xlen === 64) {
       f.tee(this.data).i64(2 * length).op(Op.I64GeU).ifSeldom();
-      f.br(Out.Jump).end();
+      f.br(out).end();
       f.get(this.data).op(Op.I32WrapI64);
     }
     f.i32(1).op(Op.I32ShrU);
-    const labels = new Array<number>(length).fill(Out.Jump);
+    const labels = new Array<number>(length).fill(out);
     offsets.forEach((offset, i) => labels[(offset - low) / 2] = first + i);
-    f.brTable(labels, Out.Jump);
+    f.brTable(labels, out);
     for (const { to } of targets.toReversed()) {
       f.end();
       this.#go(node, to);
     }
+    f.end();
+    this.#jumpOut(node);
     return true;
   }
 
   #go(from: Node, edge: Edge): void {
+    this.#at(from);
     if (!("block" in edge)) return this.#exitTo(edge.exit);
     if (edge.entry !== undefined) {
       const entry = this.#structure.entries[edge.entry]!;
@@ -433,6 +436,7 @@ export class RegionEmitter extends RegionValues {
       this.f.i32(edge.entry).set(ENTRY);
     }
     const to = this.#structure.nodes[edge.block.order]!;
+    this.move(this.here, this.#homes[to.order]!);
     if (to.order <= from.order) this.f.br(this.#loops[to.order]!);
     else if (to.merge) this.f.br(this.#blocks[to.order]!);
     else this.#tree(to);
@@ -440,6 +444,7 @@ export class RegionEmitter extends RegionValues {
 
   #exitTo(offset: number, end: number = RegionEnd.Code): void {
     this.#count(end);
-    this.f.i32(offset).set(this.#site).br(Out.Static);
+    this.f.i32(offset).set(this.#site);
+    this.#leave(Out.Static);
   }
 }

@@ -2,7 +2,8 @@
 import type { TranslatedRegion } from "../hart/engine_statistics.ts";
 import { FloatFunctions } from "./float_functions.ts";
 import { IntegerFunctions } from "./integer.ts";
-import { type RegionCode, RegionEmitter } from "./region_code.ts";
+import { RegionEmitter } from "./region_code.ts";
+import type { RegionCode } from "./region_values.ts";
 import type { Structure } from "./structure.ts";
 import { FunctionBody, I32, ModuleWriter } from "./wasm.ts";
 

@@ -2,12 +2,15 @@
  * What a region does with values and plain memory: registers are locals, immediates and addresses constants, and some
  * results are computed in a way that V8 has shorter code for.
  */
-import { CODE_LINE, TLB } from "../hart/layout.ts";
+import { CODE_LINE, HART, TLB } from "../hart/layout.ts";
+import type { Decoded } from "../isa/decode.ts";
 import type { Xlen } from "../isa/row.ts";
+import type { CsrCode } from "./csr_code.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
 import type { FloatFunctions } from "./float_functions.ts";
 import type { IntegerFunctions } from "./integer.ts";
+import { type Homes, NO_LOCALS, type RegisterSet } from "./register_homes.ts";
 import { type FunctionBody, Op } from "./wasm.ts";
 
 /** RAM that a region may access without a TLB: M-mode, untranslated. */
@@ -21,6 +24,23 @@ export interface FlatMemory {
   readonly window: { readonly low: number; readonly high: number };
 }
 
+/** What a region is emitted for. */
+export interface RegionCode {
+  readonly xlen: Xlen;
+  readonly ialign: 2 | 4;
+  /** Host address of the hart's state. */
+  readonly hart: number;
+  /** Virtual address of the entry. */
+  readonly pc: bigint;
+  /** How an access to a CSR is done; undefined where it is not for emitted code. */
+  readonly csr: (decoded: Decoded) => CsrCode | undefined;
+  /** Absent: every access goes by the TLB. */
+  readonly flat?: FlatMemory;
+  /** Whether fences are counted, for somebody who watches memory. */
+  readonly watch: boolean;
+  readonly memoryPages: number;
+}
+
 /**
  * How far before its address an access of any size ends, as a constant: V8 checks accesses that have the same address
  * and end at the same byte only once, and keeps one bound of memory in a register, not one for each size.
@@ -32,13 +52,14 @@ interface Pushed {
   /** Its code in the function's body. */
   readonly from: number;
   readonly to: number;
-  readonly local?: number;
+  /** It is that register. */
+  readonly register?: number;
   readonly constant?: number;
   /** Pushes its low half as an i32 instead. */
   readonly low?: () => void;
   /** It is below 2^32, and its low half is this. */
   readonly unsigned?: boolean;
-  /** It is that local shifted left by 32. */
+  /** It is that register shifted left by 32. */
   readonly high?: number;
 }
 
@@ -47,10 +68,17 @@ export abstract class RegionValues extends Emitter {
   readonly #flat: FlatMemory | undefined;
   /** The last values pushed, the latest last; what is older is forgotten. */
   #pushed: Pushed[] = [];
-  /** Locals that hold another local shifted left by 32, in this block. */
-  readonly #high = new Map<number, number>();
-  /** Copies of locals that were shifted left by 32 in place. */
+  /** Registers that hold another value shifted left by 32, in this block: a register, or a copy of one in a local. */
+  readonly #high = new Map<number, { readonly register: number } | { readonly copy: number }>();
+  /** The copies, by register. */
   readonly #copies = new Map<number, number>();
+  /** Local of each register that has one. */
+  readonly #locals = new Map<number, number>();
+  /** Where registers are now. */
+  protected here: Homes = NO_LOCALS;
+  readonly #value: number;
+  /** How far an address lies above RAM's base. */
+  readonly #offset: number;
 
   constructor(
     f: FunctionBody,
@@ -63,6 +91,8 @@ export abstract class RegionValues extends Emitter {
   ) {
     super(f, integer, xlen, hart, tlb, floats);
     this.#flat = flat;
+    this.#value = f.local(this.type);
+    this.#offset = f.local(this.type);
   }
 
   /** Must be called where control may come from elsewhere. */
@@ -71,28 +101,66 @@ export abstract class RegionValues extends Emitter {
     this.#pushed = [];
   }
 
-  /** Pushes a register's local. */
-  protected pushLocal(local: number): OnStack {
-    const { f } = this;
-    const from = f.length;
-    f.get(local);
-    return this.#push({ from, to: f.length, local, low: () => f.get(local).op(Op.I32WrapI64) });
+  #local(n: number): number {
+    let local = this.#locals.get(n);
+    if (local === undefined) this.#locals.set(n, local = this.f.local(this.type));
+    return local;
   }
 
-  /** Takes the top into a register's local. */
-  protected setLocal(local: number): void {
+  /** Pushes a register other than x0. */
+  protected pushRegister(n: number): OnStack {
+    const from = this.f.length;
+    if (this.here.locals >>> n & 1) this.f.get(this.#local(n));
+    else this.#pushHome(n);
+    return this.#push({ from, to: this.f.length, register: n, low: () => this.#pushLow(n) });
+  }
+  /** Pushes what the hart's state has of a register. */
+  #pushHome(n: number): void {
+    this.f.i32(0).memory(this.xlen === 64 ? Op.I64Load : Op.I32Load, this.#home(n));
+  }
+  #pushLow(n: number): void {
+    if (this.here.locals >>> n & 1) this.f.get(this.#local(n)).op(Op.I32WrapI64);
+    else this.f.i32(0).memory(Op.I32Load, this.#home(n));
+  }
+  #home(n: number): number {
+    return this.hart + HART.x + 8 * n;
+  }
+
+  /** Takes the top into a register other than x0. */
+  protected setRegister(n: number): void {
     const { f } = this;
     const { high, from } = this.#top() ?? {};
-    for (const [shifted, of] of this.#high) if (of === local) this.#high.delete(shifted);
-    this.#high.delete(local);
-    if (high === local && from !== undefined) {
-      let copy = this.#copies.get(local);
-      if (copy === undefined) this.#copies.set(local, copy = f.local(this.type));
-      f.cut(from).get(local).tee(copy).i64(32).op(Op.I64Shl);
-      this.#high.set(local, copy);
-    } else if (high !== undefined) this.#high.set(local, high);
-    f.set(local);
+    for (const [shifted, of] of this.#high) if ("register" in of && of.register === n) this.#high.delete(shifted);
+    this.#high.delete(n);
+    if (high === n && from !== undefined) {
+      let copy = this.#copies.get(n);
+      if (copy === undefined) this.#copies.set(n, copy = f.local(this.type));
+      f.cut(from);
+      this.pushRegister(n);
+      f.tee(copy).i64(32).op(Op.I64Shl);
+      this.#high.set(n, { copy });
+    } else if (high !== undefined) this.#high.set(n, { register: high });
+    if (this.here.locals >>> n & 1) f.set(this.#local(n));
+    else this.#setHome(n, () => f.set(this.#value).i32(0).get(this.#value));
     this.#pushed = [];
+  }
+  /** Puts what locals of registers have into the hart's state. */
+  protected storeHomes(set: RegisterSet): void {
+    for (let n = 1; n < 32; n++) if (set >>> n & 1) this.#setHome(n, () => this.f.i32(0).get(this.#local(n)));
+  }
+  /** Brings registers from where they are in one place to where they are in another. */
+  protected move(from: Homes, to: Homes): void {
+    this.storeHomes(from.dirty & ~to.locals);
+    const load = to.locals & ~from.locals;
+    for (let n = 1; n < 32; n++) {
+      if ((load >>> n & 1) === 0) continue;
+      this.#pushHome(n);
+      this.f.set(this.#local(n));
+    }
+  }
+  #setHome(n: number, value: () => void): void {
+    value();
+    this.f.memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.#home(n));
   }
 
   #push(value: Pushed): OnStack {
@@ -150,7 +218,7 @@ export abstract class RegionValues extends Emitter {
     if (a === undefined || b?.constant === undefined) return "value";
     const { from } = a;
     const to = this.f.length;
-    if (b.constant === 32 && a.local !== undefined) return this.#push({ from, to, high: a.local });
+    if (b.constant === 32 && a.register !== undefined) return this.#push({ from, to, high: a.register });
     const { constant } = b;
     const bits = a.low;
     if (constant >= 32 || bits === undefined) return "value";
@@ -172,10 +240,12 @@ export abstract class RegionValues extends Emitter {
     const [a, b] = two ?? [];
     const amount = b?.constant;
     if (a === undefined || amount === undefined) return wide();
-    const source = a.local === undefined ? undefined : this.#high.get(a.local);
+    const source = a.register === undefined ? undefined : this.#high.get(a.register);
     if (source !== undefined && amount >= 32) {
       // (x << 32) >> (32 + n) is the low half of x, >> n.
-      f.cut(a.from).get(source).op(Op.I32WrapI64);
+      f.cut(a.from);
+      if ("copy" in source) f.get(source.copy).op(Op.I32WrapI64);
+      else this.#pushLow(source.register);
       if (amount > 32) f.i32(amount - 32).op(narrow);
       f.op(extend);
       return "value";
@@ -201,7 +271,7 @@ export abstract class RegionValues extends Emitter {
   }
   override sext(x: OnStack, bits: 8 | 16 | 32): OnStack {
     const top = bits === 32 && this.xlen === 64 ? this.#top() : undefined;
-    if (top?.low === undefined || top.local !== undefined) return super.sext(x, bits);
+    if (top?.low === undefined || top.register !== undefined) return super.sext(x, bits);
     this.#pushed.pop();
     this.f.cut(top.from);
     top.low();
@@ -216,37 +286,37 @@ export abstract class RegionValues extends Emitter {
     this.hostOffset = 0;
     if (flat === undefined || aligned) return super.probe(tag, size, aligned);
     const { f } = this;
+    // RV64: the offset into RAM, and its low half, which V8 need not compute twice; a base of 2^31 fits into an
+    // instruction when it is added. RV32: RAM's first few bytes count as outside, so that one comparison for both ends,
+    // and its constant, are the same for all sizes: there are more registers than constants to spare.
     const wide = this.xlen === 64;
-    // RAM's first few bytes count as outside: one comparison for both ends, and its constant, are the same for all sizes.
-    const base = flat.base + REACH - size;
+    const below = wide ? 0 : REACH - size;
     f.get(this.addr);
-    if (wide) f.op(Op.I32WrapI64);
-    f.i32(base).op(Op.I32Sub).set(this.host);
-    this.hostOffset = flat.host + REACH - size;
-    if (tag === TLB.read) return this.#leaveOutside(flat, base);
+    this.constant(wide ? -flat.base : (-flat.base - below) | 0);
+    this.plain("Add");
+    if (wide) f.tee(this.#offset).op(Op.I32WrapI64).set(this.host);
+    else f.tee(this.#offset).set(this.host);
+    this.hostOffset = flat.host + below;
+    if (tag === TLB.read) return this.#leaveOutside(flat);
     // Most stores go where no code is; the others must not hit bytes that code was decoded from.
     const { low, high } = flat.window;
     if (high - low > 2 * REACH) {
-      this.#fromBase(base + low);
+      f.get(this.#offset);
+      this.constant(low);
+      this.plain("Sub");
       this.constant(high - low - REACH);
       this.plain("GtU");
       f.ifSeldom();
     }
-    this.#leaveOutside(flat, base);
-    f.get(this.host).i32(REACH - size).op(Op.I32Add).i32(Math.log2(CODE_LINE)).op(Op.I32ShrU);
+    this.#leaveOutside(flat);
+    f.get(this.host).i32(below).op(Op.I32Add).i32(Math.log2(CODE_LINE)).op(Op.I32ShrU);
     f.memory(Op.I32Load8U, flat.lines);
     this.leaveIf();
     if (high - low > 2 * REACH) f.end();
   }
 
-  /** Pushes how far the address lies above another one. */
-  #fromBase(base: number): void {
-    const { f } = this;
-    if (this.xlen === 64) f.get(this.addr).i64(base).op(Op.I64Sub);
-    else f.get(this.addr).i32(base).op(Op.I32Sub);
-  }
-  #leaveOutside(flat: FlatMemory, base: number): void {
-    this.#fromBase(base);
+  #leaveOutside(flat: FlatMemory): void {
+    this.f.get(this.#offset);
     this.constant(flat.size - REACH);
     this.plain("GtU");
     this.leaveIf();

@@ -23,6 +23,10 @@ export interface Node {
   readonly after: Node[];
   /** Longest way, in instructions, from here to a back edge or out of the region. */
   longest: number;
+  /** The header of the innermost loop that it is in, by order, its own if it is one; -1 for none. */
+  readonly loop: number;
+  /** Of a header: the same of the loop around its own. */
+  readonly around: number;
 }
 
 /** The structured region. */
@@ -196,7 +200,17 @@ function build(
       if (p < i) ways++;
       else header = true;
     }
-    nodes.push({ block: order[i]!, order: i, header, merge: ways > 1, merges: [], after: [], longest: 0 });
+    nodes.push({
+      block: order[i]!,
+      order: i,
+      header,
+      merge: ways > 1,
+      merges: [],
+      after: [],
+      longest: 0,
+      loop: loops.innermost[i]!,
+      around: loops.parent[i]!,
+    });
   }
   place(nodes, idom, loops);
   for (let i = nodes.length - 1; i >= 0; i--) {

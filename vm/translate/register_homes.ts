@@ -1,0 +1,111 @@
+/**
+ * Which guest registers a region keeps in locals, loop by loop; the others stay in the hart's state. The host has few
+ * registers, and V8 does not know which loops run often: with all of a region's registers in locals, it spills and moves
+ * some in the inner loops for the sake of code around them that hardly runs.
+ */
+import { isFloat } from "../isa/format.ts";
+import type { Decoded } from "../isa/decode.ts";
+import { successors } from "./flow.ts";
+import type { Node, Structure } from "./structure.ts";
+
+/** A set of registers: bit n is register n. */
+export type RegisterSet = number;
+
+/** What a node does with registers. */
+export interface Homes {
+  /** Those that it has in locals. */
+  readonly locals: RegisterSet;
+  /** Of these, the ones that may differ from the hart's state when it is left. */
+  readonly dirty: RegisterSet;
+}
+
+/** Everything is in the hart's state. */
+export const NO_LOCALS: Homes = { locals: 0, dirty: 0 };
+
+/** Most registers in locals at a time: in loops, and in code that is not repeated in the region. */
+const IN_LOOP = 8;
+const OUTSIDE = 12;
+/** How many uses it is worth that a register stays in its local when a loop begins or ends. */
+const KEPT = 2;
+/** A register that is used less often is not worth a local. */
+const FEWEST = 2;
+
+/** Integer registers that an instruction reads. */
+export function readRegisters({ base: { format }, operands }: Decoded): RegisterSet {
+  let set = 0;
+  if (!isFloat(format.rs1)) set |= 1 << operands.rs1;
+  if (!isFloat(format.rs2)) set |= 1 << operands.rs2;
+  return set & ~1;
+}
+
+/** The integer register that an instruction writes; 0 for none. */
+export function writtenRegister({ row, base, operands }: Decoded): number {
+  const none = (row.format.rd === undefined && base.format.rd === undefined) || isFloat(base.format.rd);
+  return none ? 0 : operands.rd;
+}
+
+/** Says for each node of a region, by its order, where registers are. */
+export function registerHomes({ nodes }: Structure): readonly Homes[] {
+  const locals = localsByLoop(nodes);
+  return dirtySets(
+    nodes,
+    nodes.map(({ loop, block: { end } }) => loop < 0 && end.kind === "enter" ? 0 : locals.get(loop)!),
+  );
+}
+
+/** The registers in locals by loop, -1 for code that is in none. */
+function localsByLoop(nodes: readonly Node[]): ReadonlyMap<number, RegisterSet> {
+  const uses = new Map<number, Int32Array>([[-1, new Int32Array(32)]]);
+  for (const { header, order } of nodes) if (header) uses.set(order, new Int32Array(32));
+  for (const { block: { instructions }, loop } of nodes) {
+    const counts = uses.get(loop)!;
+    for (const { decoded } of instructions) {
+      const { rs1, rs2 } = decoded.operands;
+      const read = readRegisters(decoded);
+      if (read >>> rs1 & 1) counts[rs1]!++;
+      if (rs2 !== rs1 && read >>> rs2 & 1) counts[rs2]!++;
+      counts[writtenRegister(decoded)]!++;
+    }
+  }
+  const found = new Map<number, RegisterSet>();
+  // Inner loops first: their headers come later.
+  for (const loop of [...uses.keys()].sort((a, b) => b - a)) {
+    const counts = uses.get(loop)!;
+    const set = mostUsed(counts, loop < 0 ? OUTSIDE : IN_LOOP);
+    found.set(loop, set);
+    if (loop < 0) break;
+    const outer = uses.get(nodes[loop]!.around)!;
+    for (let n = 1; n < 32; n++) if (set >>> n & 1) outer[n]! += KEPT;
+  }
+  return found;
+}
+
+function mostUsed(counts: Int32Array, most: number): RegisterSet {
+  const order: number[] = [];
+  for (let n = 1; n < 32; n++) if (counts[n]! >= FEWEST) order.push(n);
+  order.sort((a, b) => counts[b]! - counts[a]! || a - b);
+  let set = 0;
+  for (const n of order.slice(0, most)) set |= 1 << n;
+  return set;
+}
+
+/** A local is dirty from where it is written until the register is put into the hart's state. */
+function dirtySets(nodes: readonly Node[], locals: readonly RegisterSet[]): Homes[] {
+  const written = nodes.map(({ block: { instructions } }) =>
+    instructions.reduce((set, { decoded }) => set | 1 << writtenRegister(decoded), 0) & ~1
+  );
+  const dirty = new Int32Array(nodes.length);
+  for (let changed = true; changed;) {
+    changed = false;
+    nodes.forEach((node, i) => {
+      dirty[i]! |= written[i]! & locals[i]!;
+      for (const { order: to } of successors(node.block)) {
+        const now = dirty[to]! | (dirty[i]! & locals[to]!);
+        if (now === dirty[to]) continue;
+        dirty[to] = now;
+        changed = true;
+      }
+    });
+  }
+  return nodes.map((_, i) => ({ locals: locals[i]!, dirty: dirty[i]! }));
+}
