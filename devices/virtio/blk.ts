@@ -179,7 +179,12 @@ export class VirtioBlk implements VirtioDevice {
     const dataLength = type === VirtioBlkT.OUT || RANGES.has(type) ? readable : writable;
     if (type < 0) {
       transport.violation("blk-header", `head ${chain.head}: ${got} device-readable bytes, the header has 16`);
-    } else this.#checkDirections(chain.head, type, readable, writable);
+    } else {
+      this.#checkDirections(chain.head, type, readable, writable);
+      if (sector !== 0 && WITHOUT_SECTOR.has(type)) {
+        transport.violation("blk-sector", `head ${chain.head}: ${typeName(type)} with sector ${sector}`);
+      }
+    }
     const request: Request = { queue, chain, type, sector, dataLength, moved: 0 };
     transport.request(queue, chain.head, () => describe(request));
     transport.complete(queue, () => this.#run(request));
@@ -360,6 +365,9 @@ const RANGES: ReadonlyMap<number, { readonly kind: RangeKind; readonly feature: 
   [VirtioBlkT.WRITE_ZEROES, { kind: "write_zeroes", feature: BLK_F.WRITE_ZEROES }],
   [VirtioBlkT.SECURE_ERASE, { kind: "secure_erase", feature: BLK_F.SECURE_ERASE }],
 ]);
+
+/** Requests that are about the whole disk, or name their sectors elsewhere. FLUSH has a rule of its own. */
+const WITHOUT_SECTOR: ReadonlySet<number> = new Set([VirtioBlkT.GET_ID, VirtioBlkT.GET_LIFETIME, ...RANGES.keys()]);
 
 function checkSize(sizeBytes: number): void {
   if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes % SECTOR_SIZE === 0) return;

@@ -211,7 +211,7 @@ export class VirtioConsole implements VirtioDevice {
   #insert(id: number, { port: host, name, console = false }: ConsolePortOptions): ConsolePort {
     const place = { id, receiveq: id === 0 ? 0 : 2 * id + 2, transmitq: id === 0 ? 1 : 2 * id + 3 };
     const options = { ...place, port: host, console, ...(name !== undefined && { name }) };
-    const port: ConsolePort = new ConsolePort(options, this.#transport, () => port.guestOpen || !this.#multiport);
+    const port = new ConsolePort(options, this.#transport, () => this.#multiport);
     this.#ports[id] = port;
     const there = (): boolean => this.#ports[id] === port;
     host.onReadable(() => there() && port.readable());
@@ -238,16 +238,30 @@ export class VirtioConsole implements VirtioDevice {
     if (event !== VirtioConsoleEvent.PORT_READY && event !== VirtioConsoleEvent.PORT_OPEN) {
       return this.#transport.violation("console-control", `event ${event} is not for the driver to send`);
     }
+    if (!this.#ready) {
+      return this.#transport.violation("console-control-order", `event ${event} for port ${id} before DEVICE_READY`);
+    }
     const port = this.#ports[id];
     if (!port?.announced) {
       return this.#transport.violation("console-control-port", `event ${event} for port ${id}, which was not added`);
     }
     if (event === VirtioConsoleEvent.PORT_READY) this.#portReady(port, value === 1);
     else {
+      this.#checkOpen(port, value);
       port.guestOpen = value !== 0;
       port.port.guestOpened?.(port.guestOpen);
       port.receive();
     }
+  }
+
+  /** §5.3.6.2.2: a port is opened once it is ready, and CONSOLE_PORT is answered with the value 1. */
+  #checkOpen(port: ConsolePort, value: number): void {
+    if (!port.ready) {
+      this.#transport.violation("console-control-order", `PORT_OPEN ${value} of port ${port.id} before PORT_READY`);
+    } else if (value > 1 || (value === 0 && port.console && !port.answered)) {
+      this.#transport.violation("console-open-value", `PORT_OPEN ${value} of port ${port.id}`);
+    }
+    port.answered = true;
   }
 
   /** §5.3.6.2.1: a port that exists for the driver is not added again. */

@@ -114,10 +114,11 @@ export class ConsoleControl {
       this.#transport.violation("console-direction", what);
     }
     const bytes = new Uint8Array(CONTROL_BYTES);
-    if (chain.reader.read(bytes) < CONTROL_BYTES) {
+    const read = chain.reader.read(bytes);
+    if (readableLength !== CONTROL_BYTES) {
       const what = `head ${head}: a message of ${readableLength} bytes, it has ${CONTROL_BYTES}`;
       this.#transport.violation("console-control", what);
-      return undefined;
+      if (read < CONTROL_BYTES) return undefined;
     }
     const view = new DataView(bytes.buffer);
     return { id: view.getUint32(0, true), event: view.getUint16(4, true), value: view.getUint16(6, true) };

@@ -36,9 +36,11 @@ export class ConsolePort {
   guestOpen = false;
   /** What the driver was told of the host's side. */
   hostOpen = false;
+  /** The driver has answered CONSOLE_PORT. */
+  answered = false;
   readonly #transport: VirtioTransport;
-  /** Whether input may be handed over: without control messages, or to an end that is open. */
-  readonly #open: () => boolean;
+  /** Whether there are control messages. */
+  readonly #multiport: () => boolean;
   /** A receive buffer that waits for input. */
   #waiting: Chain | undefined;
   /** A receive buffer's completion is scheduled. */
@@ -48,8 +50,8 @@ export class ConsolePort {
   /** The port has no room: what the guest sends waits in its queue. */
   #full = false;
 
-  /** `open` says whether the guest has its end open. */
-  constructor(options: PortOptions, transport: VirtioTransport, open: () => boolean) {
+  /** `multiport` says whether there are control messages. */
+  constructor(options: PortOptions, transport: VirtioTransport, multiport: () => boolean) {
     this.id = options.id;
     this.receiveq = options.receiveq;
     this.transmitq = options.transmitq;
@@ -57,7 +59,12 @@ export class ConsolePort {
     this.name = options.name;
     this.console = options.console;
     this.#transport = transport;
-    this.#open = open;
+    this.#multiport = multiport;
+  }
+
+  /** Whether input may be handed over: without control messages, or to an end that is open. */
+  get #open(): boolean {
+    return this.guestOpen || !this.#multiport();
   }
 
   /** The host's side has bytes. */
@@ -76,6 +83,7 @@ export class ConsolePort {
     this.stopReceiving();
     this.announced =
       this.ready =
+      this.answered =
       this.guestOpen =
       this.hostOpen =
       this.#full =
@@ -105,6 +113,11 @@ export class ConsolePort {
       const chain = queue.pop();
       if (chain === undefined) return;
       const { reader } = chain;
+      // §5.3.6.2.2: with MULTIPORT the driver says DEVICE_READY before anything else, and is told of ports after that.
+      if (!this.announced && this.#multiport()) {
+        const what = `head ${chain.head}: ${reader.remaining} bytes to port ${this.id}, before DEVICE_READY`;
+        this.#transport.violation("console-not-ready", what);
+      }
       if (chain.writableLength > 0) {
         const what = `head ${chain.head}: ${chain.writableLength} device-writable bytes in a transmitq`;
         this.#transport.violation("console-direction", what);
@@ -123,7 +136,7 @@ export class ConsolePort {
 
   /** Takes one buffer when there may be input, and fills it a latency later; bytes not taken wait in the port. */
   receive(): void {
-    if (this.#filling || !this.#readable || !this.#open()) return;
+    if (this.#filling || !this.#readable || !this.#open) return;
     const queue = this.#transport.queue(this.receiveq);
     this.#waiting ??= queue.pop();
     const chain = this.#waiting;
@@ -132,7 +145,7 @@ export class ConsolePort {
     this.#transport.complete(this.receiveq, () => {
       this.#filling = false;
       // The guest may have closed the port meanwhile, or it was removed and the buffer given back.
-      if (this.#waiting !== chain || !this.#open()) return;
+      if (this.#waiting !== chain || !this.#open) return;
       this.#fill(chain);
       this.receive();
     });

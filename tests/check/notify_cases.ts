@@ -100,7 +100,7 @@ export const notifyCases: Readonly<Record<string, RuleCase>> = {
     kept: waiting((rig) => look(off(rig)).wait()),
   },
   "interrupt-ack-late": {
-    broken: waiting((rig) => look(rig.irq("claimed").play("R060")).play("W064=1").irq("completed").wait()),
-    kept: waiting((rig) => look(rig.irq("claimed").play("R060 W064=1")).irq("completed").wait()),
+    broken: waiting((rig) => look(rig.irq("claimed").play("R060")).play("W064=0").irq("completed").wait()),
+    kept: waiting((rig) => look(rig.irq("claimed").play("R060 W064=0")).irq("completed").wait()),
   },
 };

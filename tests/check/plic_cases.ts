@@ -17,7 +17,7 @@ function waiting(priority: number, enabled: number, threshold: number): Driver {
 
 /** The interrupt as it must be handled. */
 function handle(rig: CheckRig): void {
-  rig.irq("claimed").play("R060 W064=1").irq("lowered").irq("completed");
+  rig.irq("claimed").play("R060 W064=0").irq("lowered").irq("completed");
 }
 
 const kept = waiting(1, 2, 0);
@@ -33,7 +33,7 @@ export const plicCases: Readonly<Record<string, RuleCase>> = {
   "plic-threshold": { broken: waiting(3, 2, 3), kept: waiting(3, 2, 2) },
   "plic-not-completed": {
     broken: (rig) => {
-      rig.play(LIVE).plic(PRIORITY, 1).plic(ENABLE, 2).irq("raised").irq("claimed").play("R060 W064=1").wait();
+      rig.play(LIVE).plic(PRIORITY, 1).plic(ENABLE, 2).irq("raised").irq("claimed").play("R060 W064=0").wait();
     },
     kept: live,
   },

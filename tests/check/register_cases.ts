@@ -105,12 +105,16 @@ export const registerCases: Readonly<Record<string, RuleCase>> = {
   },
   "shared-memory-access": { slot: entropy, broken: `${LIVE} W0ac=0` },
   "interrupt-ack-undefined": { broken: `${LIVE} W064=5`, kept: handled },
+  "interrupt-ack-unread": {
+    broken: (rig) => void used(rig).irq("claimed").play("R060 W064=3").irq("completed"),
+    kept: handled,
+  },
   "interrupt-status-unread": {
     broken: (rig) => void used(rig).irq("claimed").play("W064=1").irq("completed"),
     kept: handled,
   },
   "interrupt-unacknowledged": {
-    broken: (rig) => void used(rig).irq("claimed").play("R060 W064=2").irq("completed"),
+    broken: (rig) => void used(rig).irq("claimed").play("R060 W064=0").irq("completed"),
     kept: handled,
   },
 
@@ -223,6 +227,7 @@ export const registerCases: Readonly<Record<string, RuleCase>> = {
     found: ["queue-reset-setup", "queue-num-unset", "queue-address"],
     kept: `${RESETTABLE} W0c0=1 R0c0 ${QUEUE}`,
   },
+  "legacy-num-max-in-use": { slot: legacy, broken: `${LEGACY_LIVE} R034`, kept: LEGACY_LIVE },
   "legacy-queue-size": { slot: legacy, broken: LEGACY_LIVE.replace("R034", ""), kept: LEGACY_LIVE },
   "legacy-page-size": {
     slot: legacy,

@@ -4,7 +4,7 @@ import { VirtioBlk } from "../../devices/virtio/blk.ts";
 import { VirtioConsole } from "../../devices/virtio/console.ts";
 import { VirtioDummy } from "../../devices/virtio/dummy.ts";
 import { VirtioRng } from "../../devices/virtio/rng.ts";
-import { type CheckRig, LIVE } from "../support/check_rig.ts";
+import { type CheckRig, LEGACY_LIVE, LIVE } from "../support/check_rig.ts";
 import { INDIRECT_DESC, RAM } from "../support/virtio_driver.ts";
 import type { RuleCase } from "./rule_case.ts";
 
@@ -105,16 +105,52 @@ const ports = () => ({
   }),
 });
 
-/** A control message `event` of port 0 to a console with MULTIPORT, after DEVICE_READY and the answer to it. */
-function control(event: number, length = 8): (rig: CheckRig) => void {
+/** Control messages as id, event, value. */
+type Control = readonly [id: number, event: number, value: number];
+const READY: Control = [0, 0, 1];
+const PORT_READY: Control = [0, 3, 1];
+const PORT_OPEN: Control = [0, 6, 1];
+
+function controlBytes([id, event, value]: Control): Uint8Array {
+  return Uint8Array.of(id, 0, 0, 0, event, 0, value, 0);
+}
+
+/** Control messages to a console with MULTIPORT, each after the answer to the one before. */
+function controls(...messages: Control[]): (rig: CheckRig) => void {
   return (rig) => {
     rig.play(LIVE.replace("W020=0", "W020=2").replace("W030=0", "W030=3"));
-    const send = (bytes: number[]): void => {
-      rig.queue.publish(rig.queue.lay([rig.part(length, false, Uint8Array.from(bytes).subarray(0, length))]));
+    for (const message of messages) {
+      rig.queue.publish(rig.queue.lay([rig.part(8, false, controlBytes(message))]));
       rig.play("W050=3").d.wait();
-    };
-    send([0, 0, 0, 0, 0, 0, 1, 0]);
-    if (event !== 0) send([0, 0, 0, 0, event, 0, 1, 0]);
+    }
+  };
+}
+
+/** DEVICE_READY to a legacy console without ANY_LAYOUT, in descriptors of so many bytes. */
+function legacyControl(...lengths: number[]): (rig: CheckRig) => void {
+  return (rig) => {
+    rig.play(LEGACY_LIVE.replace("W020=0", "W020=2").replace("W030=0", "W030=3"));
+    let from = 0;
+    const parts = lengths.map((length) => rig.part(length, false, controlBytes(READY).slice(from, from += length)));
+    rig.queue.publish(rig.queue.lay(parts));
+    rig.play("W050=3").d.wait();
+  };
+}
+
+/** A read by the legacy interface without ANY_LAYOUT, with the header in buffers of so many bytes. */
+function legacyRead(...header: number[]): (rig: CheckRig) => void {
+  return (rig) => {
+    rig.play(LEGACY_LIVE).post(...header.map((length) => rig.part(length)), rig.part(512, true), rig.part(1, true));
+    rig.d.wait();
+  };
+}
+
+/** A read in so many segments, of a disk that takes two (SEG_MAX). */
+function segments(count: number): (rig: CheckRig) => void {
+  return (rig) => {
+    rig.play(LIVE.replace("W020=0", "W020=4").replace("W030=0", "R10c W030=0"));
+    rig.post(rig.part(16), ...Array.from({ length: count }, () => rig.part(512, true)), rig.part(1, true));
+    rig.d.wait();
   };
 }
 
@@ -179,6 +215,17 @@ export const ringCases: Readonly<Record<string, RuleCase>> = {
     kept: LIVE.replace("W020=0", "W020=20"),
   },
   "blk-flush-sector": { slot: disk, broken: request(4, 5, []), kept: flush },
+  "blk-sector": { slot: disk, broken: request(8, 5, [[20, true]]), kept: request(8, 0, [[20, true]]) },
+  "blk-limits": {
+    slot: () => ({ device: new VirtioBlk({ backend: new MemoryDisk(64 * 512), segMax: 2 }) }),
+    broken: segments(3),
+    kept: segments(2),
+  },
+  "blk-legacy-layout": {
+    slot: () => ({ ...disk(), version: 1 }),
+    broken: legacyRead(8, 8),
+    kept: legacyRead(16),
+  },
   "blk-flush-data": { slot: disk, broken: request(4, 0, [[512, true]]), kept: flush },
   "blk-writeback-value": {
     slot: disk,
@@ -186,15 +233,35 @@ export const ringCases: Readonly<Record<string, RuleCase>> = {
     kept: `${LIVE.replace("W020=0", "W020=800")} W120:1=1`,
   },
   "console-direction": { slot: serial, broken: buffer(false), kept: buffer(true) },
-  "console-control": { slot: ports, broken: control(4), kept: control(3) },
+  "console-control": { slot: ports, broken: controls(READY, [0, 4, 1]), kept: controls(READY, PORT_READY) },
   "console-control-port": {
     slot: ports,
+    broken: controls(READY, [7, 6, 1]),
+    kept: controls(READY, PORT_READY, PORT_OPEN),
+  },
+  "console-control-order": {
+    slot: ports,
+    broken: controls(READY, PORT_OPEN),
+    kept: controls(READY, PORT_READY, PORT_OPEN),
+  },
+  "console-open-value": {
+    slot: ports,
+    broken: controls(READY, PORT_READY, [0, 6, 0]),
+    kept: controls(READY, PORT_READY, PORT_OPEN, [0, 6, 0]),
+  },
+  "console-not-ready": {
+    slot: ports,
     broken: (rig) => {
-      rig.play(LIVE.replace("W020=0", "W020=2").replace("W030=0", "W030=3"));
-      rig.queue.publish(rig.queue.lay([rig.part(8, false, Uint8Array.of(7, 0, 0, 0, 6, 0, 1, 0))]));
-      rig.play("W050=3").d.wait();
+      rig.play(LIVE.replace("W020=0", "W020=2").replace("W030=0", "W030=1"));
+      rig.queue.publish(rig.queue.lay([rig.part(4)]));
+      rig.play("W050=1").d.wait();
     },
-    kept: control(6),
+    kept: controls(READY),
+  },
+  "console-legacy-layout": {
+    slot: () => ({ ...ports(), version: 1 }),
+    broken: legacyControl(4, 4),
+    kept: legacyControl(8),
   },
   "rng-direction": { slot: () => ({ device: new VirtioRng() }), broken: buffer(false), kept: buffer(true) },
   "dummy-direction": {

@@ -35,6 +35,7 @@ import { Negotiation } from "./negotiation.ts";
 import { PlicWatch } from "./plic.ts";
 import { QueueWatch } from "./queues.ts";
 import { RegisterWatch } from "./registers.ts";
+import { checkRequest } from "./requests.ts";
 import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
 import { findRule, rules } from "./rules.ts";
 import { Suspension } from "./suspension.ts";
@@ -58,7 +59,8 @@ interface Watched {
   readonly registers: RegisterWatch;
   readonly negotiation: Negotiation;
   readonly suspension: Suspension;
-  /** VIRTIO_F_EVENT_IDX is in force. */
+  /** The features in force, and whether VIRTIO_F_EVENT_IDX is among them. */
+  features: bigint;
   eventIdx: boolean;
   readonly history: History;
   /** Where the driver last notified the device, and who called then. */
@@ -211,8 +213,9 @@ export class Checker {
     else if (fact.step === "features") {
       registers.features(fact.ok);
       if (!fact.ok) return;
-      watched.eventIdx = hasFeature(fact.offered & fact.accepted, "VIRTIO_F_EVENT_IDX");
-      suspension.features(fact.offered & fact.accepted);
+      watched.features = fact.offered & fact.accepted;
+      watched.eventIdx = hasFeature(watched.features, "VIRTIO_F_EVENT_IDX");
+      suspension.features(watched.features);
       negotiation.features(registers.deviceId, fact.offered, fact.accepted);
     }
   }
@@ -250,7 +253,15 @@ export class Checker {
     const registers = this.#byName.get(fact.device)?.registers;
     const report = (rule: string, what: string) => this.#report(fact.device, rule, what, where);
     this.#memory?.step(fact, where);
+    if (fact.step === "chain") this.#chain(fact, report);
     this.#queues.step(fact, registers?.stopping ?? false, registers?.occasions ?? new Set(), report);
+  }
+
+  #chain(fact: Extract<VirtqueueEvent, { step: "chain" }>, report: (rule: string, what: string) => void): void {
+    const watched = this.#byName.get(fact.device);
+    if (watched === undefined) return;
+    const { registers: { deviceId: type, legacy, occasions }, features, negotiation } = watched;
+    checkRequest(fact, { type, legacy, features, config: negotiation.config, occasions }, report);
   }
 
   /** The stack of the last notification, which the finding keeps: the next one gets its own. */
@@ -326,6 +337,7 @@ export class Checker {
         registers,
         negotiation: new Negotiation(report),
         suspension: new Suspension(registers.occasions, report),
+        features: 0n,
         eventIdx: false,
         history: new History(),
         notified: undefined,

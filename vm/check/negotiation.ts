@@ -32,7 +32,7 @@ const FIELDS: readonly { readonly feature: string; readonly fields: string }[] =
 /** Watches one device. */
 export class Negotiation {
   readonly #report: Report;
-  readonly #config = new Set<string>();
+  readonly #config = new Map<string, number>();
   #accepted = 0n;
   /** Where the driver wrote DriverFeatures last. */
   #where: Where | undefined;
@@ -43,9 +43,14 @@ export class Negotiation {
     this.#report = report;
   }
 
+  /** What the driver has read of the configuration last, by field; of a field of several accesses the last part. */
+  get config(): ReadonlyMap<string, number> {
+    return this.#config;
+  }
+
   /** One access to a register; empty `name` for none. */
   access({ write, value }: MmioEvent, name: string, where: Where): void {
-    if (name.startsWith("config.")) this.#config.add(name.slice("config.".length));
+    if (name.startsWith("config.")) this.#config.set(name.slice("config.".length), value);
     else if (!write) return;
     else if (name === "DriverFeatures") this.#where = where;
     else if (name === "Status" && (value & virtioStatus.DRIVER_OK) !== 0) this.#live = true;
@@ -66,7 +71,9 @@ export class Negotiation {
   end(type: number | undefined): void {
     if (this.#live && type === BLK) {
       for (const { feature, fields } of FIELDS) {
-        if (!hasFeature(this.#accepted, feature, BLK) || [...this.#config].some((name) => name.startsWith(fields))) {
+        if (
+          !hasFeature(this.#accepted, feature, BLK) || [...this.#config.keys()].some((name) => name.startsWith(fields))
+        ) {
           continue;
         }
         const what = `${feature} was accepted, and ${fields}${

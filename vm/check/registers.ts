@@ -2,7 +2,12 @@
  * What a driver does with the registers of one virtio-mmio device, as far as the device itself cannot know that it is
  * wrong: steps left out, values never read, selectors never written (virtio 1.2 §3.1.1, §4.2.2, §4.2.3).
  */
-import { virtioMmioConfigOffset, virtioMmioOffset, virtioStatus } from "../../devices/virtio/registers.ts";
+import {
+  virtioInterrupt,
+  virtioMmioConfigOffset,
+  virtioMmioOffset,
+  virtioStatus,
+} from "../../devices/virtio/registers.ts";
 import { hex } from "../bits.ts";
 import type { MmioEvent, Where } from "../events.ts";
 import type { RegisterDef } from "../bus/register.ts";
@@ -21,6 +26,9 @@ const { ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK } = virtioStatus;
 const QUEUES_MAX = 64;
 
 const BLK = 2;
+
+/** The bits of InterruptStatus. */
+const DEFINED_CAUSES = virtioInterrupt.USED_BUFFER | virtioInterrupt.CONFIG_CHANGE;
 
 /** Device types of which the specification knows no shared memory: network, block, console, entropy, input, socket. */
 const WITHOUT_SHARED_MEMORY: ReadonlySet<number> = new Set([1, BLK, 3, 4, 18, 19]);
@@ -67,6 +75,8 @@ interface Life {
   readonly queues: Map<number, QueueState>;
   /** A queue was stopped, and QueueReady not read since. */
   stopUnread: boolean;
+  /** What InterruptStatus has read since the last InterruptACK; undefined before. */
+  causes: number | undefined;
 }
 
 function freshLife(resetUnread: boolean): Life {
@@ -81,6 +91,7 @@ function freshLife(resetUnread: boolean): Life {
     queueSel: 0,
     queues: new Map(),
     stopUnread: false,
+    causes: undefined,
   };
 }
 
@@ -232,8 +243,12 @@ export class RegisterWatch {
         break;
       case "QueueNumMax":
         this.#queue().maxRead = true;
+        if (this.legacy && this.#queue().ready) {
+          this.#report("legacy-num-max-in-use", `QueueNumMax of queue ${life.queueSel} was read, which is in use`);
+        }
         break;
       case "InterruptStatus":
+        life.causes = (life.causes ?? 0) | value;
         if (this.#interrupt !== undefined) this.#interrupt.status = (this.#interrupt.status ?? 0) | value;
         break;
     }
@@ -271,6 +286,7 @@ export class RegisterWatch {
         break;
       case "InterruptACK":
         this.occasions.add("interrupt-ack");
+        this.#acknowledge(value);
         if (this.#interrupt !== undefined) this.#interrupt.acknowledged |= value;
         break;
       default:
@@ -358,6 +374,16 @@ export class RegisterWatch {
     if (missing.length === 0) return;
     const rule = queue.wasReset ? "queue-reset-setup" : "queue-address-unset";
     this.#report(rule, `queue ${queueSel} is handed over without ${missing.join(", ")}`);
+  }
+
+  /** §4.2.3.4: only what was read is to be acknowledged; who reads nothing at all is told elsewhere. */
+  #acknowledge(value: number): void {
+    const life = this.#life;
+    const unread = life.causes === undefined ? 0 : value & DEFINED_CAUSES & ~life.causes;
+    life.causes = undefined;
+    // Bits that mean nothing, the device tells of.
+    if (unread === 0 || (value & ~DEFINED_CAUSES) !== 0) return;
+    this.#report("interrupt-ack-unread", `InterruptACK := ${hex(value)}, of which ${hex(unread)} was not read before`);
   }
 
   /** §2.6.1: the selected queue is as it was after the device's reset. */

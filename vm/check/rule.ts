@@ -43,6 +43,7 @@ export type Occasion =
   | "queue-stop"
   | "queue-reset"
   | "suspend"
+  | "legacy-control"
   | "notify"
   | "interrupt"
   | "interrupt-ack"

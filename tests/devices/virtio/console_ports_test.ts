@@ -249,7 +249,7 @@ Deno.test("what a driver says wrong is told and harmless", () => {
   c.post(3, [{ addr: d.board.alloc(8), length: 8, write: true }]);
   d.wait();
   assertEquals(d.board.violations, [
-    "console-control-port",
+    "console-control-order",
     "console-control-port",
     "console-control",
     "console-control",

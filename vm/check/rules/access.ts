@@ -79,7 +79,7 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     refused: ["qemu", "firecracker"],
   },
   "config-access": {
-    statement: "mmio017",
+    statement: "mmio017 implied:console-config-width",
     section: "4.2.2.2",
     keyword: "MUST",
     only: "modern",
@@ -90,7 +90,7 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu", "firecracker"],
   },
   "config-undefined": {
-    statement: "mmio013",
+    statement: "mmio013 implied:rng-config",
     section: "4.2.2.2",
     keyword: "MUST NOT",
     occasion: "config-read",
@@ -99,7 +99,7 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     mend: "Check the offset against the device type's configuration layout; it begins at 0x100.",
   },
   "config-feature": {
-    statement: "basic030",
+    statement: "basic030 implied:console-config-feature",
     section: "2.5.1",
     keyword: "MUST",
     occasion: "config-read",
@@ -109,7 +109,7 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu", "firecracker"],
   },
   "config-read-only": {
-    statement: "implied:blk-config-write",
+    statement: "implied:blk-config-write implied:console-config-write",
     section: "2.5",
     keyword: "implied",
     severity: "error",
@@ -186,6 +186,17 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     wrong: "InterruptACK was written with bits that InterruptStatus does not have.",
     why: "The bits may be given a meaning; the driver would then dismiss events that it has not handled.",
     mend: "Write back exactly the bits that were read from InterruptStatus and handled (1 and 2).",
+    tolerated: ["qemu", "firecracker"],
+  },
+  "interrupt-ack-unread": {
+    statement: "implied:interrupt-unexpected-ack",
+    section: "4.2.3.4",
+    keyword: "implied",
+    severity: "advice",
+    occasion: "interrupt-ack",
+    wrong: "InterruptACK was written with bits that InterruptStatus had not shown.",
+    why: "An event that came in between is acknowledged without having been seen: a completion or a change is lost.",
+    mend: "Write back what was read from InterruptStatus, not a constant.",
     tolerated: ["qemu", "firecracker"],
   },
   "interrupt-status-unread": {

@@ -138,7 +138,7 @@ export const lifeRules: Readonly<Record<string, RuleRow>> = {
     tolerated: ["qemu"],
   },
   "feature-not-offered": {
-    statement: "basic008 basic012 reserved010 reserved028",
+    statement: "basic008 basic012 reserved010 reserved028 implied:legacy-features-word1",
     section: "2.2.1",
     keyword: "MUST NOT",
     occasion: "features",

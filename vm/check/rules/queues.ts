@@ -4,7 +4,7 @@ import type { RuleRow } from "../rule.ts";
 /** By name. */
 export const queueRules: Readonly<Record<string, RuleRow>> = {
   "queue-unknown": {
-    statement: "implied:queue-not-available",
+    statement: "implied:queue-not-available implied:blk-queue-count implied:console-queues",
     section: "4.2.3.2",
     keyword: "implied",
     severity: "error",
@@ -207,6 +207,18 @@ export const queueRules: Readonly<Record<string, RuleRow>> = {
     why:
       "The legacy layout follows from the size alone: with another one than the device takes, all parts are elsewhere.",
     mend: "Read QueueNumMax after QueueSel, give up at 0, and write to QueueNum at most that.",
+    tolerated: ["qemu", "firecracker"],
+  },
+  "legacy-num-max-in-use": {
+    statement: "implied:legacy-nummax-while-used",
+    section: "4.2.4",
+    keyword: "implied",
+    severity: "advice",
+    only: "legacy",
+    occasion: "queue-setup",
+    wrong: "QueueNumMax of a legacy queue was read while QueuePFN was not 0.",
+    why: "The value is defined only for a queue that is not in use.",
+    mend: "Read QueuePFN first, and QueueNumMax only if that is 0.",
     tolerated: ["qemu", "firecracker"],
   },
   "legacy-page-size": {
