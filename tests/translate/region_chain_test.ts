@@ -3,30 +3,9 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { Assembler } from "../../vm/isa/assemble.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
 import { Interpreter } from "../../vm/translate/interpreter.ts";
-import { BARE, BareMachine } from "../support/engine.ts";
+import { BARE } from "../support/engine.ts";
 import { enterPaging, leaf } from "../support/paged_program.ts";
-
-/** Both engines with the same program. */
-function machines(image: Uint8Array, name: string): readonly [BareMachine, BareMachine] {
-  const isa = parseIsa(name);
-  const both = [new BareMachine("auto", isa), new BareMachine("reference", isa)] as const;
-  for (const machine of both) machine.load(image);
-  return both;
-}
-
-function stateOf({ hart, clock }: BareMachine): unknown[] {
-  return [hart.steps, hart.pc, hart.privilege, clock.now, ...Array.from({ length: 32 }, (_, n) => hart.x(n))];
-}
-
-/** Runs both in stretches of all lengths, so that budgets end everywhere. */
-function compare([auto, reference]: readonly [BareMachine, BareMachine], steps: number): void {
-  let stretch = 1;
-  for (let done = 0; done < steps; done += stretch, stretch = (stretch * 13 + 5) % 1531 + 1) {
-    for (const machine of [auto, reference]) machine.run(stretch);
-    assertEquals(stateOf(auto), stateOf(reference), `after ${reference.hart.steps} steps`);
-  }
-  assertEquals(auto.ram, reference.ram);
-}
+import { compareEngines, twoEngines } from "../support/two_engines.ts";
 
 /** A function too long to be taken into its callers, which sums up where it runs. */
 function long(name: string, register: string): string {
@@ -58,8 +37,8 @@ for (const name of ["rv64imac", "rv32imac", "rv64ima"]) {
             jr s2
     `;
     const { bytes } = new Assembler(parseIsa(name)).program(text, BigInt(BARE.ram));
-    const both = machines(bytes, name);
-    compare(both, 30_000);
+    const both = twoEngines(bytes, name);
+    compareEngines(both, 30_000);
     const { regions, steps } = both[0].engine.statistics!();
     assertGreater(regions!.ends.jump + regions!.ends.code, 100);
     assertGreater(steps.translated, steps.interpreted / 3);
@@ -115,8 +94,8 @@ for (const [name, wide] of [["rv64ima", true], ["rv32ima", false]] as const) {
       image.copyWithin(0x7000, 0x2000, 0x2800);
       // addi a1, a1, 3 becomes addi a1, a1, 77.
       new DataView(image.buffer).setUint32(0x7008, (77 << 20) | 0x58593, true);
-      const both = machines(image, name);
-      compare(both, 40_000);
+      const both = twoEngines(image, name);
+      compareEngines(both, 40_000);
       const [auto, reference] = both;
       assertEquals(reference.hart.privilege, 1);
       assertGreater(reference.hart.x(11), reference.hart.x(10) * 2n * 76n, "the other page was never used");

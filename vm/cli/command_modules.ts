@@ -111,6 +111,7 @@ import "../hart/reference.ts";
 import "../hart/reference_engine.ts";
 import "../hart/supervisor_timer.ts";
 import "../hart/tlb.ts";
+import "../hart/translation_fence.ts";
 import "../hart/trap.ts";
 import "../hart/watching.ts";
 import "../isa/alu_rows.ts";

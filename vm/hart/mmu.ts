@@ -95,8 +95,8 @@ export class Mmu {
   }
 
   /** Whether satp names this address space; higher bits of `asid` do not count (priv §10.6.1). */
-  inAddressSpace(asid: bigint): boolean {
-    return (Number(asid & 0xffffn) & (this.#wide ? 0xffff : 0x1ff)) === this.#asid;
+  inAddressSpace(asid: number): boolean {
+    return (asid & (this.#wide ? 0xffff : 0x1ff)) === this.#asid;
   }
 
   /**

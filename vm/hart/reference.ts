@@ -15,6 +15,7 @@ import type { Hart } from "./hart.ts";
 import { atomicPlace, fetchInstruction, loadHost, loadMemory, storeHost, storeMemory } from "./memory_access.ts";
 import type { Fault } from "./memory_access.ts";
 import { Access } from "./tlb.ts";
+import { fenceTranslation } from "./translation_fence.ts";
 import { Cause, returnFromTrap, takeTrap } from "./trap.ts";
 import { countFence, countOrdered } from "./watching.ts";
 
@@ -366,17 +367,11 @@ export class Reference extends FloatLetters implements Sem<bigint, boolean> {
     }
   }
 
-  /**
-   * Forgets translations: all, or those of the address in rs1 (priv §10.6.1). The TLB holds those of the address space
-   * in satp only, so that a fence for another one has nothing to do.
-   */
   #fenceTranslation(): void {
     const { rs1, rs2 } = this.#operands;
-    const { tlb, mmu } = this.#hart.addressing;
-    if (rs2 !== 0 && !mmu.inAddressSpace(this.rs2())) return;
-    if (rs1 === 0) return tlb.flushTranslated();
     const virtual = this.rs1();
-    tlb.flushAddress(Number(virtual & 0xffff_ffffn), Number(virtual >> 32n));
+    const address = { low: Number(virtual & 0xffff_ffffn), high: Number(virtual >> 32n) };
+    fenceTranslation(this.#hart, rs1 === 0 ? undefined : address, rs2 === 0 ? undefined : Number(this.rs2() & 0xffffn));
   }
 
   // --- what the floating-point letters ask ---------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import { Reference } from "../hart/reference.ts";
 import { Access } from "../hart/tlb.ts";
 import { Decoder } from "../isa/decode.ts";
 import type { DecodedPages } from "./decoded_pages.ts";
-import { CsrFunctions } from "./csr_functions.ts";
+import { SystemFunctions } from "./system_functions.ts";
 import { EdgeMark, Exit } from "./exit.ts";
 import type { EmittedInterpreter } from "./emitted_interpreter.ts";
 import type { Regions } from "./regions.ts";
@@ -50,7 +50,7 @@ export class Interpreter implements Engine {
   readonly #pages: DecodedPages;
   readonly #reference: Reference;
   readonly #devices: DeviceAccess;
-  readonly #csrs: CsrFunctions;
+  readonly #system: SystemFunctions;
   readonly #u16: Uint16Array;
   readonly #u32: Uint32Array;
   readonly #code: EmittedInterpreter;
@@ -76,7 +76,7 @@ export class Interpreter implements Engine {
     this.#pages = pages;
     this.#reference = new Reference(hart);
     this.#devices = new DeviceAccess(hart);
-    this.#csrs = new CsrFunctions(hart, memory);
+    this.#system = new SystemFunctions(hart, memory);
     this.#u16 = new Uint16Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
     this.#executed = hart.steps;
@@ -167,7 +167,7 @@ export class Interpreter implements Engine {
   #step(): void {
     if (this.regions !== undefined) this.#noteBlock();
     const word = this.#fetched();
-    if (word === undefined || (word & 0x7f) !== SYSTEM || !this.#csrs.run(word)) {
+    if (word === undefined || (word & 0x7f) !== SYSTEM || !this.#system.run(word)) {
       this.#reference.step(word);
       this.#executed++;
     }

@@ -1,9 +1,15 @@
 /**
- * CSR instructions that the interpreter meets again and again, each as a WebAssembly function of its own, with the code
- * that regions have for it: kernels switch interrupts off and on in code too cold to be translated.
+ * CSR instructions and fences that the interpreter meets again and again. Where regions have code for it, each is a
+ * WebAssembly function of its own with that code: kernels switch interrupts off and on in code too cold to be translated.
+ * Kernels also read `time` and patch their text, with a fence for each page, a hundred thousand times before they run:
+ * these are functions that know the instruction's operands, and need no numbers of 64 bits but the register's own.
  */
+import { Privilege } from "../events.ts";
+import { csrPrivilege } from "../hart/csr.ts";
 import type { Hart } from "../hart/hart.ts";
 import { HART } from "../hart/layout.ts";
+import { fenceTranslation } from "../hart/translation_fence.ts";
+import type { Decoded } from "../isa/decode.ts";
 import type { Sem } from "../isa/row.ts";
 import { csrCode, emitCsr } from "./csr_code.ts";
 import { FunctionBody, I32, I64, ModuleWriter, Op } from "./wasm.ts";
@@ -14,7 +20,7 @@ const WORTH = 32;
 const MOST = 1024;
 
 /** A function for one instruction word. */
-interface CsrFunction {
+interface SystemFunction {
   /** The lowest privilege mode that may do it. */
   readonly privilege: number;
   /** Does it: 1. 0: nothing is done. */
@@ -22,12 +28,12 @@ interface CsrFunction {
 }
 
 /** What one hart needs for it. */
-export class CsrFunctions {
+export class SystemFunctions {
   readonly #hart: Hart;
   readonly #memory: WebAssembly.Memory;
   readonly #u32: Uint32Array;
   /** By instruction word: its function, how often it was met so far, or -1 if it can have none. */
-  readonly #known = new Map<number, CsrFunction | number>();
+  readonly #known = new Map<number, SystemFunction | number>();
 
   constructor(hart: Hart, memory: WebAssembly.Memory) {
     this.#hart = hart;
@@ -56,11 +62,12 @@ export class CsrFunctions {
     return false;
   }
 
-  #function(word: number): CsrFunction | undefined {
+  #function(word: number): SystemFunction | undefined {
     const hart = this.#hart;
     const decoded = hart.decoder.decode(word);
-    const code = decoded && csrCode(hart, decoded);
-    if (decoded === undefined || code === undefined) return undefined;
+    if (decoded === undefined) return undefined;
+    const code = csrCode(hart, decoded);
+    if (code === undefined) return decoded.base.class === "csr" ? this.#read(decoded) : this.#fence(decoded);
     const { base, operands: { rd, rs1 } } = decoded;
     const wide = hart.xlen === 64;
     const type = wide ? I64 : I32;
@@ -94,5 +101,45 @@ export class CsrFunctions {
     const bytes = module.encode(this.#memory.buffer.byteLength / 0x1_0000);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#memory } });
     return { privilege: code.privilege, run: instance.exports["run"] as () => number };
+  }
+
+  /** A register that is only read, and not by emitted code: `time` and the like. */
+  #read({ base, operands: { rd, rs1, imm } }: Decoded): SystemFunction | undefined {
+    const hart = this.#hart;
+    const row = hart.csrRow(imm);
+    let reads = false;
+    const sem: Pick<Sem<never, never>, "csr"> = {
+      csr: (operation) => reads = operation !== "write" && rs1 === 0,
+    };
+    base.run!(sem as Sem<never, never>);
+    if (row === undefined || !reads) return undefined;
+    return {
+      privilege: csrPrivilege(imm),
+      run: () => {
+        if (row.refused?.(hart, false)) return 0;
+        hart.setX(rd, row.read(hart));
+        return 1;
+      },
+    };
+  }
+
+  /** A fence for what page tables say. */
+  #fence({ base, operands: { rs1, rs2 } }: Decoded): SystemFunction | undefined {
+    if (base.name !== "sfence.vma") return undefined;
+    const hart = this.#hart;
+    const low = (n: number) => this.#u32[(hart.base + HART.x + 8 * n) >>> 2]!;
+    const high = (n: number) => hart.xlen === 64 ? this.#u32[(hart.base + HART.x + 8 * n + 4) >>> 2]! : 0;
+    return {
+      privilege: Privilege.S,
+      run: () => {
+        if (hart.virtualMemoryTrapped) return 0;
+        fenceTranslation(
+          hart,
+          rs1 === 0 ? undefined : { low: low(rs1), high: high(rs1) },
+          rs2 === 0 ? undefined : low(rs2),
+        );
+        return 1;
+      },
+    };
   }
 }
