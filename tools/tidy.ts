@@ -62,6 +62,7 @@ const CROSS_CUTTING: Readonly<Record<string, string>> = {
   "tests/guest/feature_matrix_test.ts": "every image on legal combinations of virtio features",
   "tests/guest/support_matrix_test.ts": "what the README says is supported",
   "tests/guests/linux_virtio_test.ts": "Linux's virtio drivers",
+  "tests/guests/linux_check_test.ts": "Linux's virtio drivers under the driver checker",
   "tests/tidy_test.ts": "everything that is committed",
   "tests/guests/edk2_test.ts": "EDK2 as Debian has it",
   "tests/guests/linux_test.ts": "Linux as Debian has it",
