@@ -7,6 +7,7 @@ import type { Names } from "../../vm/check/places.ts";
 import { checkResult } from "../../vm/check/result.ts";
 import { rules } from "../../vm/check/rules.ts";
 import { checkReport } from "../../vm/check/text.ts";
+import { Writers } from "../../vm/check/writers.ts";
 import { Privilege } from "../../vm/events.ts";
 import { AGREED, BEGUN, CheckRig, LIVE, PROBE, PROGRAM, QUEUE, RESET, START } from "../support/check_rig.ts";
 
@@ -64,6 +65,46 @@ Deno.test("what a device finds in a request is told where it was notified, howev
   const notify = finding?.history.first.at(-1);
   assertEquals([finding?.rule.name, notify?.fact.offset], ["avail-head-range", 0x50]);
   assertEquals(finding?.where, notify?.where);
+});
+
+Deno.test("what is wrong in a ring is told where it was stored, with the notification beside it", () => {
+  const rig = new CheckRig().play(LIVE);
+  // The entry, a fence, idx, a fence; then the same in memory.
+  rig.access(true, rig.queue.avail + 4, 2, 9).access(true, rig.queue.avail + 2, 2, 1, 1).access(false, 0, 1, 0, 1);
+  rig.queue.publish(9);
+  rig.queue.notify();
+  const [finding] = rig.checker.findings.list;
+  const notify = finding?.history.first.at(-1);
+  assertEquals([finding?.rule.name, notify?.fact.offset], ["avail-head-range", 0x50]);
+  assertEquals(finding?.notified, notify?.where);
+  assertEquals(notify!.where.steps - finding!.where.steps, 3);
+  const text = report(rig.checker, { symbolize }).replace(/\s+/g, " ");
+  assertStringIncludes(text, "where probe+0x78 (0x80000078), where the marked field was stored; M mode");
+  assertStringIncludes(text, "notify probe+0x84 (0x80000084), after 33 instructions; the device read it then");
+});
+
+Deno.test("the mark of a packed entry that was used is nobody's: its store says nothing of the next one", () => {
+  const writers = new Writers();
+  const queue = { kind: "virtqueue", device: "virtio0", queue: 0 } as const;
+  const layout = { format: "packed", size: 8, desc: 0x1000, driver: 0x2000, device_area: 0x2004 } as const;
+  writers.step({ ...queue, step: "configured", ...layout });
+  const where = { hart: 0, pc: 4n, privilege: Privilege.M, steps: 1, now: 1 };
+  const entry = { table: "ring", addr: 0, length: 8, flags: 0, next: 0 } as const;
+  for (const slot of [0, 1]) writers.access({ write: true, addr: 0x1000 + 16 * slot, size: 8, value: 0n }, where);
+  for (const slot of [0, 1]) writers.access({ write: true, addr: 0x1008 + 16 * slot, size: 8, value: 0n }, where);
+  writers.access({ write: false, addr: 0x1020, size: 8, value: 0n }, where);
+  assertEquals([0x1000, 0x100e, 0x101c, 0x101e, 0x1020].map((addr) => writers.of(addr)?.pc), [
+    4n,
+    4n,
+    4n,
+    4n,
+    undefined,
+  ]);
+  writers.step({ ...queue, step: "chain", head: 3, position: 0, descriptors: [{ ...entry, index: 0 }] });
+  writers.step({ ...queue, step: "used", head: 3, written: 0, position: 0 });
+  assertEquals([0x1000, 0x100e, 0x101e].map((addr) => writers.of(addr)?.pc), [4n, undefined, 4n]);
+  writers.step({ ...queue, step: "stopped" });
+  assertEquals(writers.of(0x1000), undefined);
 });
 
 Deno.test("the same mistake at one place is one finding with a count; elsewhere it is another", () => {

@@ -4,7 +4,7 @@ import { VirtioBlk } from "../../devices/virtio/blk.ts";
 import { type CheckRig, LIVE } from "../support/check_rig.ts";
 import { INDIRECT, NEXT, PackedDriverQueue } from "../support/packed_driver.ts";
 import type { HoldingDevice } from "../support/virtio_device.ts";
-import { RAM } from "../support/virtio_driver.ts";
+import { type Part, RAM } from "../support/virtio_driver.ts";
 import type { Driver, RuleCase } from "./rule_case.ts";
 
 /** Accepted words of features: VERSION_1 is bit 0 of word 1. */
@@ -22,10 +22,11 @@ function accepting(high: string, low = 0): string {
 
 const offering = (name: string) => () => ({ switches: { [name]: true } });
 const packed = offering("packed");
-const buffer = { addr: RAM, length: 8, write: false };
+/** A buffer that the device reads. */
+export const BUFFER: Part = { addr: RAM, length: 8, write: false };
 
 /** A packed driver that does `more` with its queue. */
-function packedDriver(more: (queue: PackedDriverQueue, rig: CheckRig) => void, low = 0): Driver {
+export function packedDriver(more: (queue: PackedDriverQueue, rig: CheckRig) => void, low = 0): Driver {
   return (rig) => {
     // Everything before the queue as it must be; the queue by the driver of packed rings.
     rig.play(accepting(PACKED, low).replace(/ W030.*$/, ""));
@@ -37,13 +38,13 @@ function packedDriver(more: (queue: PackedDriverQueue, rig: CheckRig) => void, l
 }
 
 /** Has the device give back what it has first. */
-function use(rig: CheckRig): void {
+export function use(rig: CheckRig): void {
   const { held, transport } = rig.device as HoldingDevice;
   transport.queue(0).push(held[0]!, 0);
 }
 
-const one = packedDriver((queue) => void queue.post([buffer]));
-const table = packedDriver((queue) => void queue.post([buffer, buffer], true), INDIRECT_DESC);
+const one = packedDriver((queue) => void queue.post([BUFFER]));
+const table = packedDriver((queue) => void queue.post([BUFFER, BUFFER], true), INDIRECT_DESC);
 const disk = () => ({ device: new VirtioBlk({ backend: new MemoryDisk(64 * 512), features: { discard: true } }) });
 
 /** A DISCARD (accepted with FLUSH) of segments of so many sectors with these flags. */
@@ -71,7 +72,7 @@ function inOrder(next: number): Driver {
   };
 }
 
-/** One buffer, and a notification that says `value`. */
+/** One BUFFER, and a notification that says `value`. */
 function told(value: string): Driver {
   return (rig) => {
     rig.play(accepting(NOTIFICATION_DATA));
@@ -85,8 +86,8 @@ export const packedCases: Readonly<Record<string, RuleCase>> = {
   "packed-id-in-flight": {
     slot: packed,
     broken: packedDriver((queue) => {
-      queue.post([buffer]);
-      queue.publish([buffer], { id: 0 });
+      queue.post([BUFFER]);
+      queue.publish([BUFFER], { id: 0 });
       queue.notify();
     }),
     kept: one,
@@ -97,18 +98,18 @@ export const packedCases: Readonly<Record<string, RuleCase>> = {
       queue.setDescriptor({ addr: RAM, length: 8, id: 0, flags: queue.marks() | NEXT }, 0);
       queue.notify();
     }),
-    kept: packedDriver((queue) => void queue.post([buffer, buffer])),
+    kept: packedDriver((queue) => void queue.post([BUFFER, BUFFER])),
   },
   "packed-overcommitted": {
     slot: packed,
     broken: packedDriver((queue) => {
-      for (let i = 0; i < 7; i++) queue.post([buffer]);
+      for (let i = 0; i < 7; i++) queue.post([BUFFER]);
       queue.setDescriptor({ addr: RAM, length: 8, id: 9, flags: queue.marks(0) }, 0);
       queue.setDescriptor({ addr: RAM, length: 8, id: 9, flags: queue.marks() | NEXT }, 7);
       queue.notify();
     }),
     kept: packedDriver((queue) => {
-      for (let i = 0; i < 8; i++) queue.post([buffer]);
+      for (let i = 0; i < 8; i++) queue.post([BUFFER]);
     }),
   },
   "packed-indirect-flags": {
@@ -125,12 +126,12 @@ export const packedCases: Readonly<Record<string, RuleCase>> = {
     slot: packed,
     broken: packedDriver((queue, rig) => {
       queue.setEvent(2, 9, 1);
-      queue.post([buffer]);
+      queue.post([BUFFER]);
       use(rig);
     }, EVENT_IDX),
     kept: packedDriver((queue, rig) => {
       queue.setEvent(2, 0, 1);
-      queue.post([buffer]);
+      queue.post([BUFFER]);
       use(rig);
     }, EVENT_IDX),
   },

@@ -10,7 +10,7 @@ export const packedMistakes: readonly Mistake[] = [
     what: "Descriptors hold addresses counted from the start of RAM.",
     file: packed,
     changes: [["\tdesc->addr = (uintptr_t)sg->address;", "\tdesc->addr = (uintptr_t)sg->address - 0x80000000;"]],
-    finds: ["descriptor-address@vm_notify"],
+    finds: ["descriptor-address@add_direct"],
     ends: "fail",
   },
   {
@@ -22,7 +22,7 @@ export const packedMistakes: readonly Mistake[] = [
       "\t\t\tu16 flags = (list < buffer->out_sgs ? 0 : VRING_DESC_F_WRITE) |",
       "\t\t\tu16 flags = (list < buffer->out_sgs ? VRING_DESC_F_WRITE : 0) |",
     ]],
-    finds: ["descriptor-order@vm_notify"],
+    finds: ["descriptor-order@add_direct"],
     ends: "fail",
   },
   {
@@ -34,7 +34,7 @@ export const packedMistakes: readonly Mistake[] = [
       "\treturn VRING_DESC_F_INDIRECT | available_flags(at);",
       "\treturn VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT | available_flags(at);",
     ]],
-    finds: ["indirect-next@vm_notify"],
+    finds: ["indirect-next@packed_add"],
     ends: "fail",
   },
   {
@@ -46,7 +46,7 @@ export const packedMistakes: readonly Mistake[] = [
       "\tsg_init_one(&whole, table, buffer->total * sizeof(*table));",
       "\tsg_init_one(&whole, table, buffer->total);",
     ]],
-    finds: ["indirect-length@vm_notify"],
+    finds: ["indirect-length@add_indirect"],
     ends: "fail",
   },
   {
@@ -58,7 +58,7 @@ export const packedMistakes: readonly Mistake[] = [
       "\tvq->free_head = vq->in_order ? vq->packed.avail.idx : vq->state[id].next;",
       "\tvq->free_head = vq->in_order ? vq->packed.avail.idx : id;",
     ]],
-    finds: ["packed-id-in-flight@vm_notify"],
+    finds: ["packed-id-in-flight@add_direct"],
     ends: "fail",
   },
   {
@@ -70,7 +70,7 @@ export const packedMistakes: readonly Mistake[] = [
       "\t\t\t\tvq->packed.desc[at.idx].flags = flags;",
       "\t\t\t\tvq->packed.desc[at.idx].flags = flags & ~(VRING_PACKED_DESC_F_AVAIL | VRING_PACKED_DESC_F_USED);",
     ]],
-    finds: ["packed-list-unavailable@vm_notify"],
+    finds: ["packed-list-unavailable@add_direct"],
     ends: "fail",
   },
 ];

@@ -241,7 +241,7 @@ export const queueMistakes: readonly Mistake[] = [
       "\tWRITE_ONCE(vq->split.avail->idx, ++vq->split.avail_idx);",
       "\tvq->split.avail_idx++;\n\tWRITE_ONCE(vq->split.avail->idx, vq->split.last_used_idx - 1);",
     ]],
-    finds: ["avail-idx-jump@vm_notify"],
+    finds: ["avail-idx-jump@split_add"],
     ends: "fail",
   },
 ];

@@ -90,7 +90,7 @@ export const requestMistakes: readonly Mistake[] = [
     what: "A FLUSH has a data buffer of no bytes.",
     file: blk,
     changes: [["\tif (req->length > 0) {", "\tif (req != NULL) {"]],
-    finds: ["descriptor-empty@vm_notify"],
+    finds: ["descriptor-empty@fill"],
   },
   {
     name: "blk_flush_not_accepted",

@@ -21,7 +21,7 @@ export const ringMistakes: readonly Mistake[] = [
       index,
       "\tvq->split.avail_idx = (vq->split.avail_idx + 1) % vq->num;\n\tWRITE_ONCE(vq->split.avail->idx, vq->split.avail_idx);",
     ]],
-    finds: ["avail-idx-back@split_add", "avail-idx-jump@vm_notify"],
+    finds: ["avail-idx-back@split_add", "avail-idx-jump@split_add"],
   },
   {
     name: "ring_idx_by_descriptors",
@@ -44,7 +44,7 @@ export const ringMistakes: readonly Mistake[] = [
       entry,
       "\tvq->split.avail->ring[vq->split.avail_idx & (vq->num - 1)] = (head + 1) * sizeof(struct vring_desc);",
     ]],
-    finds: ["avail-head-range@vm_notify"],
+    finds: ["avail-head-range@split_add"],
     ends: "fail",
   },
   {
@@ -53,7 +53,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "Every chain begins at the same descriptor, also while the device still has the last one.",
     file: split,
     changes: [["\tvq->free_head = i;\n", "\tvq->free_head = head;\n"]],
-    finds: ["avail-head-in-flight@vm_notify"],
+    finds: ["avail-head-in-flight@split_add"],
     ends: "fail",
   },
   {
@@ -62,7 +62,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "Each descriptor's next is the first one: the chain runs in a circle.",
     file: split,
     changes: [[directFill, "\t\t\tfill(&vq->split.desc[i], sg, flags, head);"]],
-    finds: ["descriptor-loop@vm_notify"],
+    finds: ["descriptor-loop@fill"],
     ends: "fail",
   },
   {
@@ -74,7 +74,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\tdesc->next = (flags & VRING_DESC_F_NEXT) ? next : 0;",
       "\tdesc->next = (flags & VRING_DESC_F_NEXT) ? next * sizeof(*desc) : 0;",
     ]],
-    finds: ["descriptor-next-range@vm_notify"],
+    finds: ["descriptor-next-range@fill"],
     ends: "fail",
   },
   {
@@ -86,7 +86,7 @@ export const ringMistakes: readonly Mistake[] = [
       directFlags,
       "\t\t\tu16 flags = (list < buffer->out_sgs ? 0 : VRING_DESC_F_WRITE) | VRING_DESC_F_NEXT;\n\n\t\t\tdone++;\n",
     ]],
-    finds: ["descriptor-order@vm_notify"],
+    finds: ["descriptor-order@fill"],
     ends: "fail",
   },
   {
@@ -95,7 +95,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "Descriptors hold addresses counted from the start of RAM.",
     file: split,
     changes: [["\tdesc->addr = (uintptr_t)sg->address;", "\tdesc->addr = (uintptr_t)sg->address - 0x80000000;"]],
-    finds: ["descriptor-address@vm_notify"],
+    finds: ["descriptor-address@fill"],
     ends: "fail",
   },
   {
@@ -107,7 +107,7 @@ export const ringMistakes: readonly Mistake[] = [
       "\tdesc->addr = (uintptr_t)sg->address;",
       "\tdesc->addr = (uintptr_t)sg->address + 0xffffffd600000000;",
     ]],
-    finds: ["descriptor-address@vm_notify"],
+    finds: ["descriptor-address@fill"],
     ends: "fail",
   },
   {
@@ -116,7 +116,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "The length of a buffer is less than nothing: 4 GiB.",
     file: split,
     changes: [["\tdesc->len = sg->length;", "\tdesc->len = sg->length - 33;"]],
-    finds: ["descriptor-address@vm_notify"],
+    finds: ["descriptor-address@fill"],
     ends: "fail",
   },
   {
@@ -137,7 +137,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "WRITE marks what the driver writes, not what the device writes.",
     file: split,
     changes: [[directFlags, directFlags.replace("? 0 : VRING_DESC_F_WRITE", "? VRING_DESC_F_WRITE : 0")]],
-    finds: ["descriptor-order@vm_notify"],
+    finds: ["descriptor-order@fill"],
     ends: "fail",
   },
   {
@@ -146,7 +146,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "The flags hold a bit that descriptors do not have.",
     file: split,
     changes: [["\tdesc->flags = flags;", "\tdesc->flags = flags | 0x100;"]],
-    finds: ["descriptor-flags@vm_notify"],
+    finds: ["descriptor-flags@fill"],
   },
   {
     name: "indirect_not_accepted",
@@ -154,7 +154,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "Indirect tables are used, and INDIRECT_DESC was not accepted.",
     file: "virtio/virtio_ring_create.c",
     changes: [["\tvq->use_indirect = virtio_has_feature(vdev, VIRTIO_F_INDIRECT_DESC);", "\tvq->use_indirect = true;"]],
-    finds: ["indirect-not-negotiated@vm_notify"],
+    finds: ["indirect-not-negotiated@fill"],
   },
   {
     name: "indirect_with_next",
@@ -162,7 +162,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "A descriptor has INDIRECT and NEXT.",
     file: split,
     changes: [[outer, outer.replace("VRING_DESC_F_INDIRECT", "VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT")]],
-    finds: ["indirect-next@vm_notify"],
+    finds: ["indirect-next@fill"],
     ends: "fail",
   },
   {
@@ -180,7 +180,7 @@ export const ringMistakes: readonly Mistake[] = [
     what: "The length of an indirect table is the number of its entries, not of its bytes.",
     file: split,
     changes: [[tableLength, tableLength.replace("buffer->total * sizeof(*table)", "buffer->total")]],
-    finds: ["indirect-length@vm_notify"],
+    finds: ["indirect-length@fill"],
     ends: "fail",
   },
   {

@@ -25,7 +25,7 @@ import type {
   VirtqueueEvent,
   Where,
 } from "../events.ts";
-import { Drawings } from "./drawing.ts";
+import { type About, Drawings } from "./drawings.ts";
 import { hasFeature } from "./feature_bits.ts";
 import { type Finding, Findings } from "./finding.ts";
 import type { GuestView } from "./guest_view.ts";
@@ -40,6 +40,7 @@ import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
 import { findRule, rules } from "./rules.ts";
 import { Suspension } from "./suspension.ts";
 import type { DeviceState } from "./watched_queue.ts";
+import { Writers } from "./writers.ts";
 
 /** How the rules fared in a run. */
 export interface Coverage {
@@ -72,10 +73,19 @@ interface Watched {
   readonly defs: Map<number, RegisterDef | undefined>;
 }
 
-/** What a finding can draw. */
-function aboutOf(occasion: Occasion): "chain" | "request" | "other" {
-  if (occasion === "chain" || occasion === "indirect") return "chain";
-  return occasion === "request" ? "request" : "other";
+/** What a finding can draw. Rules of a device type are on what is asked of it. */
+function aboutOf({ occasion, device }: Rule): About {
+  if (occasion === "request") return "request";
+  if (occasion !== "chain" && occasion !== "indirect") return "other";
+  return device === undefined ? "chain" : "request";
+}
+
+/** A rule was broken in a chain that is told only after it was read. */
+interface Early {
+  readonly device: string;
+  readonly rule: Rule;
+  readonly what: string;
+  readonly where: Where;
 }
 
 /** A reader of the event stream that keeps findings. */
@@ -86,6 +96,7 @@ export class Checker {
   readonly #profile: Profile;
   readonly #guest: GuestView | undefined;
   readonly #drawings: Drawings;
+  readonly #writers = new Writers();
   /** By the device told in accesses; null for what is not virtio-mmio. */
   readonly #devices = new Map<EventDevice, Watched | null>();
   readonly #byName = new Map<string, Watched>();
@@ -95,8 +106,8 @@ export class Checker {
   #where: Where | undefined;
   /** Findings of an access that is told only after it: a read. */
   #open: Finding[] = [];
-  /** Findings in a chain that is told only after it was read. */
-  #undrawn: Finding[] = [];
+  /** What waits for its chain. */
+  #early: Early[] = [];
 
   /** Reports what `profile` asks for, with what `guest` shows at that moment. */
   constructor(profile: Profile = "spec", guest?: GuestView) {
@@ -121,7 +132,10 @@ export class Checker {
     );
     this.#memory = memory;
     const ends = [
-      events.watches.on((access, where) => memory.access(access, where)),
+      events.watches.on((access, where) => {
+        this.#writers.access(access, where);
+        memory.access(access, where);
+      }),
       events.on("mmio", (fact, where) => this.#mmio(fact, where)),
       events.on("violation", (fact, where) => this.#violation(fact, where)),
       events.on("virtqueue", (fact, where) => this.#virtqueue(fact, where)),
@@ -233,7 +247,8 @@ export class Checker {
   /** A read is told after the device has found fault with it: the access belongs to those findings. */
   #close(access: Access, watched: Watched): void {
     for (const finding of this.#open) {
-      if (finding.device !== watched.name || finding.where.steps !== access.where.steps) continue;
+      const { steps } = finding.notified ?? finding.where;
+      if (finding.device !== watched.name || steps !== access.where.steps) continue;
       finding.history = watched.history.view();
     }
     this.#open = [];
@@ -249,7 +264,8 @@ export class Checker {
   #virtqueue(fact: VirtqueueEvent, where: Where): void {
     this.#where = where;
     this.#drawings.step(fact);
-    if (this.#undrawn.length > 0) this.#draw(fact);
+    this.#writers.step(fact);
+    if (this.#early.length > 0) this.#late();
     const registers = this.#byName.get(fact.device)?.registers;
     const report = (rule: string, what: string) => this.#report(fact.device, rule, what, where);
     this.#memory?.step(fact, where);
@@ -270,14 +286,11 @@ export class Checker {
     return watched.stack;
   }
 
-  /** The chain that findings have waited for comes next, or not at all. */
-  #draw({ device, step }: VirtqueueEvent): void {
-    for (const finding of this.#undrawn) {
-      if (finding.device === device && step === "chain") {
-        finding.drawing = this.#drawings.of(finding.rule.name, device, finding.what, "chain");
-      }
-    }
-    this.#undrawn = [];
+  /** The chain that was waited for has come, or none does. */
+  #late(): void {
+    const early = this.#early;
+    this.#early = [];
+    for (const { device, rule, what, where } of early) this.#find(device, rule, what, where);
   }
 
   #irq(fact: IrqEvent, where: Where): void {
@@ -301,6 +314,7 @@ export class Checker {
       watched.notified = undefined;
     }
     this.#queues.powerOn();
+    this.#writers.powerOn();
     this.#memory?.powerOn();
     this.#plic.powerOn();
   }
@@ -363,21 +377,26 @@ export class Checker {
       return;
     }
     if (!reports(this.#profile, rule)) return;
+    if (this.#drawings.comesLater(name)) this.#early.push({ device, rule, what, where });
+    else this.#find(device, rule, what, where);
+  }
+
+  #find(device: string, rule: Rule, what: string, where: Where): void {
     const watched = this.#byName.get(device);
     const now = this.#where?.steps;
-    // The device comes to a request some time after the notification: the driver's mistake was there.
-    const requested = REQUESTED.has(rule.occasion) && watched?.notified !== undefined;
-    if (requested) where = watched.notified!;
-    const later = this.#drawings.comesLater(rule.name);
-    const finding = this.findings.add(rule, device, what, where, () => ({
+    // The device comes to a request some time after the notification: the driver's mistake was there, or before.
+    const notified = REQUESTED.has(rule.occasion) ? watched?.notified : undefined;
+    const { field, draw } = this.#drawings.of(rule.name, device, what, aboutOf(rule));
+    const stored = notified && field !== undefined ? this.#writers.of(field) : undefined;
+    if (notified !== undefined) where = notified;
+    const finding = this.findings.add(rule, device, what, stored ?? where, () => ({
       history: watched?.history.view() ?? { first: [], left: 0, last: [] },
-      stack: requested ? this.#keptStack(watched) : where.steps === now ? this.#guest?.stack(where) : undefined,
-      drawing: later ? undefined : this.#drawings.of(rule.name, device, what, aboutOf(rule.occasion)),
+      stack: notified ? this.#keptStack(watched!) : where.steps === now ? this.#guest?.stack(where) : undefined,
+      drawing: draw(),
       type: watched?.registers.deviceId,
-      notified: requested,
+      notified,
     }));
     if (finding === undefined) return;
-    if (later) this.#undrawn.push(finding);
     if (watched?.history.latest?.where.steps !== where.steps) this.#open.push(finding);
   }
 }

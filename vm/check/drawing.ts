@@ -1,19 +1,25 @@
-/** The chain or ring that a finding is about, with the field at fault: kept when it is found, drawn in a report. */
+/** The chain or ring that a finding is about, with the field at fault, as a report draws it. */
 import { hex } from "../bits.ts";
-import type { DescriptorFact, VirtqueueEvent } from "../events.ts";
-import type { GuestView } from "./guest_view.ts";
+import type { DescriptorFact } from "../events.ts";
 
-/** Fields of a descriptor. */
-export type DescriptorField = "addr" | "length" | "flags" | "next";
+/** Fields of a descriptor: a split one has `next` where a packed one has `id`. */
+export type DescriptorField = "addr" | "length" | "flags" | "next" | "id";
+
+/** Which descriptor of a list is at fault, and in what. */
+export interface DescriptorMark {
+  readonly at: number;
+  readonly field: DescriptorField;
+}
 
 /** A chain of descriptors as the device read them. */
 export interface ChainDrawing {
   readonly kind: "chain";
+  readonly format: "split" | "packed";
   readonly queue: number;
+  /** Index of the first descriptor, or the Buffer ID. */
   readonly head: number;
   readonly descriptors: readonly DescriptorFact[];
-  /** Which of them is at fault, and in what. */
-  readonly marked: { readonly at: number; readonly field: DescriptorField } | undefined;
+  readonly marked: DescriptorMark | undefined;
 }
 
 /** An available ring as the driver left it (virtio 1.2 §2.7.6). */
@@ -31,189 +37,164 @@ export interface RingDrawing {
   readonly marked: "idx" | "entry";
 }
 
+/** An entry of a packed ring, or of the indirect table that one refers to, as it stands in memory (virtio 1.2 §2.8.13). */
+export interface PackedEntry {
+  readonly index: number;
+  readonly table: "ring" | "indirect";
+  readonly addr: number;
+  readonly length: number;
+  readonly id: number;
+  readonly flags: number;
+  /** The wrap counter that the device reads it with; undefined in a table. */
+  readonly wrap: 0 | 1 | undefined;
+}
+
+/** The part of a packed ring where the device reads. */
+export interface PackedDrawing {
+  readonly kind: "packed";
+  readonly queue: number;
+  readonly address: number;
+  readonly size: number;
+  readonly entries: readonly PackedEntry[];
+  readonly marked: DescriptorMark | undefined;
+}
+
+/** The Driver Event Suppression structure of a packed queue (virtio 1.2 §2.8.14). */
+export interface EventDrawing {
+  readonly kind: "event";
+  readonly queue: number;
+  readonly address: number;
+  readonly offset: number;
+  readonly wrap: number;
+  readonly flags: number;
+  readonly marked: "desc_event_off" | "desc_event_flags";
+}
+
 /** What is drawn. */
-export type Drawing = ChainDrawing | RingDrawing;
+export type Drawing = ChainDrawing | RingDrawing | PackedDrawing | EventDrawing;
 
-/** The field that a rule on chains is about; `is` finds the descriptor, which else is the last that was read. */
-const FIELDS: Readonly<
-  Record<string, { readonly field: DescriptorField; readonly is?: (d: DescriptorFact) => boolean }>
-> = {
-  "descriptor-loop": { field: "next" },
-  "descriptor-next-range": { field: "next" },
-  "descriptor-address": { field: "addr" },
-  "descriptor-order": { field: "flags" },
-  "descriptor-flags": { field: "flags", is: ({ flags }) => (flags & ~7) !== 0 },
-  "descriptor-empty": { field: "length", is: ({ length }) => length === 0 },
-  "chain-length": { field: "length" },
-  "indirect-not-negotiated": { field: "flags", is: ({ flags }) => (flags & 4) !== 0 },
-  "indirect-nested": { field: "flags" },
-  "indirect-next": { field: "flags" },
-  "indirect-length": { field: "length" },
-  "indirect-chain-length": { field: "length" },
-};
-
-/** Told while the chain is still being read: it can be drawn only with the fact that follows. */
-const EARLY: ReadonlySet<string> = new Set(["descriptor-empty", "indirect-not-negotiated", "indirect-chain-length"]);
-
-/** The part of the available ring that a rule is about. */
-const RINGS: Readonly<Record<string, "idx" | "entry">> = {
-  "avail-idx-jump": "idx",
-  "avail-head-range": "entry",
-  "avail-head-in-flight": "entry",
-  "avail-overcommitted": "entry",
-};
-
-/** Chains in flight that are remembered. */
-const IN_FLIGHT_MAX = 4096;
-/** Entries of a ring that are drawn. */
-const ENTRIES_MAX = 8;
 /** Descriptors of a chain that are drawn. */
 export const DESCRIPTORS_MAX = 24;
 
-type Chain = Extract<VirtqueueEvent, { step: "chain" }>;
-type Configured = Extract<VirtqueueEvent, { step: "configured" }>;
-
-interface QueueSeen {
-  readonly configured: Configured;
-  /** The entry that the device takes next. */
-  next: number;
-}
-
-/** Follows the queues of all devices as far as drawing needs it. */
-export class Drawings {
-  readonly #guest: GuestView | undefined;
-  readonly #queues = new Map<string, QueueSeen>();
-  /** By device: the queue it was last at, and the chain it last read. */
-  readonly #at = new Map<string, number>();
-  readonly #chains = new Map<string, Chain>();
-  /** Chains that devices have not used yet, by device and head: of a request they speak later. */
-  readonly #inFlight = new Map<string, Chain>();
-
-  constructor(guest: GuestView | undefined) {
-    this.#guest = guest;
-  }
-
-  /** One step of a queue. */
-  step(fact: VirtqueueEvent): void {
-    const { device, queue } = fact;
-    const key = `${device}.${queue}`;
-    this.#at.set(device, queue);
-    const seen = this.#queues.get(key);
-    if (fact.step === "configured") this.#queues.set(key, { configured: fact, next: 0 });
-    else if (fact.step === "stopped") this.#queues.delete(key);
-    else if (fact.step === "available" && seen !== undefined) seen.next = fact.from;
-    else if (fact.step === "used") this.#inFlight.delete(`${device} ${fact.head}`);
-    else if (fact.step === "chain") {
-      this.#chains.set(device, fact);
-      if (this.#inFlight.size < IN_FLIGHT_MAX) this.#inFlight.set(`${device} ${fact.head}`, fact);
-      if (seen !== undefined) seen.next = (fact.position + 1) & 0xffff;
-    }
-  }
-
-  /** Whether the chain that a rule was broken in is told after the rule. */
-  comesLater(rule: string): boolean {
-    return EARLY.has(rule);
-  }
-
-  /**
-   * What to draw for a rule that a device's driver has just broken; undefined where there is nothing to see. Devices say
-   * `head N` of the request that they mean.
-   */
-  of(rule: string, device: string, what: string, about: "chain" | "request" | "other"): Drawing | undefined {
-    const marked = RINGS[rule];
-    if (marked !== undefined) return this.#ring(device, marked);
-    if (about === "other") return undefined;
-    const head = about === "request" ? /\bhead (\d+)/.exec(what)?.[1] : undefined;
-    const chain = head === undefined ? this.#chains.get(device) : this.#inFlight.get(`${device} ${head}`);
-    if (chain === undefined) return undefined;
-    const { queue, descriptors } = chain;
-    const mark = FIELDS[rule];
-    const found = mark?.is === undefined ? descriptors.length - 1 : descriptors.findIndex(mark.is);
-    const at = mark === undefined || found < 0 ? undefined : { at: found, field: mark.field };
-    return { kind: "chain", queue, head: chain.head, descriptors, marked: at };
-  }
-
-  #ring(device: string, marked: "idx" | "entry"): RingDrawing | undefined {
-    const queue = this.#at.get(device);
-    const seen = queue === undefined ? undefined : this.#queues.get(`${device}.${queue}`);
-    if (queue === undefined || seen === undefined) return undefined;
-    const { driver: address, size } = seen.configured;
-    const bytes = this.#guest?.memory(address, 4 + 2 * size);
-    if (bytes === undefined) return undefined;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const [flags, idx] = [view.getUint16(0, true), view.getUint16(2, true)];
-    const count = Math.min(size, ENTRIES_MAX);
-    const entries = Array.from({ length: count }, (_, i) => {
-      const position = (seen.next + i) & 0xffff;
-      return { position, head: view.getUint16(4 + 2 * (position % size), true) };
-    });
-    // With a wild idx nothing is new; else what lies between the device's place and the driver's.
-    const fresh = marked === "idx" ? 0 : (idx - seen.next) & 0xffff;
-    return {
-      kind: "ring",
-      queue,
-      address,
-      size,
-      flags,
-      idx,
-      next: seen.next,
-      entries: entries.slice(0, fresh),
-      marked,
-    };
-  }
-}
-
 /** A drawing in lines, the mark beneath what is at fault. */
 export function drawingLines(drawing: Drawing): string[] {
-  return drawing.kind === "chain" ? chainLines(drawing) : ringLines(drawing);
+  switch (drawing.kind) {
+    case "chain":
+      return chainLines(drawing);
+    case "ring":
+      return ringLines(drawing);
+    case "packed":
+      return packedLines(drawing);
+    case "event":
+      return eventLines(drawing);
+  }
 }
 
-/** Columns of a chain: how wide, and what stands there. */
-const COLUMNS: readonly {
+/** A column of a list of descriptors: how it is headed, and what stands there. */
+interface Column<T> {
   readonly name: string;
   readonly field?: DescriptorField;
-  readonly text: (d: DescriptorFact) => string;
-}[] = [
-  { name: "descriptor", text: ({ index, table }) => table === "ring" ? `${index}` : `  table ${index}` },
+  readonly text: (descriptor: T) => string;
+}
+
+type Common = Pick<DescriptorFact, "index" | "table" | "addr" | "length" | "flags">;
+
+type FlagName = readonly [bit: number, name: string];
+const FLAGS: readonly FlagName[] = [[1, "NEXT"], [2, "WRITE"], [4, "INDIRECT"]];
+/** Bits 7 and 15 of a packed descriptor's flags (virtio 1.2 §2.8.1). */
+const PACKED_FLAGS: readonly FlagName[] = [...FLAGS, [0x80, "AVAIL"], [0x8000, "USED"]];
+
+const index = ({ index, table }: Common): string => table === "ring" ? `${index}` : `  table ${index}`;
+const place: readonly Column<Common>[] = [
   { name: "addr", field: "addr", text: ({ addr }) => hex(addr) },
   { name: "length", field: "length", text: ({ length }) => `${length}` },
-  { name: "flags", field: "flags", text: ({ flags }) => flagsText(flags) },
+];
+
+const COLUMNS: readonly Column<DescriptorFact>[] = [
+  { name: "descriptor", text: index },
+  ...place,
+  { name: "flags", field: "flags", text: ({ flags }) => flagsText(flags, FLAGS) },
   { name: "next", field: "next", text: ({ flags, next }) => (flags & 1) === 0 ? "-" : `${next}` },
 ];
 
-function flagsText(flags: number): string {
-  const names = ["NEXT", "WRITE", "INDIRECT"].filter((_, bit) => (flags & (1 << bit)) !== 0);
-  const rest = flags & ~7;
-  return [...names, ...(rest === 0 ? [] : [hex(rest)])].join(" ") || "0";
+const PACKED_COLUMNS: readonly Column<PackedEntry>[] = [
+  { name: "entry", text: index },
+  ...place,
+  { name: "id", field: "id", text: ({ id, table }) => table === "ring" ? `${id}` : "-" },
+  { name: "wrap", text: ({ wrap }) => `${wrap ?? "-"}` },
+  { name: "flags", field: "flags", text: ({ flags }) => flagsText(flags, PACKED_FLAGS) },
+];
+
+function flagsText(flags: number, names: readonly FlagName[]): string {
+  const known = names.flatMap(([bit, name]) => (flags & bit) !== 0 ? name : []);
+  const rest = names.reduce((left, [bit]) => left & ~bit, flags);
+  return [...known, ...(rest === 0 ? [] : [hex(rest)])].join(" ") || "0";
 }
 
-function chainLines({ queue, head, descriptors, marked }: ChainDrawing): string[] {
-  // Of a long chain the part around what is at fault.
-  const first = Math.max(0, Math.min((marked?.at ?? 0) - DESCRIPTORS_MAX / 2, descriptors.length - DESCRIPTORS_MAX));
-  const shown = descriptors.slice(first, first + DESCRIPTORS_MAX);
-  const cells = [COLUMNS.map(({ name }) => name), ...shown.map((d) => COLUMNS.map(({ text }) => text(d)))];
-  const widths = COLUMNS.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+function chainLines({ format, queue, head, descriptors, marked }: ChainDrawing): string[] {
+  const columns = format === "split" ? COLUMNS : COLUMNS.filter(({ field }) => field !== "next");
+  const { lines, left } = table(columns, descriptors, marked);
+  return [
+    `${format === "split" ? "chain" : "buffer"} ${head} of queue ${queue} as the device read it${left}:`,
+    ...lines,
+  ];
+}
+
+function packedLines({ queue, address, size, entries, marked }: PackedDrawing): string[] {
+  const { lines, left } = table(PACKED_COLUMNS, entries, marked);
+  return [
+    `packed ring of queue ${queue} at ${hex(address)}, ${size} entries, where the device reads${left}:`,
+    ...lines,
+    "(with wrap counter 1 an entry is available that has AVAIL and not USED, with 0 one that has USED",
+    "and not AVAIL)",
+  ];
+}
+
+/** Descriptors in columns; of a long list the part around what is at fault, and what to say of that. */
+function table<T>(
+  columns: readonly Column<T>[],
+  rows: readonly T[],
+  marked: DescriptorMark | undefined,
+): { lines: string[]; left: string } {
+  const first = Math.max(0, Math.min((marked?.at ?? 0) - DESCRIPTORS_MAX / 2, rows.length - DESCRIPTORS_MAX));
+  const shown = rows.slice(first, first + DESCRIPTORS_MAX);
+  const cells = [columns.map(({ name }) => name), ...shown.map((row) => columns.map(({ text }) => text(row)))];
+  const widths = columns.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   const lines = cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
   if (marked !== undefined) {
-    const column = COLUMNS.findIndex(({ field }) => field === marked.field);
-    const left = widths.slice(0, column).reduce((sum, width) => sum + width + 2, 0);
+    const column = columns.findIndex(({ field }) => field === marked.field);
+    const before = widths.slice(0, column).reduce((sum, width) => sum + width + 2, 0);
     const row = marked.at - first + 1;
-    lines.splice(row + 1, 0, " ".repeat(left) + "^".repeat(cells[row]![column]!.length));
+    lines.splice(row + 1, 0, " ".repeat(before) + "^".repeat(cells[row]![column]!.length));
   }
-  const left = descriptors.length - shown.length;
-  const of = left === 0 ? "" : ` (${shown.length} of its ${descriptors.length} descriptors)`;
-  return [`chain ${head} of queue ${queue} as the device read it${of}:`, ...lines.map((line) => `  ${line}`)];
+  const left = rows.length === shown.length ? "" : ` (${shown.length} of its ${rows.length} descriptors)`;
+  return { lines: lines.map((line) => `  ${line}`), left };
 }
 
 function ringLines({ queue, address, size, flags, idx, next, entries, marked }: RingDrawing): string[] {
   const lines = [`available ring of queue ${queue} at ${hex(address)}, ${size} entries:`];
   const start = `  flags ${flags}  idx `;
   lines.push(`${start}${idx}  (the device has taken all before entry ${next})`);
-  if (marked === "idx") lines.push(" ".repeat(start.length) + "^".repeat(`${idx}`.length));
+  if (marked === "idx") lines.push(under(start, `${idx}`));
   for (const { position, head } of entries) {
     const entry = `  ring[${position % size}] = `;
     lines.push(`${entry}${head}`);
-    if (marked === "entry" && position === next) lines.push(" ".repeat(entry.length) + "^".repeat(`${head}`.length));
+    if (marked === "entry" && position === next) lines.push(under(entry, `${head}`));
   }
   return lines;
+}
+
+function eventLines({ queue, address, offset, wrap, flags, marked }: EventDrawing): string[] {
+  const start = "  desc_event_off ";
+  const middle = `${start}${offset}  desc_event_wrap ${wrap}  desc_event_flags `;
+  return [
+    `driver event suppression of queue ${queue} at ${hex(address)}:`,
+    `${middle}${flags}`,
+    marked === "desc_event_off" ? under(start, `${offset}`) : under(middle, `${flags}`),
+  ];
+}
+
+/** The mark beneath `text`, which stands behind `before`. */
+function under(before: string, text: string): string {
+  return " ".repeat(before.length) + "^".repeat(text.length);
 }

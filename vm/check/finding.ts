@@ -9,14 +9,17 @@ import type { Rule } from "./rule.ts";
 export interface Evidence {
   /** The driver's accesses to the device from its last reset up to then. */
   history: HistoryView;
-  /** Registers and stack of the hart, where the finding is about the instruction it was at. */
+  /** Registers and stack of the hart at the finding's place, or at the notification where there is one. */
   readonly stack?: CapturedStack | undefined;
   /** The chain or ring that it is about. */
-  drawing?: Drawing | undefined;
+  readonly drawing?: Drawing | undefined;
   /** DeviceID, once the driver has read it. */
   readonly type?: number | undefined;
-  /** The place is the notification by which the device came to see what is wrong. */
-  readonly notified?: boolean;
+  /**
+   * The notification by which the device came to see what is wrong. The finding's place is then where the field at fault
+   * was stored, if that was seen, else this one.
+   */
+  readonly notified?: Where | undefined;
 }
 
 /** One rule, broken at one place of the program. */
@@ -26,7 +29,7 @@ export interface Finding extends Evidence {
   readonly device: string;
   /** What was seen the first time. */
   readonly what: string;
-  /** Where that was. */
+  /** Where the program did it: the place that it has to be mended at, as near as is known. */
   readonly where: Where;
   /** How often it was seen, the first time included. */
   count: number;

@@ -1,9 +1,10 @@
 /** Findings for programs: one JSON object, with the same facts as the text. */
 import { hex } from "../bits.ts";
+import type { Where } from "../events.ts";
 import { privilegeName } from "../trace/record.ts";
 import { accessedRegister, registerName } from "../trace/register_text.ts";
 import type { Access } from "./history.ts";
-import type { Frame, Places } from "./places.ts";
+import type { Frame, Place, Places } from "./places.ts";
 import type { CheckResult, PlacedFinding } from "./result.ts";
 import type { Rule } from "./rule.ts";
 
@@ -30,7 +31,7 @@ export function checkJson(result: CheckResult, version: string): string {
   return `${JSON.stringify(object, undefined, 2)}\n`;
 }
 
-function findingObject({ finding, place, stack }: PlacedFinding, places: Places): object {
+function findingObject({ finding, place, notified, stack }: PlacedFinding, places: Places): object {
   const { rule, device, what, where, count, history, drawing } = finding;
   const { id, name, statement, section, keyword, since, severity, wrong, why, mend, tolerated, refused } = rule;
   return {
@@ -50,16 +51,8 @@ function findingObject({ finding, place, stack }: PlacedFinding, places: Places)
     mend,
     tolerated,
     refused,
-    where: {
-      pc: hex(where.pc),
-      symbol: place.symbol,
-      function: place.frame?.name,
-      file: place.frame?.file,
-      line: place.frame?.line,
-      privilege: privilegeName(where.privilege),
-      hart: where.hart,
-      instructions: where.steps,
-    },
+    where: whereObject(place, where),
+    notified: notified && whereObject(notified, finding.notified!),
     stack: stack.map(frameObject),
     drawing,
     history: {
@@ -67,6 +60,19 @@ function findingObject({ finding, place, stack }: PlacedFinding, places: Places)
       left: history.left,
       last: history.last.map((access) => accessObject(access, places)),
     },
+  };
+}
+
+function whereObject({ pc, symbol, frame }: Place, { privilege, hart, steps }: Where): object {
+  return {
+    pc: hex(pc),
+    symbol,
+    function: frame?.name,
+    file: frame?.file,
+    line: frame?.line,
+    privilege: privilegeName(privilege),
+    hart,
+    instructions: steps,
   };
 }
 

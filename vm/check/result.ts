@@ -1,4 +1,5 @@
 /** What a run of the checker comes to: its findings with their places, without what nobody wants to hear of. */
+import type { Where } from "../events.ts";
 import type { Checker, Coverage } from "./checker.ts";
 import type { Finding } from "./finding.ts";
 import { type Frame, type Names, type Place, Places } from "./places.ts";
@@ -9,7 +10,9 @@ import { covers, type Suppression } from "./suppressions.ts";
 export interface PlacedFinding {
   readonly finding: Finding;
   readonly place: Place;
-  /** The calls that led there, the innermost first. */
+  /** The notification by which the device came to see it, where that is not the place itself. */
+  readonly notified: Place | undefined;
+  /** The calls that led there, or to the notification if there is one, the innermost first. */
   readonly stack: readonly Frame[];
 }
 
@@ -43,6 +46,11 @@ export function reaches(severity: Severity, level: Severity): boolean {
   return severities.indexOf(severity) <= severities.indexOf(level);
 }
 
+/** The notification of a finding whose place is another one. */
+export function notificationOf({ where, notified }: Finding): Where | undefined {
+  return notified === where ? undefined : notified;
+}
+
 /** What `checker` has found so far. */
 export function checkResult(checker: Checker, options: ResultOptions = {}): CheckResult {
   const { suppressions = [], level = "advice" } = options;
@@ -52,12 +60,19 @@ export function checkResult(checker: Checker, options: ResultOptions = {}): Chec
   let [suppressed, below] = [0, 0];
   for (const finding of checker.findings.list) {
     const place = places.at(finding.where.pc);
-    const symbols = place.frames.flatMap(({ name }) => name ?? []);
+    const notified = notificationOf(finding);
+    const told = notified && places.at(notified.pc);
+    const symbols = [place, ...(told === undefined ? [] : [told])].flatMap(({ frames }) =>
+      frames.flatMap(({ name }) => name ?? [])
+    );
     const known = suppressions.filter((suppression) => covers(suppression, finding.rule, symbols));
     known.forEach((suppression) => used.add(suppression));
     if (known.length > 0) suppressed++;
     else if (!reaches(finding.rule.severity, level)) below++;
-    else findings.push({ finding, place, stack: places.stack(finding.where.pc, finding.stack) });
+    else {
+      const stack = places.stack((notified ?? finding.where).pc, finding.stack);
+      findings.push({ finding, place, notified: told, stack });
+    }
   }
   return {
     profile: checker.profile,

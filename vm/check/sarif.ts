@@ -42,7 +42,7 @@ function descriptor(rule: Rule): object {
   };
 }
 
-function resultObject({ finding, place, stack }: PlacedFinding): object {
+function resultObject({ finding, place, notified, stack }: PlacedFinding): object {
   const { rule, device, what, where, count } = finding;
   const symbol = place.symbol ?? hex(where.pc);
   return {
@@ -51,6 +51,12 @@ function resultObject({ finding, place, stack }: PlacedFinding): object {
     level: LEVELS[rule.severity],
     message: { text: `${device}: ${rule.wrong} Seen: ${what}. ${rule.why} Mend: ${rule.mend}` },
     locations: [location(place.frame, where.pc)],
+    ...(notified !== undefined && {
+      relatedLocations: [{
+        ...location(notified.frame, notified.pc),
+        message: { text: "The device was notified here." },
+      }],
+    }),
     occurrenceCount: count,
     // The same for the same mistake in the next run, wherever it then lies.
     partialFingerprints: {

@@ -10,7 +10,7 @@ import { drawingLines } from "./drawing.ts";
 import type { Finding } from "./finding.ts";
 import type { Access } from "./history.ts";
 import { type Frame, frameText, type Place, type Places, placeText } from "./places.ts";
-import type { CheckResult, PlacedFinding } from "./result.ts";
+import { type CheckResult, notificationOf, type PlacedFinding } from "./result.ts";
 import {
   type Monitor,
   type Rule,
@@ -51,7 +51,7 @@ export function checkReport(result: CheckResult, options: TextOptions = {}): str
 
 /** One finding, in lines; without a newline at the end. */
 export function findingText(placed: PlacedFinding, { places }: CheckResult, options: TextOptions = {}): string {
-  const { finding, place, stack } = placed;
+  const { finding, place, notified, stack } = placed;
   const { rule, what, count, drawing } = finding;
   const paint = painter(options.colour ?? false);
   const elsewhere = monitorsText(rule);
@@ -59,12 +59,13 @@ export function findingText(placed: PlacedFinding, { places }: CheckResult, opti
     `${paint(`${rule.severity}:`, PAINTS[rule.severity])} ${deviceText(finding)}: ${rule.wrong}`,
     ...field("seen", `${harmless(what)}; ${timesText(count)}`),
     ...field("where", whereText(place, finding)),
+    ...(notified === undefined ? [] : field("notify", notifyText(notified, finding))),
     ...field("why", rule.why),
     ...field("mend", rule.mend),
     ...field("rule", `${rule.id}; ${ruleSourceText(rule)}`),
     ...(elsewhere === "" ? [] : field("hosts", elsewhere)),
     ...(drawing === undefined ? [] : drawingLines(drawing).map((line) => `  ${line}`)),
-    ...stackLines(stack),
+    ...stackLines(stack, notified === undefined ? CALLS_TITLE : NOTIFICATION_TITLE),
     ...historyLines(finding, places),
   ];
   return lines.join("\n");
@@ -80,21 +81,35 @@ function deviceText({ device, type }: Finding): string {
   return known === undefined ? harmless(device) : `${harmless(device)} (${known.name})`;
 }
 
-function whereText(place: Place, { where: { pc, privilege, hart, steps }, notified }: Finding): string {
+function whereText(place: Place, finding: Finding): string {
+  const { where: { privilege, hart, steps }, notified } = finding;
+  const why = notificationOf(finding) !== undefined
+    ? ", where the marked field was stored"
+    : notified !== undefined
+    ? ", where the device was notified of it"
+    : "";
+  return `${addressText(place)}${why}; ${privilegeName(privilege)} mode, hart ${hart}, after ${steps} instructions`;
+}
+
+function notifyText(place: Place, { notified }: Finding): string {
+  return `${addressText(place)}, after ${notified!.steps} instructions; the device read it then`;
+}
+
+/** Where the source says the place, the address is still what a disassembly and a debugger go by. */
+function addressText(place: Place): string {
   const text = placeText(place);
-  // Where the source says the place, the address is still what a disassembly and a debugger go by.
-  const address = text.includes(hex(pc, 8)) ? "" : `, ${hex(pc, 8)}`;
-  const why = notified ? ", where the device was notified of it" : "";
-  return `${text}${address}${why}; ${privilegeName(privilege)} mode, hart ${hart}, after ${steps} instructions`;
+  const address = hex(place.pc, 8);
+  return text.includes(address) ? text : `${text}, ${address}`;
 }
 
 /** Over a list of calls. */
 export const CALLS_TITLE = "how the program came there, the last call first";
+const NOTIFICATION_TITLE = "how the program came to the notification, the last call first";
 
 /** The calls that led to the place, if there are any beside it. */
-function stackLines(stack: readonly Frame[]): string[] {
+function stackLines(stack: readonly Frame[], title: string): string[] {
   if (stack.length < 2) return [];
-  return [`  ${CALLS_TITLE}:`, ...stack.map((frame) => `    ${frameText(frame)}`)];
+  return [`  ${title}:`, ...stack.map((frame) => `    ${frameText(frame)}`)];
 }
 
 /** Where a rule is written, and how strongly: `virtio 1.2 §2.1.1, MUST NOT (1.0 to 1.4), statement basic002`. */
