@@ -1,9 +1,13 @@
 /** docs/GALLERY.md, out of the table of mistakes and of what Ringside prints about them. */
+import { wrap } from "../../vm/check/text.ts";
 import { argumentsOf, baseOf, bases, type Change, type Mistake } from "./mistake.ts";
 import { galleryGroups, mistakes } from "./table.ts";
 
 /** Steps that an image is given, as not every mistake lets its driver come to an end. */
 export const STEPS_MAX = 2_000_000;
+
+/** Width of the page's lines. */
+const WIDTH = 120;
 
 /** Lines of context that a change is shown with are its own; this many of a report. */
 const REPORT_LINES = 40;
@@ -27,7 +31,9 @@ export type GalleryTexts = ReadonlyMap<string, string>;
 
 /** The document, as Markdown. */
 export function galleryDocument(texts: GalleryTexts): string {
-  const correct = bases.map(({ name, what }) => `- \`correct_${name}.elf\`: ${what}`);
+  const correct = bases.map(({ name, what }) =>
+    `- ${wrap(`\`correct_${name}.elf\`: ${what}`, WIDTH - 2).join("\n  ")}`
+  );
   const groups = galleryGroups.map(({ title, mistakes }) =>
     [`## ${title}`, ...mistakes.map((mistake) => section(mistake, texts.get(mistake.name) ?? ""))].join("\n\n")
   );
