@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { type EngineName, engineNames } from "../../vm/machine.ts";
+import { buildCoremark, COREMARK } from "./coremark.ts";
 import { block, consoleOutput } from "./devices.ts";
 import { clocks, type HostInfo, hostInfo } from "./host.ts";
 import { linux } from "./linux.ts";
@@ -22,13 +23,18 @@ type SectionName = typeof sectionNames[number];
 /** All engines but the one that is slow on purpose. */
 const engines: readonly EngineName[] = engineNames.filter((name) => name !== "reference");
 
+/** CoreMark's sources. */
+const coremark = Deno.env.get("COREMARK");
+/** The kernels there are here. */
+const allKernels = coremark === undefined ? kernels : [...kernels, COREMARK];
+
 const HELP = `Usage: deno task bench [OPTIONS] [SECTION...]
 
 Sections: ${sectionNames.join(", ")}; all of them by default.
 
   --reps N          repetitions; default 5
   --engines A,B     of ${engineNames.join(", ")}; default ${engines.join(",")}
-  --kernels A,B     of ${kernels.join(", ")}; default all
+  --kernels A,B     of ${allKernels.join(", ")}; default all
   --repeat N        runs of a kernel in one process; default 8, for the speed that lasts; 1 shows the warm-up
   --xlen 32|64      one width only
   --clock wall|cpu  by the host's clock (the default), or by processor time, which others disturb less
@@ -37,10 +43,11 @@ Sections: ${sectionNames.join(", ")}; all of them by default.
   --help
 
 QEMU is compared where it is installed, Spike where SPIKE=PATH names it;
+CoreMark is one more kernel where COREMARK=DIR names its sources (RISC-V GCC builds it);
 Linux is booted from the folder that GUESTS names (tests/guests/get_guests.sh fills one).`;
 
 /** What the command line asks for. */
-interface Asked extends Omit<BenchSettings, "folder" | "progress"> {
+interface Asked extends Omit<BenchSettings, "folder" | "progress" | "built"> {
   readonly sections: readonly SectionName[];
   readonly folder: string | undefined;
   readonly json: boolean;
@@ -62,7 +69,7 @@ function parse(args: readonly string[]): Asked {
   const parsed = parseArgs(args, {
     boolean: ["json", "help"],
     string: ["reps", "repeat", "engines", "kernels", "xlen", "clock", "folder", "_"],
-    default: { reps: "5", repeat: "8", engines: engines.join(","), kernels: kernels.join(","), clock: "wall" },
+    default: { reps: "5", repeat: "8", engines: engines.join(","), kernels: allKernels.join(","), clock: "wall" },
     unknown: (arg, key) => key === undefined ? true : usage(`there is no option ${arg}`),
   });
   const reps = Number(parsed.reps);
@@ -76,7 +83,7 @@ function parse(args: readonly string[]): Asked {
     repeat,
     engines: parsed.engines.split(",").map((name) => choice("an engine", name, engineNames)),
     clock: choice("--clock", parsed.clock, clocks),
-    kernels: parsed.kernels.split(",").map((name) => choice("a kernel", name, kernels)),
+    kernels: parsed.kernels.split(",").map((name) => choice("a kernel", name, allKernels)),
     widths: xlen === undefined ? [64, 32] : [xlen === "64" ? 64 : 32],
     sections: sections.length === 0 ? sectionNames : sections,
     folder: parsed.folder,
@@ -134,13 +141,23 @@ function progress(text: string): void {
   if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }
 
+/** Builds what is measured and is none of the images. */
+async function build({ kernels, widths }: Asked, folder: string): Promise<ReadonlyMap<string, string>> {
+  const built = new Map<string, string>();
+  if (coremark === undefined || !kernels.includes(COREMARK)) return built;
+  for (const xlen of widths) built.set(`${COREMARK} ${xlen}`, await buildCoremark(coremark, xlen, folder));
+  return built;
+}
+
 async function main(asked: Asked): Promise<void> {
   const temporary = asked.folder === undefined ? await Deno.makeTempDir({ prefix: "ringside_bench_" }) : undefined;
   try {
     const host = await hostInfo();
     const sections: Section[] = [];
     if (!asked.json) console.log(headText(host));
-    for await (const section of measure(asked, { ...asked, folder: asked.folder ?? temporary!, progress }, host)) {
+    const folder = asked.folder ?? temporary!;
+    const settings = { ...asked, folder, progress, built: await build(asked, folder) };
+    for await (const section of measure(asked, settings, host)) {
       progress("");
       sections.push(section);
       if (!asked.json) console.log(sectionText(section));

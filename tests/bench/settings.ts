@@ -10,6 +10,8 @@ export interface BenchSettings {
   readonly kernels: readonly string[];
   /** How often a kernel is run in one process, except by the interpreter, whose speed is the same from the start. */
   readonly repeat: number;
+  /** Where the image of a kernel is that is none of `images/`, by its name and width. */
+  readonly built: ReadonlyMap<string, string>;
   readonly widths: readonly (32 | 64)[];
   /** What speeds are measured by. */
   readonly clock: ClockName;

@@ -16,6 +16,11 @@ export function imageOf(program: string, xlen: 32 | 64): string {
   return `${TOP}images/${program}${xlen === 32 ? "_rv32" : ""}.elf`;
 }
 
+/** Path of a kernel's image. */
+export function kernelImage({ built }: BenchSettings, kernel: string, xlen: 32 | 64): string {
+  return built.get(`${kernel} ${xlen}`) ?? imageOf(PREFIX + kernel, xlen);
+}
+
 /** Millions of instructions per second by repetition, under the name of what ran the kernel. */
 type Speeds = Map<string, number[]>;
 
@@ -41,7 +46,7 @@ export async function speed(settings: BenchSettings, what: SpeedCase): Promise<S
     // One after the other within a repetition: whatever else the machine does then, it does to all of them.
     for (const [kernel, result] of found) {
       settings.progress(`RV${xlen}${paged ? " paged" : ""} ${kernel}, repetition ${rep + 1} of ${settings.reps}`);
-      const image = imageOf(PREFIX + kernel, xlen);
+      const image = kernelImage(settings, kernel, xlen);
       const note = (name: string, mips: number) => result.speeds.set(name, [...result.speeds.get(name) ?? [], mips]);
       let once = 0;
       for (const engine of settings.engines) {

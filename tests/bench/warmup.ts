@@ -2,7 +2,7 @@
 import { denoRun, timedOk } from "./host.ts";
 import { digits, type Section } from "./report.ts";
 import type { BenchSettings } from "./settings.ts";
-import { imageOf } from "./speed.ts";
+import { kernelImage } from "./speed.ts";
 import { geomean, median } from "./statistics.ts";
 import type { WarmUp } from "./warmup_run.ts";
 
@@ -57,7 +57,7 @@ export async function warmup(settings: BenchSettings, xlen: 32 | 64): Promise<Se
     for (let rep = 0; rep < reps; rep++) {
       progress(`RV${xlen} warm-up of ${kernel}, repetition ${rep + 1} of ${reps}`);
       const run = async (engine: string): Promise<WarmUp> => {
-        const image = imageOf(`bench_${kernel}`, xlen);
+        const image = kernelImage(settings, kernel, xlen);
         const args = denoRun("tests/bench/warmup_run.ts", image, engine, `repeat=${engine === "auto" ? repeat : 1}`);
         return JSON.parse((await timedOk(Deno.execPath(), args)).stdout);
       };
