@@ -28,6 +28,7 @@ import "../translate/region_code.ts";
 import "../translate/region_module.ts";
 import "../translate/region_values.ts";
 import "../translate/regions.ts";
+import "../translate/register_homes.ts";
 import "../translate/stack_code.ts";
 import "../translate/statistics.ts";
 import "../translate/structure.ts";
