@@ -12,7 +12,14 @@ const ISA = parseIsa("rv64ima");
 export function structureOf(text: string, entry: number): Structure {
   const { bytes } = new Assembler(ISA).program(text, 0n);
   const u16 = new Uint16Array(bytes.slice().buffer);
-  const source = flowSource(u16, new Decoder(ISA), () => true, straightMap(entry, 0, bytes.length), () => []);
+  const source = flowSource(
+    u16,
+    new Decoder(ISA),
+    () => true,
+    straightMap(entry, 0, bytes.length),
+    () => [],
+    () => true,
+  );
   return structure(discover(source, { instructions: 400, depth: 2, callee: 40 })![0]!);
 }
 

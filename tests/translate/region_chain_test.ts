@@ -103,3 +103,30 @@ for (const [name, wide] of [["rv64ima", true], ["rv32ima", false]] as const) {
     });
   }
 }
+
+Deno.test("a way that never ran is not in a region, and is taken when its time comes", () => {
+  const seldom = "addi a3, a3, 1\nxor a4, a4, a3\n".repeat(40);
+  const { bytes } = new Assembler(parseIsa("rv64imac")).program(
+    `
+            li s0, 6000
+    loop:   addi a1, a1, 1
+            beqz s0, seldom
+    back:   addi s0, s0, -1
+            bgtz s0, loop
+            li s0, 0
+            j loop
+    seldom: ${seldom}
+            li s0, 50
+            j back
+    `,
+    BigInt(BARE.ram),
+  );
+  const both = twoEngines(bytes, "rv64imac");
+  compareEngines(both, 20_000);
+  const { made, instructions } = (both[0].engine as Interpreter).regions!.stats;
+  assertGreater(made, 0);
+  assertGreater(40, instructions, "what never ran was translated");
+  compareEngines(both, 20_000);
+  assertGreater(both[1].hart.x(13), 1000n);
+  assertGreater((both[0].engine as Interpreter).regions!.stats.instructions, 80);
+});

@@ -139,6 +139,12 @@ export class DecodedPages implements CodeWatch {
     return slot === undefined ? -1 : this.#base + slot * PAGE_BYTES + ((host - page) / 2) * ENTRY.bytes;
   }
 
+  /** Whether code at a host address is decoded: control came there, or to straight code before it. */
+  decoded(host: number): boolean {
+    const at = this.entryOf(host);
+    return at >= 0 && this.#u16[at >>> 1] !== Handler.Undecoded;
+  }
+
   /**
    * Says that `length` bytes at `host` are relied on as code: stores there must leave emitted code. It looks at the line
    * that a store begins in, so that lines count from which one can reach the code.

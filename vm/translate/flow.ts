@@ -120,6 +120,8 @@ export interface FlowSource {
   refuses(offset: number): boolean;
   /** Where the `jalr` at an offset was seen to go, as offsets, the likeliest first. */
   seen(offset: number): readonly number[];
+  /** Whether control was ever seen to come to an offset, or near before it; what never ran is not worth its translation. */
+  reached(offset: number): boolean;
 }
 
 /** Bounds of a region. */
@@ -200,7 +202,7 @@ class Discovery {
     const returns: Leader[] = [];
     for (let i = 0; i < work.length && this.#instructions < this.#limits.instructions; i++) {
       const place = work[i]!;
-      if (this.#leader(place) === undefined) {
+      if (this.#leader(place) === undefined && (i === 0 || this.#source.reached(place.offset))) {
         const list = this.#walk(place.offset);
         const leader = { place, list, block: undefined };
         (place.calls === undefined ? this.#leaders : place.calls.leaders).set(place.offset, leader);
@@ -357,13 +359,17 @@ export function isReturn({ base, operands }: Decoded): boolean {
   return base.name === "jalr" && operands.rd === 0 && operands.rs1 === 1 && operands.imm === 0;
 }
 
-/** Reads instructions from host memory. `seen` is asked where the jump at a host address went. */
+/**
+ * Reads instructions from host memory. `seen` is asked where the jump at a host address went, `reached` whether control was
+ * seen at one.
+ */
 export function flowSource(
   u16: Uint16Array,
   decoder: Decoder,
   emittable: (decoded: Decoded) => boolean,
   map: CodeMap,
   seen: (host: number) => readonly number[],
+  reached: (host: number) => boolean,
 ): FlowSource & { readonly word: (offset: number) => number } {
   /** What `at` found; null for nothing. */
   const known = new Map<number, FlowInstruction | null>();
@@ -395,5 +401,6 @@ export function flowSource(
     },
     word,
     seen: (offset) => seen(map.host(offset)).flatMap((host) => map.offset(host) ?? []),
+    reached: (offset) => reached(map.host(offset)),
   };
 }

@@ -228,7 +228,14 @@ export class Regions {
     // What the mode does not allow is left to the hart, like all that only the hart can do.
     const emittable = (d: Decoded) =>
       handlers.of(d) >= Handler.First || (csr(d)?.privilege ?? Infinity) <= hart.privilege;
-    const source = flowSource(this.#u16, hart.decoder, emittable, map, (at) => this.#seen(at));
+    const source = flowSource(
+      this.#u16,
+      hart.decoder,
+      emittable,
+      map,
+      (at) => this.#seen(at),
+      (at) => pages.decoded(at),
+    );
     const blocks = discover(source, LIMITS);
     if (blocks === undefined) return;
     const shape = structure(blocks[0]!);
@@ -375,8 +382,10 @@ export class Regions {
       this.functions.set(index, null);
       this.#free.push(index);
       const at = this.#o.pages.entryOf(host);
-      // The entry's word was overwritten: it is decoded anew.
-      if (at >= 0) this.#u16[(at + ENTRY.op) >>> 1] = Handler.Undecoded;
+      if (at < 0) continue;
+      // The entry's word was overwritten: it is decoded anew, at once, as it is code that ran.
+      this.#u16[(at + ENTRY.op) >>> 1] = Handler.Undecoded;
+      this.#o.pages.decode(at);
     }
     this.stats.dropped++;
   }
