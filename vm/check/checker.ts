@@ -141,7 +141,7 @@ export class Checker {
       events.on("virtqueue", (fact, where) => this.#virtqueue(fact, where)),
       events.on("irq", (fact, where) => this.#irq(fact, where)),
       events.on("wfi", ({ step }, where) => {
-        if (step !== "wait") return;
+        if (step !== "wait") return this.#plic.wakes(where);
         this.#plic.waits(where);
         memory.waits(where);
       }),
@@ -391,7 +391,12 @@ export class Checker {
     if (notified !== undefined) where = notified;
     const finding = this.findings.add(rule, device, what, stored ?? where, () => ({
       history: watched?.history.view() ?? { first: [], left: 0, last: [] },
-      stack: notified ? this.#keptStack(watched!) : where.steps === now ? this.#guest?.stack(where) : undefined,
+      // Who waits is still there.
+      stack: notified
+        ? this.#keptStack(watched!)
+        : where.steps === now || this.#plic.waitsAt(where)
+        ? this.#guest?.stack(where)
+        : undefined,
       drawing: draw(),
       type: watched?.registers.deviceId,
       notified,

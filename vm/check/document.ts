@@ -1,6 +1,7 @@
 /** What docs/RULES.md says, out of the tables of rules. */
-import type { Rule } from "./rule.ts";
+import { type Rule, statementsOf } from "./rule.ts";
 import { ruleGroups, rules } from "./rules.ts";
+import { statementCoverage, type Unchecked, unchecked } from "./statements.ts";
 import { monitorsText, ruleSourceText, wrap } from "./text.ts";
 
 /** Width of the page's lines, and of those of a list. */
@@ -23,9 +24,14 @@ const HEAD = [
 
 /** The page on all rules, as Markdown. */
 export function rulesDocument(): string {
-  const head = [...HEAD, `There are ${rules.length} rules.`].map((text) => paragraph(text));
+  const { checked, all } = statementCoverage();
+  const count =
+    `There are ${rules.length} rules. Of the ${all} statements with MUST or SHOULD that bind a driver of what ` +
+    `Ringside has (basic facilities, both ring formats, MMIO, reserved features, block, console, entropy; virtio 1.0 to ` +
+    `1.4) they are about ${checked}; the others are at the end, each with the reason.`;
+  const head = [...HEAD, count].map((text) => paragraph(text));
   const groups = ruleGroups.flatMap(({ title, rules }) => [`## ${title}`, ...rules.map(ruleSection)]);
-  return `${[...head, ...groups].join("\n\n")}\n`;
+  return `${[...head, ...groups, "## Statements without a rule", ...unchecked.map(reason)].join("\n\n")}\n`;
 }
 
 function ruleSection(rule: Rule): string {
@@ -39,6 +45,10 @@ function ruleSection(rule: Rule): string {
     ...(elsewhere === "" ? [] : [`Elsewhere: ${elsewhere}`]),
   ];
   return [`### ${id}`, paragraph(`**${severity}**: ${wrong}`), items.map(item).join("\n")].join("\n\n");
+}
+
+function reason({ statements, asks, why }: Unchecked): string {
+  return [paragraph(`**${statementsOf(statements).join(", ")}**: ${asks}`), item(`Not checked: ${why}`)].join("\n\n");
 }
 
 function paragraph(text: string): string {

@@ -1,6 +1,7 @@
 /** A rule's page for a terminal, by what somebody has of it: its id, its name, or the number of its statement. */
 import { type Rule, statementsOf } from "./rule.ts";
 import { ruleGroups, rules } from "./rules.ts";
+import { unchecked, uncheckedStatement } from "./statements.ts";
 import { ruleCalled } from "./suppressions.ts";
 import { fields, monitorsText, ruleSourceText, wrap } from "./text.ts";
 
@@ -13,9 +14,18 @@ export function rulesCalled(query: string): readonly Rule[] {
   return rules.filter(({ statement }) => statement === query || statementsOf(statement).includes(query));
 }
 
+/** What is said of a statement that no rule is about; undefined if one is, or if there is no such statement. */
+export function reasonPage(query: string): string | undefined {
+  const found = uncheckedStatement(query);
+  if (found === undefined) return undefined;
+  const lines = ["No rule is about this.", "", ...fields({ asks: found.asks, why: `Not checked: ${found.why}` })];
+  return `${[query, "", ...lines].join("\n")}\n`;
+}
+
 /** Every word that {@linkcode rulesCalled} knows, for "did you mean". */
 export function ruleWords(): string[] {
-  return rules.flatMap(({ id, name, statement }) => [name, id, ...statementsOf(statement)]);
+  const without = unchecked.flatMap(({ statements }) => statementsOf(statements));
+  return [...rules.flatMap(({ id, name, statement }) => [name, id, ...statementsOf(statement)]), ...without];
 }
 
 /** A rule's page; ends in a newline. */

@@ -25,6 +25,8 @@ export class PlicWatch {
   /** By context: its words of enable bits, and its threshold. */
   readonly #enable = new Map<number, number[]>();
   readonly #threshold = new Map<number, number>();
+  /** Harts that wait, by their numbers. */
+  readonly #waiting = new Map<number, Where>();
 
   constructor(report: MemoryReport) {
     this.#report = report;
@@ -32,7 +34,7 @@ export class PlicWatch {
 
   /** The machine was reset. */
   powerOn(): void {
-    for (const map of [this.#sources, this.#priority, this.#enable, this.#threshold]) map.clear();
+    for (const map of [this.#sources, this.#priority, this.#enable, this.#threshold, this.#waiting]) map.clear();
   }
 
   /** An access to the PLIC's registers. */
@@ -54,8 +56,12 @@ export class PlicWatch {
     if (device === undefined) return;
     let source = this.#sources.get(id);
     if (source === undefined) this.#sources.set(id, source = { device, raised: false, claimedBy: undefined });
-    if (step === "raised" || step === "lowered") source.raised = step === "raised";
-    else if (step === "claimed") source.claimedBy = context;
+    if (step === "raised" || step === "lowered") {
+      const rises = step === "raised" && !source.raised;
+      source.raised = step === "raised";
+      // Who waits for just this is not woken by it.
+      if (rises) { for (const waiting of this.#waiting.values()) this.#blocked(id, source, waiting); }
+    } else if (step === "claimed") source.claimedBy = context;
     else {
       if (source.claimedBy === undefined) {
         this.#report(device, "plic-complete-unclaimed", `context ${context} completed source ${id}`, where);
@@ -66,7 +72,18 @@ export class PlicWatch {
 
   /** A hart begins to wait. */
   waits(where: Where): void {
+    this.#waiting.set(where.hart, where);
     for (const [id, source] of this.#sources) if (source.raised) this.#blocked(id, source, where);
+  }
+
+  /** A hart goes on. */
+  wakes({ hart }: Where): void {
+    this.#waiting.delete(hart);
+  }
+
+  /** Whether `where` is where its hart waits now. */
+  waitsAt(where: Where): boolean {
+    return this.#waiting.get(where.hart) === where;
   }
 
   /** The device asks for an interrupt while a hart waits: what in the PLIC keeps it away? */

@@ -1,5 +1,5 @@
 /** `explain ID`: a rule of the driver checker, on its page. */
-import { rulePage, rulesCalled, ruleWords } from "../check/explain.ts";
+import { reasonPage, rulePage, rulesCalled, ruleWords } from "../check/explain.ts";
 import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
@@ -13,6 +13,8 @@ export function explained(args: readonly string[]): string {
   }
   return args.map((query) => {
     const rules = rulesCalled(query);
+    const reason = rules.length === 0 ? reasonPage(query) : undefined;
+    if (reason !== undefined) return reason;
     if (rules.length === 0) throw new UsageError(`no rule is called "${query}"${alike(query)}`);
     return rules.map(rulePage).join("\n");
   }).join("\n");
