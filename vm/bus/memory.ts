@@ -82,22 +82,22 @@ export class GuestMemory {
 
   /** Host offset of `length` bytes at `addr`, or -1 unless all of them lie in one region (writable if `write`). */
   host(addr: number, length: number, write = false): number {
-    for (const r of this.#mapped) {
-      const offset = addr - r.base;
-      if (offset >= 0 && offset < r.size) {
-        return length <= r.size - offset && (r.writable || !write) ? r.host + offset : -1;
-      }
-    }
-    return -1;
+    const frame = Math.floor(addr / PAGE_SIZE);
+    return this.#find(frame, addr - frame * PAGE_SIZE, length, write);
   }
 
   /** Host offset of a whole page by its number, or -1 as {@linkcode host}: V8 allocates no number for this one. */
   hostPage(frame: number, write = false): number {
-    const addr = frame * PAGE_SIZE;
+    return this.#find(frame, 0, PAGE_SIZE, write);
+  }
+
+  /** As {@linkcode host}, at byte `within` of a page. */
+  #find(frame: number, within: number, length: number, write: boolean): number {
+    const addr = frame * PAGE_SIZE + within;
     for (const r of this.#mapped) {
       const offset = addr - r.base;
       if (offset >= 0 && offset < r.size) {
-        return PAGE_SIZE <= r.size - offset && (r.writable || !write) ? r.host + offset : -1;
+        return length <= r.size - offset && (r.writable || !write) ? r.host + offset : -1;
       }
     }
     return -1;

@@ -1,14 +1,13 @@
 /**
  * What a virtual address means to a hart now: translation, protection, the TLB, and which of its contexts is in use.
  */
-import type { GuestMemory } from "../bus/memory.ts";
+import { type GuestMemory, PAGE_SIZE } from "../bus/memory.ts";
 import { Privilege } from "../events.ts";
 import type { Isa } from "../isa/table.ts";
 import { MSTATUS } from "./csr.ts";
 import { MENVCFG } from "./csr_memory.ts";
 import { Mmu } from "./mmu.ts";
 import { Pmp, type PmpEntries } from "./pmp.ts";
-import { PAGE_SIZE } from "../bus/memory.ts";
 import { Access, Context, Tlb } from "./tlb.ts";
 
 /** Fields of mstatus that decide about addresses, in its low word. */

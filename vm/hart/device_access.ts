@@ -61,10 +61,7 @@ export class DeviceAccess {
       hart.trapped++;
     } else {
       if (access === Access.Load && plan.register !== 0) this.#load(register, answer, plan);
-      const at = state + HART.pc / 4;
-      const next = this.#u32[at]! + plan.length;
-      this.#u32[at] = next;
-      if (next > 0xffff_ffff && hart.xlen === 64) this.#u32[at + 1]!++;
+      hart.advance(plan.length);
     }
     hart.steps++;
     return true;

@@ -215,6 +215,18 @@ export class Hart {
     this.#u64[(this.base + HART.pc) / 8] = value & this.mask;
   }
 
+  /**
+   * Goes on behind an instruction of `length` bytes, without a BigInt.
+   *
+   * @internal
+   */
+  advance(length: number): void {
+    const at = (this.base + HART.pc) >>> 2;
+    const next = this.#u32[at]! + length;
+    this.#u32[at] = next;
+    if (next > 0xffff_ffff && this.xlen === 64) this.#u32[at + 1]!++;
+  }
+
   /** The privilege mode it is in. */
   get privilege(): Privilege {
     return this.#u32[(this.base + HART.privilege) / 4] as Privilege;

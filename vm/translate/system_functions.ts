@@ -31,14 +31,12 @@ interface SystemFunction {
 export class SystemFunctions {
   readonly #hart: Hart;
   readonly #memory: WebAssembly.Memory;
-  readonly #u32: Uint32Array;
   /** By instruction word: its function, how often it was met so far, or -1 if it can have none. */
   readonly #known = new Map<number, SystemFunction | number>();
 
   constructor(hart: Hart, memory: WebAssembly.Memory) {
     this.#hart = hart;
     this.#memory = memory;
-    this.#u32 = new Uint32Array(memory.buffer);
   }
 
   /** Does the instruction `word` at the hart's pc, and counts it as one step. False: the reference executor has to. */
@@ -47,10 +45,7 @@ export class SystemFunctions {
     if (typeof known !== "object") return this.#meet(word, known);
     const hart = this.#hart;
     if (hart.privilege < known.privilege || hart.records.active || known.run() === 0) return false;
-    const at = (hart.base + HART.pc) >>> 2;
-    const next = this.#u32[at]! + 4;
-    this.#u32[at] = next;
-    if (next > 0xffff_ffff && hart.xlen === 64) this.#u32[at + 1]!++;
+    hart.advance(4);
     hart.steps++;
     return true;
   }
