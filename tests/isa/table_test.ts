@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Decoder } from "../../vm/isa/decode.ts";
-import { parseIsa } from "../../vm/isa/table.ts";
+import { opcodeOf } from "../../vm/isa/row.ts";
+import { extensions, parseIsa } from "../../vm/isa/table.ts";
 import { everything } from "./words.ts";
 
 Deno.test("the letter b stands for Zba, Zbb and Zbs", () => {
@@ -24,6 +25,21 @@ Deno.test("an extension brings along what it needs, and rows that need another c
     assert(names(text).includes(row), `${row} in ${text}`);
     assert(!names(`${text.slice(0, 5)}_zcb`).includes(row), `${row} in ${text.slice(0, 5)}_zcb`);
   }
+});
+
+Deno.test("an extension that names its opcodes has no row with another", () => {
+  for (const { name, rows, opcodes } of extensions) {
+    for (const row of rows) assert(opcodes?.includes(opcodeOf(row)) ?? true, `${row.name} of ${name}`);
+  }
+});
+
+Deno.test("rows are the same when they are asked for by opcode", () => {
+  for (const text of ["rv32imac", everything(32), everything(64)]) {
+    const { rows } = parseIsa(text);
+    const byOpcode = Map.groupBy(rows, opcodeOf);
+    assertEquals([...byOpcode].flatMap(([opcode]) => parseIsa(text).rowsWith(opcode)), [...byOpcode.values()].flat());
+  }
+  assertEquals(parseIsa("rv64im").rowsWith("0101111"), []);
 });
 
 Deno.test("a row that two extensions have is there once", () => {

@@ -7,9 +7,7 @@ import { rvF } from "./rv_f.ts";
 import { rvI } from "./rv_i.ts";
 import { rvM } from "./rv_m.ts";
 
-const bases: ReadonlyMap<string, Row> = new Map(
-  [rvI, rvM, rvF, rvD, rvZba, rvZbb].flatMap((e) => e.rows).map((row) => [row.name, row]),
-);
+let bases: ReadonlyMap<string, Row> | undefined;
 
 /** What a compressed row may say beside that. */
 export type CompressedMore = Partial<Pick<Row, "xlen" | "needs" | "except" | "spec">>;
@@ -24,6 +22,7 @@ export function compressedRow(
   spec: string,
   more: CompressedMore = {},
 ): Row {
+  bases ??= new Map([rvI, rvM, rvF, rvD, rvZba, rvZbb].flatMap((e) => e.rows).map((row) => [row.name, row]));
   const base = bases.get(as);
   if (base === undefined) throw new Error(`row ${name}: there is no ${as} to be short for`);
   return { name, bits, format, asm, as, class: base.class, spec, ...more };

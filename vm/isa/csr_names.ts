@@ -14,13 +14,11 @@ export interface CsrName {
 }
 
 /** Consecutive numbers: from which on, the names (`-` leaves one out), and whether they are RV32's high halves. */
-type Run = readonly [first: number, names: string, rv32?: true];
+type Run = readonly [first: number, names: string | (() => string), rv32?: true];
 
-/** `count` names: `prefix3 prefix4 …`, each with `suffix`. */
-function numbered(prefix: string, from: number, count: number, suffix = ""): string {
-  let names = "";
-  for (let i = from; i < from + count; i++) names += `${i === from ? "" : " "}${prefix}${i}${suffix}`;
-  return names;
+/** `count` names: `prefix3 prefix4 …`, each with `suffix`. They are many, and made when one of them is looked for. */
+function numbered(prefix: string, from: number, count: number, suffix = ""): () => string {
+  return () => Array.from({ length: count }, (_, i) => `${prefix}${from + i}${suffix}`).join(" ");
 }
 
 /** pmpcfg0 to pmpcfg15: RV64 has the even ones (priv §3.7.1). */
@@ -114,46 +112,55 @@ const runs: readonly Run[] = [
   [0xfb0, "mtopi"],
 ];
 
-const inRuns: readonly CsrName[] = namesOf(runs);
-const byName: ReadonlyMap<string, CsrName> = byNames(inRuns);
-/** Made when it is first asked for: only what shows CSRs to people needs it. */
-let byNumber: ReadonlyMap<number, string> | undefined;
-
 // Every start waits for these two, in code that V8 has never seen before: hence the plain loops.
-function namesOf(all: readonly Run[]): CsrName[] {
+function namesOf(some: readonly Run[]): CsrName[] {
   const list: CsrName[] = [];
-  for (const [first, names, rv32] of all) {
+  for (const [first, names, rv32] of some) {
     let number = first;
-    for (const name of names.split(" ")) {
+    for (const name of (typeof names === "string" ? names : names()).split(" ")) {
       if (name !== "-") list.push(rv32 ? { number, name, rv32 } : { number, name });
       number++;
     }
   }
   return list;
 }
-function byNames(all: readonly CsrName[]): ReadonlyMap<string, CsrName> {
+function byName(some: readonly CsrName[]): ReadonlyMap<string, CsrName> {
   const map = new Map<string, CsrName>();
-  for (const csr of all) map.set(csr.name, csr);
+  for (const csr of some) map.set(csr.name, csr);
   return map;
 }
 
+/** The names that are not numbered. */
+const single: ReadonlyMap<string, CsrName> = byName(namesOf(runs.filter(([, names]) => typeof names === "string")));
+/** All names; made when they are first asked for. */
+let every: { readonly list: readonly CsrName[]; readonly byName: ReadonlyMap<string, CsrName> } | undefined;
+function all(): NonNullable<typeof every> {
+  if (every === undefined) {
+    const list = namesOf(runs);
+    every = { list, byName: byName(list) };
+  }
+  return every;
+}
+/** Made when it is first asked for: only what shows CSRs to people needs it. */
+let byNumber: ReadonlyMap<number, string> | undefined;
+
 /** All names, by rising number. */
 export function csrNames(): readonly CsrName[] {
-  return inRuns.toSorted((a, b) => a.number - b.number);
+  return all().list.toSorted((a, b) => a.number - b.number);
 }
 
 /** Name of CSR `number`; undefined if it has none here. */
 export function csrName(number: number): string | undefined {
-  byNumber ??= new Map(inRuns.map((c) => [c.number, c.name]));
+  byNumber ??= new Map(all().list.map((c) => [c.number, c.name]));
   return byNumber.get(number);
 }
 
 /** The CSR called `name`; undefined if there is none. */
 export function csrByName(name: string): CsrName | undefined {
-  return byName.get(name);
+  return single.get(name) ?? all().byName.get(name);
 }
 
 /** Number of the CSR called `name`; undefined if there is none. */
 export function csrNumber(name: string): number | undefined {
-  return byName.get(name)?.number;
+  return csrByName(name)?.number;
 }

@@ -1,7 +1,7 @@
 /** From instruction words to rows: the decode tree, built from the rows' bit patterns. */
 import { readOperands } from "./format.ts";
 import type { Operands } from "./format.ts";
-import type { Row, Xlen } from "./row.ts";
+import { QUADRANTS, type Row, type Xlen } from "./row.ts";
 import type { Isa } from "./table.ts";
 
 /** A row's pattern as numbers: `(word & mask) === match` when the row may apply. */
@@ -59,10 +59,9 @@ interface Candidate {
  */
 export class Decoder {
   readonly xlen: Xlen;
-  readonly #rows: readonly Row[];
-  /** Rows in table order by `opcodeOf`, and what was made of them. */
-  readonly #byOpcode: ReadonlyMap<string, readonly Row[]>;
+  readonly #isa: Isa;
   #byName: ReadonlyMap<string, Row> | undefined;
+  /** By opcode. */
   readonly #candidates = new Map<string, readonly Candidate[]>();
   /** Candidates by `bucket`, filled in when one is asked for. */
   readonly #buckets: (readonly Candidate[] | undefined)[] = new Array(BUCKETS);
@@ -73,13 +72,12 @@ export class Decoder {
   /** That no word is two instructions, and that every row says what it does, is proven by the rows' tests. */
   constructor(isa: Isa) {
     this.xlen = isa.xlen;
-    this.#rows = isa.rows;
-    this.#byOpcode = Map.groupBy(isa.rows, opcodeOf);
+    this.#isa = isa;
   }
 
   /** Base rows in table order: what an engine must be able to do. */
   get bases(): readonly Row[] {
-    return this.#rows.filter((r) => r.as === undefined);
+    return this.#isa.rows.filter((r) => r.as === undefined);
   }
 
   /** Base rows that some compressed row stands for. */
@@ -91,7 +89,7 @@ export class Decoder {
   #candidatesOf(opcode: string): readonly Candidate[] {
     const known = this.#candidates.get(opcode);
     if (known !== undefined) return known;
-    const made = (this.#byOpcode.get(opcode) ?? []).map((row): Candidate => {
+    const made = this.#isa.rowsWith(opcode).map((row): Candidate => {
       const base = row.as === undefined ? row : this.#named(row.as);
       if (base?.run === undefined) throw new Error(`row ${row.name}: nothing says what it does (as ${row.as})`);
       return { row, base, pattern: patternOf(row) };
@@ -101,7 +99,7 @@ export class Decoder {
   }
 
   #named(name: string): Row | undefined {
-    return (this.#byName ??= new Map(this.#rows.map((r) => [r.name, r]))).get(name);
+    return (this.#byName ??= new Map(this.#isa.rows.map((r) => [r.name, r]))).get(name);
   }
 
   /** What a word of this length may be, in table order. */
@@ -139,15 +137,10 @@ export class Decoder {
   }
 }
 
-/** What the words of a row end in: bits 6..0 of 32-bit ones, 1..0 of compressed ones (unpriv §1.5). */
-function opcodeOf({ bits }: Row): string {
-  return bits.slice(bits.endsWith("11") ? -7 : -2);
-}
+/** What `opcodeOf` gives for the rows that a word may be. */
 function opcode(word: number, length: 2 | 4): string {
   return length === 2 ? QUADRANTS[word & 3]! : (word & 0x7f).toString(2).padStart(7, "0");
 }
-/** The opcodes of compressed instructions. */
-const QUADRANTS = ["00", "01", "10"] as const;
 
 /** A number for the opcode and funct3, which tell most rows apart: word bits 14..12, or 15..13 of a compressed one. */
 function bucket(word: number, length: 2 | 4): number {

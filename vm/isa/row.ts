@@ -171,4 +171,37 @@ export interface Row {
 export interface Extension {
   readonly name: string;
   readonly rows: readonly Row[];
+  /** What the words of its rows end in, see {@linkcode opcodeOf}, where its rows are made only when they are needed. */
+  readonly opcodes?: readonly string[];
 }
+
+/** An extension whose rows are made when the first of them is: hardly one before a guest's first instruction. */
+export function extension(name: string, opcodes: readonly string[], make: () => readonly Row[]): Extension {
+  let rows: readonly Row[] | undefined;
+  return {
+    name,
+    opcodes,
+    get rows(): readonly Row[] {
+      return rows ??= make();
+    },
+  };
+}
+
+/** What the words of a row end in: bits 6..0 of 32-bit ones, 1..0 of compressed ones (unpriv §1.5). */
+export function opcodeOf({ bits }: Row): string {
+  return bits.slice(bits.endsWith("11") ? -7 : -2);
+}
+
+/** Opcodes of what is loaded, stored, computed and fused in floating point (unpriv §34). */
+export const FLOAT_OPCODES: readonly string[] = [
+  "0000111",
+  "0100111",
+  "1010011",
+  "1000011",
+  "1000111",
+  "1001011",
+  "1001111",
+];
+
+/** Opcodes of compressed instructions (unpriv §26.8). */
+export const QUADRANTS = ["00", "01", "10"] as const;

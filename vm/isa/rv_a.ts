@@ -1,6 +1,6 @@
 /** Atomics (unpriv §13): load-reserved, store-conditional and read-modify-write, for words and doublewords. */
 import { Amo } from "./format.ts";
-import type { Extension, Row, Sem } from "./row.ts";
+import { type Extension, extension, type Row, type Sem } from "./row.ts";
 
 type Combine = <V, B>(s: Sem<V, B>, old: () => V, operand: () => V) => V;
 
@@ -50,4 +50,4 @@ function rowsOf(suffix: "w" | "d"): Row[] {
 }
 
 /** The A extension. */
-export const rvA: Extension = { name: "a", rows: [...rowsOf("w"), ...rowsOf("d")] };
+export const rvA: Extension = extension("a", ["0101111"], () => [...rowsOf("w"), ...rowsOf("d")]);

@@ -14,7 +14,7 @@ import { rvZicond } from "./rv_zicond.ts";
 import { rvZfh, rvZfhmin } from "./rv_zfh.ts";
 import { rvZicsr } from "./rv_zicsr.ts";
 import { rvZcmop, rvZimop } from "./rv_zimop.ts";
-import type { Extension, Row, Xlen } from "./row.ts";
+import { type Extension, opcodeOf, type Row, type Xlen } from "./row.ts";
 
 /**
  * Every extension there are rows for, single letters in the order in which an ISA string has them. Where the words of one
@@ -83,6 +83,12 @@ export interface Isa {
    * @internal
    */
   readonly rows: readonly Row[];
+  /**
+   * Those of them whose words end in `opcode` (see `opcodeOf`). Rows of extensions that have no such words are not made.
+   *
+   * @internal
+   */
+  rowsWith(opcode: string): readonly Row[];
   /** Instruction alignment in bytes: 2 with C, else 4. */
   readonly ialign: 2 | 4;
 }
@@ -123,14 +129,40 @@ export function parseIsa(text: string): Isa {
   const chosen = extensions.filter((e) => wanted.has(e.name));
   const short = chosen.filter((e) => e.name.length === 1).map((e) => e.name).join("");
   const long = chosen.filter((e) => e.name.length > 1).map((e) => e.name).sort();
-  return {
-    xlen,
-    name: [`rv${xlen}${short}`, ...long].join("_"),
-    extensions: chosen.map((e) => e.name),
-    // A row may belong to several extensions.
-    rows: [...new Set([...chosen, rvPriv].flatMap((e) => e.rows))].filter((r) =>
-      (r.xlen === undefined || r.xlen === xlen) && (r.needs === undefined || wanted.has(r.needs))
-    ),
-    ialign: wanted.has("c") ? 2 : 4,
-  };
+  return new ParsedIsa(xlen, [`rv${xlen}${short}`, ...long].join("_"), chosen);
+}
+
+/** Makes rows no sooner than they are asked for: every start waits for the first ones. */
+class ParsedIsa implements Isa {
+  readonly xlen: Xlen;
+  readonly name: string;
+  readonly extensions: readonly string[];
+  readonly ialign: 2 | 4;
+  readonly #parts: readonly Extension[];
+  #rows: readonly Row[] | undefined;
+
+  constructor(xlen: Xlen, name: string, chosen: readonly Extension[]) {
+    this.xlen = xlen;
+    this.name = name;
+    this.extensions = chosen.map((e) => e.name);
+    this.ialign = this.extensions.includes("c") ? 2 : 4;
+    this.#parts = [...chosen, rvPriv];
+  }
+
+  get rows(): readonly Row[] {
+    return this.#rows ??= this.#rowsOf(this.#parts);
+  }
+
+  rowsWith(opcode: string): readonly Row[] {
+    const parts = this.#parts.filter((e) => e.opcodes === undefined || e.opcodes.includes(opcode));
+    return this.#rowsOf(parts).filter((row) => opcodeOf(row) === opcode);
+  }
+
+  /** A row may belong to several extensions. */
+  #rowsOf(parts: readonly Extension[]): Row[] {
+    return [...new Set(parts.flatMap((e) => e.rows))].filter((r) =>
+      (r.xlen === undefined || r.xlen === this.xlen) &&
+      (r.needs === undefined || this.extensions.includes(r.needs))
+    );
+  }
 }
