@@ -57,8 +57,8 @@ export type { EngineName, MachineOptions, Pacing, SlotOptions, Stop, StopBy, Sto
 export { parseIsa } from "./isa/table.ts";
 export type { Isa } from "./isa/table.ts";
 export type { InstructionClass, Xlen } from "./isa/row.ts";
-export { planBoot } from "./boot/boot.ts";
-export type { Boot, BootFile, BootFiles, BootMachine } from "./boot/boot.ts";
+export type { Boot, BootFile, BootFiles } from "./boot/boot.ts";
+export { type BootMachine, planBoot } from "./boot/plan.ts";
 export { ImageError } from "./boot/error.ts";
 export { readImage } from "./boot/image.ts";
 export type { Image, ImageOptions, ImagePart, LoadedRange } from "./boot/image.ts";

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type BootFile, type BootFiles, checkOverlap, fileDeviceTree, planBoot } from "../../vm/boot/boot.ts";
+import { type BootFile, type BootFiles, checkOverlap, fileDeviceTree } from "../../vm/boot/boot.ts";
+import { planBoot } from "../../vm/boot/plan.ts";
 import { ImageError } from "../../vm/boot/error.ts";
 import { cells, decodeFdt, encodeFdt, nodeAt, property, strings } from "../../vm/boot/fdt.ts";
 

@@ -1,6 +1,6 @@
 /** The built-in SBI as S-mode sees it: short kernels that make its calls, on every engine. */
 import { assertEquals } from "@std/assert";
-import { planBoot } from "../../vm/boot/boot.ts";
+import { planBoot } from "../../vm/boot/plan.ts";
 import { Assembler, type EngineName, engineNames, Machine, type MachineOptions, parseIsa } from "../../vm/mod.ts";
 import { TestPort } from "../support/char_port.ts";
 

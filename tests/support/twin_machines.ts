@@ -3,7 +3,8 @@
  * print, compared at equal step counts. In windows the reference executor takes the first one's place.
  */
 import { Buffer } from "node:buffer";
-import { type BootFiles, planBoot } from "../../vm/boot/boot.ts";
+import type { BootFiles } from "../../vm/boot/boot.ts";
+import { planBoot } from "../../vm/boot/plan.ts";
 import { RAM_BASE } from "../../vm/board.ts";
 import { DEFAULT_ISA } from "../../vm/cli/default_isa.ts";
 import { csrTable } from "../../vm/hart/csr.ts";

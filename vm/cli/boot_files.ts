@@ -1,9 +1,7 @@
 /** What the command line boots: an image, or firmware, kernel, flash and what goes with them. */
-import { type Boot, type BootFile, type BootFiles, imageBoot, planBoot } from "../boot/boot.ts";
+import { type Boot, imageBoot } from "../boot/boot.ts";
 import { ImageError } from "../boot/error.ts";
-import { gunzip, isGzip } from "../boot/gzip.ts";
 import { readImage } from "../boot/image.ts";
-import { kernelWidth } from "../boot/kernel.ts";
 import { parseIsa } from "../isa/table.ts";
 import { bootFileNames, shownName } from "./boot_names.ts";
 import { InputError } from "./errors.ts";
@@ -19,7 +17,8 @@ export interface PlannedBoot {
 /** Reads what is booted and decides where it goes. InputError for what cannot be. */
 export async function readBoot(settings: Settings): Promise<PlannedBoot> {
   try {
-    return settings.image === undefined ? await readSystem(settings) : readPlain(settings, settings.image);
+    if (settings.image !== undefined) return readPlain(settings, settings.image);
+    return await (await import("./system_files.ts")).readSystem(settings);
   } catch (error) {
     throw error instanceof ImageError ? imageError(error, settings) : error;
   }
@@ -40,31 +39,4 @@ function readPlain(settings: Settings, file: string): PlannedBoot {
   const { dtb, append } = settings;
   const tree = dtb === undefined ? undefined : { name: dtb, bytes: readInput(dtb) };
   return { boot: { ...imageBoot(image), dtb: tree, append }, xlen: asked.xlen ?? image.xlen ?? 64 };
-}
-
-async function readSystem(settings: Settings): Promise<PlannedBoot> {
-  const { initrd, dtb, append } = settings;
-  const read = (name: string): BootFile => ({ name, bytes: readInput(name) });
-  const kernel = settings.kernel === undefined ? undefined : await unpacked(read(settings.kernel), settings.memory);
-  const bios = settings.bios ?? "builtin";
-  const files: BootFiles = {
-    bios: bios === "builtin" || bios === "none" ? bios : read(bios),
-    ...(kernel !== undefined && { kernel }),
-    ...(initrd !== undefined && { initrd: read(initrd) }),
-    ...(dtb !== undefined && { dtb: read(dtb) }),
-    ...(append !== undefined && { append }),
-    flash: settings.flash.map(read),
-  };
-  const widths = [files.bios, kernel].map((file) =>
-    typeof file === "object" ? kernelWidth(file.bytes, file.name) : undefined
-  );
-  const xlen = settings.isa !== undefined
-    ? parseIsa(settings.isa).xlen
-    : widths.find((width) => width !== undefined) ?? 64;
-  return { boot: planBoot(files, { xlen, memorySize: settings.memory }), xlen };
-}
-
-/** A kernel out of a gzip file. */
-async function unpacked(file: BootFile, max: number): Promise<BootFile> {
-  return isGzip(file.bytes) ? { name: file.name, bytes: await gunzip(file.bytes, file.name, max) } : file;
 }

@@ -5,7 +5,6 @@ import { VirtioBlk } from "../../devices/virtio/blk.ts";
 import type { BlkOptions } from "../../devices/virtio/blk_config.ts";
 import { type ConsoleOptions, type ConsolePortOptions, VirtioConsole } from "../../devices/virtio/console.ts";
 import type { VirtioDevice } from "../../devices/virtio/device.ts";
-import { VirtioDummy } from "../../devices/virtio/dummy.ts";
 import { featureSwitches, legacyHas } from "../../devices/virtio/offered.ts";
 import { VirtioRng } from "../../devices/virtio/rng.ts";
 import type { SlotOptions } from "../machine.ts";
@@ -65,6 +64,9 @@ export async function makeSlots(asked: readonly (DeviceSpec | undefined)[], cont
   try {
     const disks = await openDisks(specs, files);
     const opened = await openPorts(specs, { terminal: context.port, host: context.host ?? NOBODY, opened: ports });
+    const test = specs.some((spec) => spec?.kind === "dummy")
+      ? await import("../../devices/virtio/dummy.ts")
+      : undefined;
     const make: Readonly<Record<DeviceKind, (spec: DeviceSpec, slot: number) => VirtioDevice>> = {
       console: (spec, slot) => {
         const onTerminal = (spec.target?.kind ?? "terminal") === "terminal";
@@ -77,7 +79,7 @@ export async function makeSlots(asked: readonly (DeviceSpec | undefined)[], cont
         const source = (target: Uint8Array): void => void crypto.getRandomValues(target as Uint8Array<ArrayBuffer>);
         return new VirtioRng({ seed: context.seed + slot, ...(spec.hostEntropy && { source }), ...queueSize(spec) });
       },
-      dummy: (spec) => new VirtioDummy({ ...queueSize(spec), ...given({ sharedMemory: spec.sharedMemory }) }),
+      dummy: (spec) => new test!.VirtioDummy({ ...queueSize(spec), ...given({ sharedMemory: spec.sharedMemory }) }),
     };
     const options = specs.map((spec, slot): SlotOptions | undefined =>
       spec && {
