@@ -31,12 +31,14 @@ interface SystemFunction {
 export class SystemFunctions {
   readonly #hart: Hart;
   readonly #memory: WebAssembly.Memory;
+  readonly #u32: Uint32Array;
   /** By instruction word: its function, how often it was met so far, or -1 if it can have none. */
   readonly #known = new Map<number, SystemFunction | number>();
 
   constructor(hart: Hart, memory: WebAssembly.Memory) {
     this.#hart = hart;
     this.#memory = memory;
+    this.#u32 = new Uint32Array(memory.buffer);
   }
 
   /** Does the instruction `word` at the hart's pc, and counts it as one step. False: the reference executor has to. */
