@@ -13,6 +13,7 @@ import "../translate/emit_float.ts";
 import "../translate/emitted_interpreter.ts";
 import "../translate/entry_emitter.ts";
 import "../translate/exit.ts";
+import "../translate/exit_site.ts";
 import "../translate/float_arithmetic.ts";
 import "../translate/float_code.ts";
 import "../translate/float_conversions.ts";

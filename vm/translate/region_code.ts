@@ -16,6 +16,7 @@ import { fenceOrders } from "../watches.ts";
 import type { FloatFunctions } from "./float_functions.ts";
 import { type Homes, NO_LOCALS, registerHomes } from "./register_homes.ts";
 import { RegionEnd, RegionExit } from "./exit.ts";
+import { countEnd, ExitSite } from "./exit_site.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import { type RegionCode, RegionValues } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
@@ -32,13 +33,13 @@ const TABLE_TARGETS = 4;
 const TABLE_LENGTH = 512;
 type JumpTarget = { readonly offset: number; readonly to: Edge };
 
-/** Where a slow exit happens, in one constant: steps not done in its block, and the instruction's offset. */
-const SITE_SHIFT = 11;
-
-/** Labels of the ways out, outermost first: where `next` says, where the jump goes that left there, to the offset `site`, at an instruction. */
-const Out = { Dynamic: 0, Jump: 1, Static: 2, Slow: 3 } as const;
-/** After these there are two for each set of registers that goes to the hart's state first. */
-const FIRST_SET = 4;
+/**
+ * Labels of the ways out, outermost first: where `next` says, where the jump goes that left there, to the offset in
+ * `site`, there without more ado, at an instruction that is left to somebody else.
+ */
+const Out = { Dynamic: 0, Jump: 1, Offset: 2, Static: 3, Slow: 4 } as const;
+/** After these there is one for each set of registers that goes to the hart's state first. */
+const FIRST_SET = 5;
 
 /** Writes the function of a region. */
 export class RegionEmitter extends RegionValues {
@@ -48,7 +49,7 @@ export class RegionEmitter extends RegionValues {
   readonly #base: number;
   readonly #left = 0;
   readonly #tlb: number;
-  readonly #site: number;
+  readonly #site: ExitSite;
   readonly #next: number;
   readonly #result: number;
   readonly #budget: number;
@@ -81,7 +82,7 @@ export class RegionEmitter extends RegionValues {
     this.#code = code;
     this.#base = Number(BigInt.asIntN(code.xlen, code.pc));
     this.#structure = structure;
-    this.#site = f.local(I32);
+    this.#site = new ExitSite(f);
     this.#result = f.local(I32);
     this.#budget = f.local(I32);
     this.#aside = f.local(I32);
@@ -161,23 +162,13 @@ export class RegionEmitter extends RegionValues {
     this.f.end();
   }
   protected override missIf(kind: "load" | "store"): void {
-    const f = this.f;
-    f.ifSeldom();
-    f.i32(0).get(this.addr).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.miss);
     const exit = kind === "load" ? RegionExit.LoadMiss : RegionExit.StoreMiss;
+    this.f.ifSeldom();
     this.#leaveAt(this.#instruction.offset, this.#rest, exit);
-    f.end();
-  }
-  /** Counts how the region ends; `more` pushes what is added to the counter's address. */
-  #count(end: number, more: () => FunctionBody = () => this.f.i32(0)): void {
-    const at = this.hart + HART.regionEnds + 4 * end;
-    more();
-    more().memory(Op.I32Load, at).i32(1).op(Op.I32Add).memory(Op.I32Store, at);
+    this.f.end();
   }
   #leaveAt(offset: number, rest: number, exit: number): void {
-    // For the report on a guest's death: this much straight code was done last.
-    this.f.i32(0).i32(((offset - this.#blockOffset) << 1) | 1).memory(Op.I32Store, this.hart + HART.blockBytes);
-    this.f.i32(exit).set(this.#result).i32((offset << SITE_SHIFT) | rest).set(this.#site);
+    this.#site.set(offset, exit, offset - this.#blockOffset, rest);
     this.#leave(Out.Slow);
   }
   protected override noteAccess(): void {}
@@ -217,45 +208,52 @@ export class RegionEmitter extends RegionValues {
     this.move(NO_LOCALS, this.#homes[this.#structure.root.order]!);
     f.i32(0).memory(Op.I32Load, this.hart + HART.tlb).set(this.#tlb);
     f.get(this.#left).set(this.#budget);
-    f.block().block().block().block();
+    f.block().block().block().block().block();
     for (const { dirty } of this.#homes) if (dirty !== 0 && !this.#sets.includes(dirty)) this.#sets.push(dirty);
-    for (const _ of this.#sets) f.block().block();
+    for (const _ of this.#sets) f.block();
     this.#tree(this.#structure.root);
     for (const set of this.#sets.toReversed()) {
-      for (const way of [Out.Slow, Out.Static]) {
-        f.end();
-        this.storeHomes(set);
-        f.br(way);
-      }
+      f.end();
+      this.storeHomes(set);
+      this.#site.push("exit").brIf(Out.Slow).br(Out.Static);
     }
     f.end();
-    f.get(this.#result).i32(RegionExit.Slow).op(Op.I32GtS).i32(2).op(Op.I32Shl).set(this.host);
-    this.#count(RegionEnd.Instruction, () => f.get(this.host));
-    f.get(this.#left).get(this.#site).i32((1 << SITE_SHIFT) - 1).op(Op.I32And, Op.I32Add).set(this.#left);
-    f.get(this.#site).i32(SITE_SHIFT).op(Op.I32ShrS).set(this.#site);
-    f.end();
+    this.#slowTail();
+    f.br(Out.Offset).end();
+    this.#site.push("rest").set(this.host).end();
+    countEnd(f, this.hart, () => f.get(this.host).i32(2).op(Op.I32Shl));
     this.#address(0);
-    f.get(this.#site);
-    if (this.xlen === 64) f.op(Op.I64ExtendI32S);
+    this.#site.pushOffset(this.xlen);
     this.plain("Add");
     f.set(this.#next).br(Out.Dynamic).end();
-    this.#count(RegionEnd.Jump);
+    countEnd(f, this.hart, () => f.i32(4 * RegionEnd.Jump));
     f.end();
     f.i32(0).get(this.#next).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.pc);
     const steps = this.hart + HART.regionSteps;
-    f.i32(0).i32(0).memory(Op.I64Load, steps).get(this.#budget).get(this.#left).op(
-      Op.I32Sub,
-      Op.I64ExtendI32U,
-      Op.I64Add,
-    );
-    f.memory(Op.I64Store, steps);
+    f.i32(0).i32(0).memory(Op.I64Load, steps);
+    f.get(this.#budget).get(this.#left).op(Op.I32Sub, Op.I64ExtendI32U, Op.I64Add).memory(Op.I64Store, steps);
     f.get(this.#left).i32(2).op(Op.I32Shl).get(this.#result).op(Op.I32Or);
+  }
+
+  /** At an instruction that is left to somebody else. */
+  #slowTail(): void {
+    const f = this.f;
+    this.#site.push("exit").set(this.#result);
+    // Where the TLB was not missed nobody looks at it.
+    f.i32(0).get(this.addr).memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.hart + HART.miss);
+    // For the report on a guest's death: this much straight code was done last.
+    f.i32(0);
+    this.#site.push("halfwords").i32(2).op(Op.I32Shl).i32(1).op(Op.I32Or);
+    f.memory(Op.I32Store, this.hart + HART.blockBytes);
+    f.get(this.#result).i32(RegionExit.Slow).op(Op.I32GtS).i32(RegionEnd.Instruction).op(Op.I32Add).set(this.host);
+    f.get(this.#left);
+    this.#site.push("rest").op(Op.I32Add).set(this.#left);
   }
 
   /** Leaves for good: what is in locals only goes to the hart's state first. */
   #leave(way: typeof Out.Slow | typeof Out.Static): void {
     const { dirty } = this.here;
-    this.f.br(dirty === 0 ? way : FIRST_SET + 2 * this.#sets.indexOf(dirty) + (way === Out.Slow ? 1 : 0));
+    this.f.br(dirty === 0 ? way : FIRST_SET + this.#sets.indexOf(dirty));
   }
   /** What is emitted now is this node's. */
   #at({ order }: Node): void {
@@ -443,8 +441,7 @@ export class RegionEmitter extends RegionValues {
   }
 
   #exitTo(offset: number, end: number = RegionEnd.Code): void {
-    this.#count(end);
-    this.f.i32(offset).set(this.#site);
+    this.#site.set(offset, RegionExit.Continue, 0, end);
     this.#leave(Out.Static);
   }
 }

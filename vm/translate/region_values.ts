@@ -10,7 +10,7 @@ import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
 import type { FloatFunctions } from "./float_functions.ts";
 import type { IntegerFunctions } from "./integer.ts";
-import { type Homes, NO_LOCALS, type RegisterSet } from "./register_homes.ts";
+import { firstOf, type Homes, NO_LOCALS, type RegisterSet } from "./register_homes.ts";
 import { type FunctionBody, Op } from "./wasm.ts";
 
 /** RAM that a region may access without a TLB: M-mode, untranslated. */
@@ -73,7 +73,7 @@ export abstract class RegionValues extends Emitter {
   /** The copies, by register. */
   readonly #copies = new Map<number, number>();
   /** Local of each register that has one. */
-  readonly #locals = new Map<number, number>();
+  readonly #locals: number[] = new Array<number>(32).fill(-1);
   /** Where registers are now. */
   protected here: Homes = NO_LOCALS;
   readonly #value: number;
@@ -102,9 +102,8 @@ export abstract class RegionValues extends Emitter {
   }
 
   #local(n: number): number {
-    let local = this.#locals.get(n);
-    if (local === undefined) this.#locals.set(n, local = this.f.local(this.type));
-    return local;
+    const local = this.#locals[n]!;
+    return local >= 0 ? local : this.#locals[n] = this.f.local(this.type);
   }
 
   /** Pushes a register other than x0. */
@@ -141,25 +140,31 @@ export abstract class RegionValues extends Emitter {
       this.#high.set(n, { copy });
     } else if (high !== undefined) this.#high.set(n, { register: high });
     if (this.here.locals >>> n & 1) f.set(this.#local(n));
-    else this.#setHome(n, () => f.set(this.#value).i32(0).get(this.#value));
+    else {
+      f.set(this.#value).i32(0).get(this.#value);
+      this.#storeHome(n);
+    }
     this.#pushed = [];
   }
   /** Puts what locals of registers have into the hart's state. */
   protected storeHomes(set: RegisterSet): void {
-    for (let n = 1; n < 32; n++) if (set >>> n & 1) this.#setHome(n, () => this.f.i32(0).get(this.#local(n)));
+    for (let rest = set; rest !== 0; rest &= rest - 1) {
+      const n = firstOf(rest);
+      this.f.i32(0).get(this.#local(n));
+      this.#storeHome(n);
+    }
   }
   /** Brings registers from where they are in one place to where they are in another. */
   protected move(from: Homes, to: Homes): void {
     this.storeHomes(from.dirty & ~to.locals);
-    const load = to.locals & ~from.locals;
-    for (let n = 1; n < 32; n++) {
-      if ((load >>> n & 1) === 0) continue;
+    for (let rest = to.locals & ~from.locals; rest !== 0; rest &= rest - 1) {
+      const n = firstOf(rest);
       this.#pushHome(n);
       this.f.set(this.#local(n));
     }
   }
-  #setHome(n: number, value: () => void): void {
-    value();
+  /** Takes the top, under which the address 0 is, into the hart's state. */
+  #storeHome(n: number): void {
     this.f.memory(this.xlen === 64 ? Op.I64Store : Op.I32Store, this.#home(n));
   }
 

@@ -30,6 +30,11 @@ const KEPT = 2;
 /** A register that is used less often is not worth a local. */
 const FEWEST = 2;
 
+/** The lowest register of a set that is not empty. */
+export function firstOf(set: RegisterSet): number {
+  return 31 - Math.clz32(set & -set);
+}
+
 /** Integer registers that an instruction reads. */
 export function readRegisters({ base: { format }, operands }: Decoded): RegisterSet {
   let set = 0;
@@ -46,36 +51,35 @@ export function writtenRegister({ row, base, operands }: Decoded): number {
 
 /** Says for each node of a region, by its order, where registers are. */
 export function registerHomes({ nodes }: Structure): readonly Homes[] {
-  const locals = localsByLoop(nodes);
-  return dirtySets(
-    nodes,
-    nodes.map(({ loop, block: { end } }) => loop < 0 && end.kind === "enter" ? 0 : locals.get(loop)!),
-  );
+  const byLoop = localsByLoop(nodes);
+  const locals = new Int32Array(nodes.length);
+  for (const { order, loop, block: { end } } of nodes) {
+    locals[order] = loop < 0 && end.kind === "enter" ? 0 : byLoop[loop + 1]!;
+  }
+  return dirtySets(nodes, locals);
 }
 
-/** The registers in locals by loop, -1 for code that is in none. */
-function localsByLoop(nodes: readonly Node[]): ReadonlyMap<number, RegisterSet> {
-  const uses = new Map<number, Int32Array>([[-1, new Int32Array(32)]]);
-  for (const { header, order } of nodes) if (header) uses.set(order, new Int32Array(32));
+/** The registers in locals by loop, one later: first those of code that is in none. */
+function localsByLoop(nodes: readonly Node[]): readonly RegisterSet[] {
+  const uses: (Int32Array | undefined)[] = [new Int32Array(32)];
+  for (const { header } of nodes) uses.push(header ? new Int32Array(32) : undefined);
   for (const { block: { instructions }, loop } of nodes) {
-    const counts = uses.get(loop)!;
+    const counts = uses[loop + 1]!;
     for (const { decoded } of instructions) {
-      const { rs1, rs2 } = decoded.operands;
-      const read = readRegisters(decoded);
-      if (read >>> rs1 & 1) counts[rs1]!++;
-      if (rs2 !== rs1 && read >>> rs2 & 1) counts[rs2]!++;
+      for (let rest = readRegisters(decoded); rest !== 0; rest &= rest - 1) counts[firstOf(rest)]!++;
       counts[writtenRegister(decoded)]!++;
     }
   }
-  const found = new Map<number, RegisterSet>();
+  const found: RegisterSet[] = new Array(uses.length).fill(0);
   // Inner loops first: their headers come later.
-  for (const loop of [...uses.keys()].sort((a, b) => b - a)) {
-    const counts = uses.get(loop)!;
+  for (let loop = uses.length - 2; loop >= -1; loop--) {
+    const counts = uses[loop + 1];
+    if (counts === undefined) continue;
     const set = mostUsed(counts, loop < 0 ? OUTSIDE : IN_LOOP);
-    found.set(loop, set);
+    found[loop + 1] = set;
     if (loop < 0) break;
-    const outer = uses.get(nodes[loop]!.around)!;
-    for (let n = 1; n < 32; n++) if (set >>> n & 1) outer[n]! += KEPT;
+    const outer = uses[nodes[loop]!.around + 1]!;
+    for (let rest = set; rest !== 0; rest &= rest - 1) outer[firstOf(rest)]! += KEPT;
   }
   return found;
 }
@@ -90,22 +94,23 @@ function mostUsed(counts: Int32Array, most: number): RegisterSet {
 }
 
 /** A local is dirty from where it is written until the register is put into the hart's state. */
-function dirtySets(nodes: readonly Node[], locals: readonly RegisterSet[]): Homes[] {
-  const written = nodes.map(({ block: { instructions } }) =>
-    instructions.reduce((set, { decoded }) => set | 1 << writtenRegister(decoded), 0) & ~1
-  );
+function dirtySets(nodes: readonly Node[], locals: Int32Array): Homes[] {
   const dirty = new Int32Array(nodes.length);
+  for (const { order, block: { instructions } } of nodes) {
+    let written = 0;
+    for (const { decoded } of instructions) written |= 1 << writtenRegister(decoded);
+    dirty[order] = written & locals[order]! & ~1;
+  }
   for (let changed = true; changed;) {
     changed = false;
-    nodes.forEach((node, i) => {
-      dirty[i]! |= written[i]! & locals[i]!;
-      for (const { order: to } of successors(node.block)) {
+    for (let i = 0; i < nodes.length; i++) {
+      for (const { order: to } of successors(nodes[i]!.block)) {
         const now = dirty[to]! | (dirty[i]! & locals[to]!);
         if (now === dirty[to]) continue;
         dirty[to] = now;
         changed = true;
       }
-    });
+    }
   }
   return nodes.map((_, i) => ({ locals: locals[i]!, dirty: dirty[i]! }));
 }

@@ -153,7 +153,9 @@ export class FunctionBody {
   readonly results: readonly ValueType[];
   readonly #locals: ValueType[] = [];
   readonly #code = new Bytes();
+  /** Labels of open blocks, `level` of them: an array that shrinks and grows all the time is slow. */
   readonly #labels: (string | undefined)[] = [];
+  #level = 0;
   /** Where in the code there are conditions that seldom hold. */
   readonly #seldom: number[] = [];
 
@@ -229,7 +231,7 @@ export class FunctionBody {
 
   /** How many blocks are open: the label of the one that is opened next, for who does not want to name it. */
   get level(): number {
-    return this.#labels.length;
+    return this.#level;
   }
   /** Opens a block (a branch to it goes to its end). */
   block(label?: string): this {
@@ -252,7 +254,8 @@ export class FunctionBody {
     return this.op(Op.Else);
   }
   end(): this {
-    this.#labels.pop();
+    if (this.#level === 0) throw new Error("wasm: no block is open");
+    this.#labels[--this.#level] = undefined;
     return this.op(Op.End);
   }
   /** Goes to a block by its name, or by the {@linkcode level} at which it was opened. */
@@ -279,13 +282,13 @@ export class FunctionBody {
   }
 
   #open(code: number, label: string | undefined): this {
-    this.#labels.push(label);
+    this.#labels[this.#level++] = label;
     return this.op(code, 0x40);
   }
   #depth(label: Label): number {
     const at = typeof label === "number" ? label : this.#labels.lastIndexOf(label);
-    if (at < 0 || at >= this.#labels.length) throw new Error(`wasm: no open label ${label}`);
-    return this.#labels.length - 1 - at;
+    if (at < 0 || at >= this.#level) throw new Error(`wasm: no open label ${label}`);
+    return this.#level - 1 - at;
   }
 
   /** Appends the locals: how many runs of the same type there are, and these. */
@@ -303,7 +306,7 @@ export class FunctionBody {
 
   /** Appends the body as it goes into the code section. Returns how many bytes of it declare locals. */
   encode(to: Bytes): number {
-    if (this.#labels.length > 0) throw new Error(`wasm: ${this.#labels.length} blocks are not closed`);
+    if (this.#level > 0) throw new Error(`wasm: ${this.#level} blocks are not closed`);
     const start = to.open();
     this.#declare(to);
     const declared = to.length - start;
