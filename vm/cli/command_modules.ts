@@ -76,7 +76,6 @@ import "./options.ts";
 import "./outcome.ts";
 import "./pacing.ts";
 import "./parse.ts";
-import "./permission.ts";
 import "./port_target.ts";
 import "./run.ts";
 import "./session.ts";

@@ -16,7 +16,6 @@ import { HostConsole, type RunControl } from "./host_console.ts";
 import { ImageNames } from "./image_names.ts";
 import type { OpenMonitor } from "./open_monitor.ts";
 import type { Settings } from "./options.ts";
-import { filesOf } from "./permission.ts";
 import { statusOf, type StopCause } from "./outcome.ts";
 import type { ReportContext } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -135,6 +134,7 @@ async function dumpDeviceTree(file: string, settings: Settings): Promise<Status>
   const uart = { write: () => {}, read: () => new Uint8Array(0), onReadable: () => {} };
   const machine = new Machine({ ...machineBase(settings, planned), engine: "reference", uart, slots: [] });
   const tree = (boot && fileDeviceTree(boot)) ?? machine.deviceTree(boot);
+  const { filesOf } = await import("./permission.ts");
   OutputFile.open(file, filesOf(settings).read, []).write(tree);
   return Status.Ok;
 }
