@@ -48,6 +48,7 @@ const CROSS_CUTTING: Readonly<Record<string, string>> = {
   "tests/check/images_test.ts": "the driver checker on every image, on every engine",
   "tests/check/real_drivers_test.ts": "what the driver checker tells existing drivers",
   "tests/cli/check_test.ts": "the driver checker from the command line",
+  "tests/devices/host/failures_test.ts": "disks of every kind on a host that fails",
   "tests/devices/virtio/hostile_test.ts": "every virtio device type against guests that mean harm",
   "tests/devices/virtio/fuzz_test.ts": "every virtio device type against random guests",
   "tests/devices/virtio/ring_model_test.ts": "both ring formats against a model of the driver",
