@@ -219,7 +219,8 @@ export class MemoryWatch {
     const stretches: Stretch[] = [];
     let bytes = 0;
     for (const { index, table, addr, length, flags } of descriptors) {
-      if (table === "ring") {
+      // Which entries of a packed ring are the device's does not hang on the chain: see #descriptor.
+      if (table === "ring" && split) {
         const start = queue.layout.desc + 16 * index;
         const what = `descriptor ${index} of queue ${queue.index}`;
         stretches.push({ start, end: start + 16, touched: this.#ownedBy(queue, "descriptor", what) });
@@ -268,7 +269,8 @@ export class MemoryWatch {
     }
   }
 
-  #descriptor(queue: Queue, { write, addr, size, value }: WatchedAccess, where: Where): void {
+  #descriptor(queue: Queue, access: WatchedAccess, where: Where): void {
+    const { write, addr, size, value } = access;
     if (!write) return;
     this.seen.add(queue.device);
     const { layout } = queue;
@@ -276,6 +278,7 @@ export class MemoryWatch {
       queue.filled = this.#fences.mark(where);
       return;
     }
+    this.#packedEntry(queue, Math.floor((addr - layout.desc) / 16), access, where);
     // Flags are the last two bytes; who stores all of the second half at once makes it available with the rest.
     const last = (addr - layout.desc + size) % 16 === 0;
     const slot = Math.floor((addr - layout.desc) / 16);
@@ -290,6 +293,17 @@ export class MemoryWatch {
       this.#ordered(queue, "barrier-available", `the flags of descriptor ${slot}`, where);
       this.#expose(queue, 0, where);
     }
+  }
+
+  /**
+   * §2.8.1: as many entries are the driver's as the device has given back, from where the device takes next; those of a
+   * buffer that it still has may be among them, if it used another one first.
+   */
+  #packedEntry(queue: Queue, slot: number, { size: bytes, addr }: WatchedAccess, where: Where): void {
+    const { taken, slots, layout: { size }, index } = queue;
+    if ((slot - taken + size) % size < size - slots) return;
+    const what = `${bytes} bytes at ${hex(addr)} were stored to, in descriptor ${slot} of queue ${index}`;
+    this.#tell(queue, "descriptor-written-in-flight", what, where);
   }
 
   #availIdx(queue: Queue, { write, size, value, addr }: WatchedAccess, where: Where): void {
