@@ -1,94 +1,70 @@
 /**
  * Property-based: drivers that do everything right, each time otherwise, are told nothing; the same driver with one
- * mistake is told of that one first. `DRIVERS_COUNT=n` runs that many.
+ * mistake is told of that one first. `DRIVERS_COUNT=n` runs that many, and a tenth as many with each mistake.
  */
 import { assertEquals } from "@std/assert";
-import { CheckRig, LIVE } from "../support/check_rig.ts";
+import { findRule } from "../../vm/check/rules.ts";
 import { Random } from "../support/random.ts";
-import { HoldingDevice } from "../support/virtio_device.ts";
-import type { Part } from "../support/virtio_driver.ts";
+import { RandomDriver, randomShape, type Shape } from "../support/random_driver.ts";
+import { slips } from "../support/random_driver_slips.ts";
 
-const COUNT = Number(Deno.env.get("DRIVERS_COUNT") ?? 200);
+const COUNT = Number(Deno.env.get("DRIVERS_COUNT") ?? 60);
+const EACH = Math.max(3, Math.floor(COUNT / 10));
 
-/** A chain of up to four buffers, readable ones first. */
-function chain(rig: CheckRig, random: Random): Part[] {
-  const readable = random.below(3);
-  const writable = random.between(readable === 0 ? 1 : 0, 2);
-  const part = (write: boolean) => rig.part(random.between(1, 256), write);
-  return [
-    ...Array.from({ length: readable }, () => part(false)),
-    ...Array.from({ length: writable }, () => part(true)),
-  ];
-}
-
-/** Lives of one device: set up, requests in any number answered in any order, reset, and again. */
-function validDriver(rig: CheckRig, random: Random): void {
-  for (let life = random.between(1, 3); life > 0; life--) {
-    // A new life begins at the start of the rings.
-    const { memory } = rig.d.board;
-    memory.write(rig.queue.avail + 2, 2, 0);
-    memory.write(rig.queue.used + 2, 2, 0);
-    rig.queue.availIdx = 0;
-    rig.play(LIVE);
-    requests(rig, random);
-    rig.play("W070=0 R070");
-  }
-}
-
-function requests(rig: CheckRig, random: Random): void {
-  const { held, transport } = rig.device as HoldingDevice;
-  const { used, size } = rig.queue;
-  for (let n = 0, end = random.between(1, 12); n < end; n++) {
-    const parts = chain(rig, random);
-    parts.forEach(({ addr, length, write }, i) =>
-      rig.queue.setDescriptor({
-        addr,
-        length,
-        flags: (write ? 2 : 0) | (i < parts.length - 1 ? 1 : 0),
-        next: i < parts.length - 1 ? i + 1 : 0,
-      }, i)
-    );
-    rig.queue.publish(0);
-    rig.queue.notify();
-    // What the device writes is not read, and what it reads is not written, before it is done with them.
-    for (const { addr, write } of parts) if (!write) rig.access(false, addr, 1);
-    transport.queue(0).push(held.shift()!, 0);
-    rig.access(false, used + 2, 2).access(false, used + 4 + 8 * (n % size), 4, 0, 1);
-    for (const { addr, write } of parts) rig.access(!write, addr, 1, 0, 1);
-    rig.irq("claimed").play("R060 W064=1").irq("completed");
-  }
-}
-
-/** One mistake in the set-up each, with the rule that it breaks. */
-const MUTANTS: readonly (readonly [rule: string, right: string, wrong: string])[] = [
+/** One mistake in the set-up each, with the rule that it breaks and the version that has it. */
+const TAMPERED: readonly (readonly [rule: string, right: string, wrong: string, version?: 1 | 2])[] = [
+  ["probe-order", "R000 R004 R008", "R008 R000 R004"],
+  ["device-id-unread", "R000 R004 R008", "R000 R004"],
+  ["status-not-reset", "W070=0 R070 W070=1", "W070=1"],
   ["reset-unread", "W070=0 R070", "W070=0"],
   ["status-order", "W070=1 W070=3", "W070=2 W070=3"],
-  ["features-ok-unread", "W070=b R070", "W070=b"],
-  ["queue-ready-unread", "W030=0 R044", "W030=0"],
-  ["queue-num-max-unread", "R034 ", ""],
-  ["probe-order", "R000 R004 R008", "R008 R000 R004"],
-  ["queue-num", "W038=SIZE", "W038=400"],
+  ["status-combined", "W070=1 W070=3", "W070=3"],
+  ["features-early", "W070=1 W070=3", "W070=1 W024=0 W020=0 W070=3"],
+  ["device-features-sel", "W014=0 R010", "R010"],
+  ["features-ok-unread", "W070=b R070", "W070=b", 2],
+  ["queue-ready-unread", "R044 R034", "R034", 2],
+  ["queue-ready-unread", "R040 R034", "R034", 1],
+  ["queue-num-max-unread", "R044 R034", "R044", 2],
+  ["legacy-queue-size", "R040 R034", "R040", 1],
+  ["legacy-page-size", "W028=1000 ", "", 1],
+  ["legacy-align", "W03c=1000 ", "", 1],
+  ["queue-ready-value", "W044=1", "W044=3", 2],
 ];
 
-Deno.test(`${COUNT} random drivers that keep every rule are told nothing`, () => {
-  for (let seed = 1; seed <= COUNT; seed++) {
+/** Shapes that a mistake can be made in, with the chance that drives them. */
+function* shapes(fits: (shape: Shape) => boolean, count: number): Generator<[seed: number, Shape, Random]> {
+  for (let seed = 1; count > 0; seed++) {
     const random = new Random(seed);
-    const rig = new CheckRig({ queueSize: 2 ** random.between(2, 4) });
-    validDriver(rig, random);
-    assertEquals(rig.found, [], `seed ${seed}`);
+    const shape = randomShape(random);
+    if (!fits(shape)) continue;
+    count--;
+    yield [seed, shape, random];
+  }
+}
+
+Deno.test(`${COUNT} random drivers that keep every rule are told nothing`, () => {
+  for (const [seed, shape, random] of shapes(() => true, COUNT)) {
+    const driver = new RandomDriver(shape, random);
+    assertEquals([driver.run(), [...driver.rig.checker.unruled]], [[], []], `seed ${seed}: ${JSON.stringify(shape)}`);
   }
 });
 
-for (const [rule, right, wrong] of MUTANTS) {
-  Deno.test(`${rule}: a random driver with that one mistake is told of it first`, () => {
-    const play = LIVE;
-    assertEquals(play.includes(right), true, `${right} is not in ${play}`);
-    for (let seed = 1; seed <= 10; seed++) {
-      const random = new Random(seed);
-      const rig = new CheckRig({ queueSize: 2 ** random.between(2, 4) });
-      rig.play(play.replace(right, wrong));
-      if (rule !== "queue-num") requests(rig, random);
-      assertEquals(rig.found[0], rule, `seed ${seed}: ${rig.found}`);
+for (const [slip, fits] of Object.entries(slips)) {
+  Deno.test(`${slip}: a random driver with that one mistake is told of it first`, () => {
+    assertEquals(findRule(slip)?.name, slip);
+    for (const [seed, shape, random] of shapes(fits, EACH)) {
+      const [first] = new RandomDriver(shape, random, slip).run();
+      assertEquals(first, slip, `seed ${seed}: ${JSON.stringify(shape)}`);
+    }
+  });
+}
+
+for (const [rule, right, wrong, version] of TAMPERED) {
+  const only = version === undefined ? "" : `, version ${version}`;
+  Deno.test(`${rule}${only}: a random driver with that one mistake in its set-up is told of it first`, () => {
+    for (const [seed, shape, random] of shapes((one) => version === undefined || one.version === version, EACH)) {
+      const driver = new RandomDriver(shape, random, undefined, (trace) => trace.replace(right, wrong));
+      assertEquals(driver.run()[0], rule, `seed ${seed}: ${JSON.stringify(shape)}`);
     }
   });
 }

@@ -109,6 +109,13 @@ export class CheckRig {
     return this;
   }
 
+  /** A fence of every kind. */
+  fence(): this {
+    this.#steps++;
+    this.#fences++;
+    return this;
+  }
+
   /** A step of the device's interrupt at the PLIC. */
   irq(step: "raised" | "lowered" | "claimed" | "completed"): this {
     this.#steps++;

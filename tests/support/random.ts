@@ -35,6 +35,12 @@ export class Random {
     return this.below(100) < percent;
   }
 
+  /** `items` in another order. */
+  shuffle<T>(items: readonly T[]): T[] {
+    const left = [...items];
+    return items.map(() => left.splice(this.below(left.length), 1)[0]!);
+  }
+
   /** One of `items`. */
   pick<T>(items: readonly T[]): T {
     if (items.length === 0) throw new RangeError("pick: nothing to pick from");
