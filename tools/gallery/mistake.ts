@@ -116,7 +116,7 @@ export const bases: readonly Base[] = [
     denied: "BIT_ULL(VIRTIO_F_INDIRECT_DESC)",
     devices: ["rng,packed=on"],
     patient: true,
-    what: "the entropy driver with packed rings and EVENT_IDX, waiting without a time-out",
+    what: "the entropy driver with packed rings and EVENT_IDX, and no time-out",
   },
   {
     name: "entropy_data",
