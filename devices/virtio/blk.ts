@@ -167,7 +167,7 @@ export class VirtioBlk implements VirtioDevice {
   #take(queue: number, chain: Chain): void {
     const transport = this.#transport;
     if (chain.writableLength === 0) {
-      return transport.fail("blk-status", `head ${chain.head}: no device-writable byte for the status`);
+      return transport.fail("blk-status", `${chain.name}: no device-writable byte for the status`);
     }
     this.#header.fill(0);
     const got = chain.reader.read(this.#header);
@@ -178,11 +178,11 @@ export class VirtioBlk implements VirtioDevice {
     const writable = chain.writableLength - 1;
     const dataLength = type === VirtioBlkT.OUT || RANGES.has(type) ? readable : writable;
     if (type < 0) {
-      transport.violation("blk-header", `head ${chain.head}: ${got} device-readable bytes, the header has 16`);
+      transport.violation("blk-header", `${chain.name}: ${got} device-readable bytes, the header has 16`);
     } else {
-      this.#checkDirections(chain.head, type, readable, writable);
+      this.#checkDirections(chain, type, readable, writable);
       if (sector !== 0 && WITHOUT_SECTOR.has(type)) {
-        transport.violation("blk-sector", `head ${chain.head}: ${typeName(type)} with sector ${sector}`);
+        transport.violation("blk-sector", `${chain.name}: ${typeName(type)} with sector ${sector}`);
       }
     }
     const request: Request = { queue, chain, type, sector, dataLength, moved: 0 };
@@ -190,9 +190,9 @@ export class VirtioBlk implements VirtioDevice {
     transport.complete(queue, () => this.#run(request));
   }
 
-  #checkDirections(head: number, type: number, readable: number, writable: number): void {
+  #checkDirections(chain: Chain, type: number, readable: number, writable: number): void {
     const { IN, OUT, GET_ID, GET_LIFETIME, FLUSH } = VirtioBlkT;
-    const what = (bytes: number, kind: string) => `head ${head}: ${bytes} ${kind} bytes in ${typeName(type)}`;
+    const what = (bytes: number, kind: string) => `${chain.name}: ${bytes} ${kind} bytes in ${typeName(type)}`;
     if ((type === IN || type === GET_ID || type === GET_LIFETIME) && readable > 0) {
       this.#transport.violation("blk-direction", what(readable, "device-readable data"));
     }
@@ -219,7 +219,7 @@ export class VirtioBlk implements VirtioDevice {
       else {
         // §5.2.6: a request the device does not know is UNSUPP, not an error.
         status = VirtioBlkS.UNSUPP;
-        this.#transport.violation("blk-type", `head ${chain.head}: request type ${hex(type)}`);
+        this.#transport.violation("blk-type", `${chain.name}: request type ${hex(type)}`);
       }
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
@@ -246,7 +246,7 @@ export class VirtioBlk implements VirtioDevice {
     const write = request.type === VirtioBlkT.OUT;
     // §5.2.6.2: a write to a read-only device is an error, and nothing is written.
     if (write && this.#backend.readOnly) {
-      this.#transport.violation("blk-read-only", `head ${request.chain.head}: OUT, the device offers VIRTIO_BLK_F_RO`);
+      this.#transport.violation("blk-read-only", `${request.chain.name}: OUT, the device offers VIRTIO_BLK_F_RO`);
       return VirtioBlkS.IOERR;
     }
     if (!this.#inRange(request)) return VirtioBlkS.IOERR;
@@ -291,7 +291,7 @@ export class VirtioBlk implements VirtioDevice {
       this.#needs(feature, request);
       const ranges = BlkRanges.read(chain, dataLength, kind, this.#backend.sizeBytes / SECTOR_SIZE);
       if (!(ranges instanceof BlkRanges)) {
-        this.#transport.violation(ranges.rule, `head ${chain.head}: ${typeName(type)}: ${ranges.what}`);
+        this.#transport.violation(ranges.rule, `${chain.name}: ${typeName(type)}: ${ranges.what}`);
         return ranges.unsupported ? VirtioBlkS.UNSUPP : VirtioBlkS.IOERR;
       }
       request.ranges = ranges;
@@ -305,14 +305,14 @@ export class VirtioBlk implements VirtioDevice {
   /** Reports a request whose feature was not negotiated; it is done all the same where it is offered. */
   #needs(feature: number, { chain, type }: Request): void {
     if (this.#transport.negotiated.has(feature)) return;
-    const what = `head ${chain.head}: ${typeName(type)} without ${featureName(BLK_ID, feature)}`;
+    const what = `${chain.name}: ${typeName(type)} without ${featureName(BLK_ID, feature)}`;
     this.#transport.violation("blk-type-feature", what);
   }
 
   #flush(request: Request): void {
     this.#needs(BLK_F.FLUSH, request);
     if (request.sector !== 0) {
-      this.#transport.violation("blk-flush-sector", `head ${request.chain.head}: FLUSH of sector ${request.sector}`);
+      this.#transport.violation("blk-flush-sector", `${request.chain.name}: FLUSH of sector ${request.sector}`);
     }
     // §5.2.6.2: complete only when what was written before is committed.
     this.#backend.flush();
@@ -336,7 +336,7 @@ export class VirtioBlk implements VirtioDevice {
   /** Writes the data of a request that asks for `data`, as far as there is room for it. */
   #answer({ chain, type, dataLength }: Request, data: Uint8Array): void {
     if (dataLength !== data.length) {
-      const what = `head ${chain.head}: ${typeName(type)} with ${dataLength} bytes of data instead of ${data.length}`;
+      const what = `${chain.name}: ${typeName(type)} with ${dataLength} bytes of data instead of ${data.length}`;
       this.#transport.violation("blk-data-length", what);
     }
     chain.writer.write(data.subarray(0, Math.min(data.length, dataLength)));
@@ -345,13 +345,13 @@ export class VirtioBlk implements VirtioDevice {
   /** Whether a read or write is whole sectors inside the capacity (§5.2.6.1). */
   #inRange({ chain, sector, dataLength, type }: Request): boolean {
     if (dataLength % SECTOR_SIZE !== 0) {
-      const what = `head ${chain.head}: ${typeName(type)} of ${dataLength} bytes, not a multiple of ${SECTOR_SIZE}`;
+      const what = `${chain.name}: ${typeName(type)} of ${dataLength} bytes, not a multiple of ${SECTOR_SIZE}`;
       this.#transport.violation("blk-data-length", what);
       return false;
     }
     const capacity = this.#backend.sizeBytes / SECTOR_SIZE;
     if (sector + dataLength / SECTOR_SIZE > capacity) {
-      const what = `head ${chain.head}: ${typeName(type)} of ${dataLength} bytes at sector ${sector} of ${capacity}`;
+      const what = `${chain.name}: ${typeName(type)} of ${dataLength} bytes at sector ${sector} of ${capacity}`;
       this.#transport.violation("blk-range", what);
       return false;
     }

@@ -204,6 +204,8 @@ export class ChainWriter extends ChainCursor {
  * been checked to be memory, device-writable bytes to be writable memory. Queues keep and reuse these objects.
  */
 export class Chain {
+  /** Index of its queue. */
+  readonly queue: number;
   /** The driver's name for the buffer: index of the first descriptor, or Buffer ID in a packed queue. */
   head = 0;
   /** Which life of its queue it belongs to. */
@@ -219,10 +221,16 @@ export class Chain {
   readonly #readable = new Segments();
   readonly #writable = new Segments();
 
-  /** `bytes` is all of `memory`'s host memory. */
-  constructor(memory: GuestMemory, bytes: Uint8Array<ArrayBuffer>) {
+  /** A chain of queue `queue`; `bytes` is all of `memory`'s host memory. */
+  constructor(queue: number, memory: GuestMemory, bytes: Uint8Array<ArrayBuffer>) {
+    this.queue = queue;
     this.reader = new ChainReader(this.#readable, memory, bytes);
     this.writer = new ChainWriter(this.#writable, memory, bytes);
+  }
+
+  /** What to call it in messages: `queue 0, head 3`. */
+  get name(): string {
+    return `queue ${this.queue}, head ${this.head}`;
   }
 
   /** Bytes in the device-readable part. */

@@ -108,15 +108,15 @@ export class ConsoleControl {
   }
 
   #read(chain: Chain): ControlMessage | undefined {
-    const { head, readableLength, writableLength } = chain;
+    const { readableLength, writableLength } = chain;
     if (writableLength > 0) {
-      const what = `head ${head}: ${writableLength} device-writable bytes in the control transmitq`;
+      const what = `${chain.name}: ${writableLength} device-writable bytes in the control transmitq`;
       this.#transport.violation("console-direction", what);
     }
     const bytes = new Uint8Array(CONTROL_BYTES);
     const read = chain.reader.read(bytes);
     if (readableLength !== CONTROL_BYTES) {
-      const what = `head ${head}: a message of ${readableLength} bytes, it has ${CONTROL_BYTES}`;
+      const what = `${chain.name}: a message of ${readableLength} bytes, it has ${CONTROL_BYTES}`;
       this.#transport.violation("console-control", what);
       if (read < CONTROL_BYTES) return undefined;
     }
@@ -126,23 +126,23 @@ export class ConsoleControl {
 
   /** Writes the next message to a buffer; one that does not fit waits for a longer buffer. */
   #give(chain: Chain): void {
-    const { head, readableLength, writableLength } = chain;
+    const { readableLength, writableLength } = chain;
     const queue = this.#transport.queue(CONTROL_RECEIVEQ);
     const message = this.#pending[0];
     if (readableLength > 0) {
-      const what = `head ${head}: ${readableLength} device-readable bytes in the control receiveq`;
+      const what = `${chain.name}: ${readableLength} device-readable bytes in the control receiveq`;
       this.#transport.violation("console-direction", what);
     }
     // Its port was removed before it was told.
     if (message === undefined) return queue.push(chain, 0);
     const bytes = encode(message);
     if (bytes.length > writableLength) {
-      const what = `head ${head}: ${writableLength} bytes of room, the next message has ${bytes.length}`;
+      const what = `${chain.name}: ${writableLength} bytes of room, the next message has ${bytes.length}`;
       this.#transport.violation("console-control", what);
       return queue.push(chain, 0);
     }
     this.#pending.shift();
-    this.#transport.request(CONTROL_RECEIVEQ, head, () => describe(message));
+    this.#transport.request(CONTROL_RECEIVEQ, chain.head, () => describe(message));
     chain.writer.write(bytes);
     queue.push(chain, bytes.length);
   }

@@ -115,11 +115,11 @@ export class ConsolePort {
       const { reader } = chain;
       // §5.3.6.2.2: with MULTIPORT the driver says DEVICE_READY before anything else, and is told of ports after that.
       if (!this.announced && this.#multiport()) {
-        const what = `head ${chain.head}: ${reader.remaining} bytes to port ${this.id}, before DEVICE_READY`;
+        const what = `${chain.name}: ${reader.remaining} bytes to port ${this.id}, before DEVICE_READY`;
         this.#transport.violation("console-not-ready", what);
       }
       if (chain.writableLength > 0) {
-        const what = `head ${chain.head}: ${chain.writableLength} device-writable bytes in a transmitq`;
+        const what = `${chain.name}: ${chain.writableLength} device-writable bytes in a transmitq`;
         this.#transport.violation("console-direction", what);
       }
       this.#transport.request(this.transmitq, chain.head, () => `${reader.remaining} bytes out`);
@@ -167,7 +167,7 @@ export class ConsolePort {
 
   #fill(chain: Chain): void {
     if (chain.readableLength > 0 || chain.writableLength === 0) {
-      const what = `head ${chain.head}: ${chain.readableLength} device-readable and ` +
+      const what = `${chain.name}: ${chain.readableLength} device-readable and ` +
         `${chain.writableLength} device-writable bytes in a receiveq`;
       this.#transport.violation("console-direction", what);
     }

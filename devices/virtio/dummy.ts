@@ -148,7 +148,7 @@ export class VirtioDummy implements VirtioDevice {
     if (chain === undefined) return false;
     const { writer, head, readableLength, writableLength } = chain;
     if (readableLength > 0) {
-      this.#transport.violation("dummy-direction", `head ${head}: ${readableLength} device-readable bytes in input`);
+      this.#transport.violation("dummy-direction", `${chain.name}: ${readableLength} device-readable bytes in input`);
     }
     const number = this.#sequence;
     this.#transport.request(INPUT, head, () => `buffer ${number}, ${writableLength} bytes`);

@@ -1,3 +1,4 @@
+import type { GuestMemory } from "../../vm/bus/memory.ts";
 import { hex } from "../../vm/bits.ts";
 import type { DescriptorFact, VirtqueueEvent } from "../../vm/events.ts";
 import { Chain } from "./chain.ts";
@@ -205,7 +206,7 @@ export abstract class Ring implements ManagedVirtqueue {
 
   /** An empty chain to read a buffer into. */
   protected take(head: number): Chain {
-    const chain = this.#pool.pop() ?? new Chain(this.host.memory, this.#bytes);
+    const chain = this.#pool.pop() ?? new Chain(this.index, this.host.memory, this.#bytes);
     chain.begin(head, this.#epoch);
     this.facts = this.watched ? [] : undefined;
     return chain;
@@ -240,7 +241,9 @@ export abstract class Ring implements ManagedVirtqueue {
       return this.broken("descriptor-order", `device-readable descriptor ${index} after a device-writable one`);
     }
     const host = this.host.memory.host(addr, length, writable);
-    if (host < 0) return this.broken("descriptor-address", `descriptor ${index} at ${span(addr, length)}`);
+    if (host < 0) {
+      return this.broken("descriptor-address", `descriptor ${index}: ${placeText(this.host.memory, addr, length)}`);
+    }
     if (chain.readableLength + chain.writableLength + length > CHAIN_BYTES_MAX) {
       return this.broken("chain-length", `more than ${CHAIN_BYTES_MAX} bytes`);
     }
@@ -263,7 +266,7 @@ export abstract class Ring implements ManagedVirtqueue {
       return -1;
     }
     const table = this.host.memory.host(addr, length);
-    if (table < 0) this.broken("descriptor-address", `indirect table at ${span(addr, length)}`);
+    if (table < 0) this.broken("descriptor-address", `indirect table: ${placeText(this.host.memory, addr, length)}`);
     return table;
   }
 
@@ -334,6 +337,19 @@ export abstract class Ring implements ManagedVirtqueue {
   }
 }
 
-function span(addr: number, length: number): string {
-  return `${hex(addr)}, ${length} bytes, is not in memory that may be accessed so`;
+/** Why a buffer cannot be where a descriptor says, with a guess at what its address was meant to be. */
+function placeText(memory: GuestMemory, addr: number, length: number): string {
+  const text = `${length === 1 ? "1 byte" : `${length} bytes`} at ${hex(addr)}, `;
+  const ram = memory.regions.reduce((largest, region) => region.size > largest.size ? region : largest);
+  const low = addr % 2 ** 32;
+  const guess = length >= 2 ** 31
+    ? "; as a signed number the length is negative"
+    : addr >= 2 ** 32 && memory.host(low, length) >= 0
+    ? `; ${hex(low)} is RAM: is this a virtual address?`
+    : addr < ram.base && memory.host(ram.base + addr, length) >= 0
+    ? `; RAM begins at ${hex(ram.base)}: is this an offset in it?`
+    : "";
+  return `${text}${
+    memory.host(addr, length) < 0 ? "where there is no memory" : "in memory that cannot be written"
+  }${guess}`;
 }

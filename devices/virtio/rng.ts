@@ -50,7 +50,7 @@ export class VirtioRng implements VirtioDevice {
     for (let chain = queue.pop(); chain !== undefined; chain = queue.pop()) {
       const taken = chain;
       if (taken.readableLength > 0) {
-        const what = `head ${taken.head}: ${taken.readableLength} device-readable bytes in the requestq`;
+        const what = `${taken.name}: ${taken.readableLength} device-readable bytes in the requestq`;
         this.#transport.violation("rng-direction", what);
       }
       this.#transport.request(index, taken.head, () => `${taken.writableLength} bytes`);

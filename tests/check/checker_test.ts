@@ -37,9 +37,9 @@ Deno.test("a finding tells what, where, why, how to mend it, and what the driver
   rule   virtio-1.2/3.1.1-status-order; virtio 1.2 §3.1.1, MUST (1.0 to 1.4), statement basic001
   hosts  QEMU tolerates it; Firecracker refuses it
   what the driver did with virtio0 since its reset:
-    W Status                   = 0x00                                        probe+0x10 (0x80000010)
-    R Status                   = 0x00                                        probe+0x14 (0x80000014)
-    W Status                   = 0x02 DRIVER                                 probe+0x18 (0x80000018)
+    W Status            = 0x00                        probe+0x10 (0x80000010)
+    R Status            = 0x00                        probe+0x14 (0x80000014)
+    W Status            = 0x02 DRIVER                 probe+0x18 (0x80000018)
 
 driver check: 1 error; of ${rules.length} rules ${
       passed.length + 1

@@ -53,6 +53,22 @@ Deno.test("findings of the gallery are the same on the other engines", async () 
   }
 });
 
+Deno.test("what the finding before has too is not told again", async () => {
+  const { result } = await runGallery("features_one_word", baseOf("entropy"));
+  const [first, second] = checkReport(result).split("\n\n");
+  assert(first!.includes("W Status            = 0x0b") && !first!.includes("as above"), first);
+  assertEquals(second!.split("\n").slice(-2), [
+    "  how the program came there, the last call first: as above",
+    "  what the driver did with virtio2 since its reset: as above",
+  ]);
+  const refused = checkReport((await runGallery("features_refusal_ignored", baseOf("disk"))).result).split("\n\n")[1]!;
+  const lines = refused.split("\n").slice(refused.split("\n").findIndex((line) => line.endsWith("as above, then")));
+  assertEquals(lines.slice(1).map((line) => line.slice(4, 28)), [
+    "R Status            = 0x",
+    "W QueueSel          = 0x",
+  ]);
+});
+
 Deno.test("a finding is at a line of the mistake's file, or of who notified the device", async () => {
   for (const { name, base, file, finds } of mistakes) {
     // What is missing at the PLIC shows where the program waits.

@@ -59,7 +59,10 @@ Deno.test("a finding names function, file and line, who called, and draws the ch
   assertEquals(stack.filter(({ inlined }) => inlined).map(({ name }) => name), ["writel", "vm_writel"]);
   // The request is judged when it is done: by then the device has taken others.
   const chain = finding.drawing;
-  assertEquals([chain?.kind, chain?.kind === "chain" && `head ${chain.head}`], ["chain", finding.what.split(":")[0]]);
+  assertEquals([chain?.kind, chain?.kind === "chain" && `queue ${chain.queue}, head ${chain.head}`], [
+    "chain",
+    finding.what.split(":")[0],
+  ]);
 });
 
 Deno.test("findings with stacks, drawings and places are the same on every engine", async () => {

@@ -51,8 +51,19 @@ export interface Coverage {
   readonly notReached: readonly Rule[];
 }
 
+/** Queues of a device whose notifications are remembered. */
+const QUEUES_MAX = 1024;
+
 /** What a driver has done by the time it notifies the device. */
 const REQUESTED: ReadonlySet<Occasion> = new Set<Occasion>(["available", "chain", "indirect", "request"]);
+
+/** A driver's last notification of one queue: where, and who called. */
+interface Notification {
+  where: Where;
+  stack: CapturedStack | undefined;
+  /** A finding has that stack. */
+  kept: boolean;
+}
 
 /** One device as the checker sees it. */
 interface Watched {
@@ -64,13 +75,17 @@ interface Watched {
   features: bigint;
   eventIdx: boolean;
   readonly history: History;
-  /** Where the driver last notified the device, and who called then. */
-  notified: Where | undefined;
-  stack: CapturedStack | undefined;
-  /** A finding has that stack. */
-  kept: boolean;
+  /** Notifications by queue, the last of each, and the last of all. */
+  readonly notifications: Map<number, Notification>;
+  notified: Notification | undefined;
   /** Registers by offset, as they are met. */
   readonly defs: Map<number, RegisterDef | undefined>;
+}
+
+/** The notification that a device's words are about: they name the queue; else the last one. */
+function notificationFor(watched: Watched | undefined, what: string): Notification | undefined {
+  const queue = /\bqueue (\d+)\b/.exec(what)?.[1];
+  return (queue === undefined ? undefined : watched?.notifications.get(Number(queue))) ?? watched?.notified;
 }
 
 /** What a finding can draw. Rules of a device type are on what is asked of it. */
@@ -196,7 +211,7 @@ export class Checker {
       defs.set(fact.offset, def);
     }
     if (fact.write && def?.name === "QueueNotify") {
-      this.#notified(watched, where);
+      this.#notified(watched, fact.value & 0xffff, where);
       this.#memory?.notify(watched.name, fact.value & 0xffff, where);
     }
     if (fact.write && def?.name === "InterruptACK") this.#memory?.acknowledged(watched.name, where);
@@ -235,13 +250,21 @@ export class Checker {
   }
 
   /** The driver has notified the device: what it finds wrong with the requests, it may tell much later. */
-  #notified(watched: Watched, where: Where): void {
-    // Another hart's stack is another object; else one serves until a finding keeps it.
-    const same = watched.notified?.hart === where.hart && !watched.kept ? watched.stack : undefined;
-    watched.notified = where;
-    watched.kept = false;
-    if (same === undefined) watched.stack = this.#guest?.stack(where);
-    else same.take(where.pc);
+  #notified(watched: Watched, queue: number, where: Where): void {
+    let notification = watched.notifications.get(queue);
+    if (notification === undefined) {
+      notification = { where, stack: this.#guest?.stack(where), kept: false };
+      // What no queue has may be written any number of times: one place serves for all of that.
+      if (watched.notifications.size < QUEUES_MAX) watched.notifications.set(queue, notification);
+    } else {
+      // Another hart's stack is another object; else one serves until a finding keeps it.
+      const same = notification.where.hart === where.hart && !notification.kept ? notification.stack : undefined;
+      notification.where = where;
+      notification.kept = false;
+      if (same === undefined) notification.stack = this.#guest?.stack(where);
+      else same.take(where.pc);
+    }
+    watched.notified = notification;
   }
 
   /** A read is told after the device has found fault with it: the access belongs to those findings. */
@@ -280,10 +303,10 @@ export class Checker {
     checkRequest(fact, { type, legacy, features, config: negotiation.config, occasions }, report);
   }
 
-  /** The stack of the last notification, which the finding keeps: the next one gets its own. */
-  #keptStack(watched: Watched): CapturedStack | undefined {
-    watched.kept = true;
-    return watched.stack;
+  /** The stack of a notification, which the finding keeps: the next one gets its own. */
+  #keptStack(notification: Notification): CapturedStack | undefined {
+    notification.kept = true;
+    return notification.stack;
   }
 
   /** The chain that was waited for has come, or none does. */
@@ -311,6 +334,7 @@ export class Checker {
       watched.registers.powerOn();
       watched.suspension.reset();
       watched.history.clear();
+      watched.notifications.clear();
       watched.notified = undefined;
     }
     this.#queues.powerOn();
@@ -333,7 +357,7 @@ export class Checker {
       eventIdx: watched?.eventIdx ?? false,
       live: watched?.registers.live ?? false,
       suspended: watched?.suspension.asked ?? false,
-      notified: watched?.notified,
+      notified: watched?.notified?.where,
     };
   }
 
@@ -354,9 +378,8 @@ export class Checker {
         features: 0n,
         eventIdx: false,
         history: new History(),
+        notifications: new Map(),
         notified: undefined,
-        stack: undefined,
-        kept: false,
         defs: new Map(),
       };
       this.#byName.set(name, watched);
@@ -385,15 +408,16 @@ export class Checker {
     const watched = this.#byName.get(device);
     const now = this.#where?.steps;
     // The device comes to a request some time after the notification: the driver's mistake was there, or before.
-    const notified = REQUESTED.has(rule.occasion) ? watched?.notified : undefined;
+    const notification = REQUESTED.has(rule.occasion) ? notificationFor(watched, what) : undefined;
+    const notified = notification?.where;
     const { field, draw } = this.#drawings.of(rule.name, device, what, aboutOf(rule));
     const stored = notified && field !== undefined ? this.#writers.of(field) : undefined;
     if (notified !== undefined) where = notified;
     const finding = this.findings.add(rule, device, what, stored ?? where, () => ({
       history: watched?.history.view() ?? { first: [], left: 0, last: [] },
       // Who waits is still there.
-      stack: notified
-        ? this.#keptStack(watched!)
+      stack: notification
+        ? this.#keptStack(notification)
         : where.steps === now || this.#plic.waitsAt(where)
         ? this.#guest?.stack(where)
         : undefined,

@@ -124,7 +124,7 @@ export class Drawings {
   /** By device: the queue it was last at, and the chain it last read. */
   readonly #at = new Map<string, number>();
   readonly #chains = new Map<string, Chain>();
-  /** Chains that devices have not used yet, by device and head: of a request they speak later. */
+  /** Chains that devices have not used yet, by device, queue and head: of a request they speak later. */
   readonly #inFlight = new Map<string, Chain>();
 
   constructor(guest: GuestView | undefined) {
@@ -140,10 +140,10 @@ export class Drawings {
     if (fact.step === "configured") this.#queues.set(key, { configured: fact, next: 0, wrap: 1, nextWrap: 1 });
     else if (fact.step === "stopped") this.#queues.delete(key);
     else if (fact.step === "available" && seen !== undefined) seen.next = fact.from;
-    else if (fact.step === "used") this.#inFlight.delete(`${device} ${fact.head}`);
+    else if (fact.step === "used") this.#inFlight.delete(`${key} ${fact.head}`);
     else if (fact.step === "chain") {
       this.#chains.set(device, fact);
-      if (this.#inFlight.size < IN_FLIGHT_MAX) this.#inFlight.set(`${device} ${fact.head}`, fact);
+      if (this.#inFlight.size < IN_FLIGHT_MAX) this.#inFlight.set(`${key} ${fact.head}`, fact);
       if (seen !== undefined) taken(seen, fact);
     }
   }
@@ -154,7 +154,7 @@ export class Drawings {
   }
 
   /**
-   * What to show for a rule that a device's driver has just broken. Devices say `head N` of the request that they mean.
+   * What to show for a rule that a device's driver has just broken. Devices say `queue Q, head N` of the request that they mean.
    */
   of(rule: string, device: string, what: string, about: About): Shown {
     const queue = this.#at.get(device);
@@ -163,8 +163,8 @@ export class Drawings {
     if (part !== undefined) return seen === undefined ? NOTHING : this.#ring(seen, part);
     if (rule === "packed-event") return seen === undefined ? NOTHING : this.#event(seen, what);
     if (about === "other") return NOTHING;
-    const head = about === "request" ? /\bhead (\d+)/.exec(what)?.[1] : undefined;
-    const chain = head === undefined ? this.#chains.get(device) : this.#inFlight.get(`${device} ${head}`);
+    const named = /\bqueue (\d+), head (\d+)/.exec(what);
+    const chain = named === null ? this.#chains.get(device) : this.#inFlight.get(`${device}.${named[1]} ${named[2]}`);
     if (chain === undefined) return NOTHING;
     const from = this.#queues.get(`${device}.${chain.queue}`);
     const format = from?.configured.format ?? "split";

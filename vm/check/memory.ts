@@ -253,7 +253,12 @@ export class MemoryWatch {
         : write
         ? "buffer-written-in-flight"
         : "buffer-read-in-flight";
-      this.#tell(queue, rule, `${size} bytes at ${hex(addr)} were ${verb}, in ${what}`, where);
+      this.#tell(
+        queue,
+        rule,
+        `${size === 1 ? "a byte" : `${size} bytes`} at ${hex(addr)} ${size === 1 ? "was" : "were"} ${verb}, in ${what}`,
+        where,
+      );
     };
   }
 

@@ -9,7 +9,7 @@ import { accessedRegister, registerName, valueText } from "../trace/register_tex
 import { drawingLines } from "./drawing.ts";
 import type { Finding } from "./finding.ts";
 import type { Access } from "./history.ts";
-import { type Frame, frameText, type Place, type Places, placeText } from "./places.ts";
+import { frameText, type Place, type Places, placeText } from "./places.ts";
 import { type CheckResult, notificationOf, type PlacedFinding } from "./result.ts";
 import {
   type Monitor,
@@ -27,10 +27,12 @@ export interface TextOptions {
   readonly colour?: boolean | undefined;
 }
 
-const WIDTH = 100;
+/** Columns of a report. */
+export const WIDTH = 100;
 const LEFT = 9;
-const REGISTER_WIDTH = 24;
-const VALUE_WIDTH = 42;
+/** Columns of the history: most names and values fit, and what is longer moves only its own line. */
+const REGISTER_WIDTH = 17;
+const VALUE_WIDTH = 26;
 /** Accesses that are shown of a long history; JSON has more. */
 const HISTORY_FIRST = 6;
 const HISTORY_LAST = 14;
@@ -40,7 +42,8 @@ const MONITORS: Readonly<Record<Monitor, string>> = { qemu: "QEMU", firecracker:
 
 /** Everything a checker found, and how far it got; ends in a newline. */
 export function checkReport(result: CheckResult, options: TextOptions = {}): string {
-  const parts = result.findings.map((finding) => `${findingText(finding, result, options)}\n`);
+  const { findings } = result;
+  const parts = findings.map((finding, i) => `${findingText(finding, result, options, findings[i - 1])}\n`);
   for (const [id, times] of result.unruled) {
     parts.push(`also told by a device, ${timesText(times)}: ${id} (see --trace-devices)\n`);
   }
@@ -49,9 +52,14 @@ export function checkReport(result: CheckResult, options: TextOptions = {}): str
   return `${parts.join("\n")}${parts.length > 0 ? "\n" : ""}${coverageLine(result)}\n`;
 }
 
-/** One finding, in lines; without a newline at the end. */
-export function findingText(placed: PlacedFinding, { places }: CheckResult, options: TextOptions = {}): string {
-  const { finding, place, notified, stack } = placed;
+/** One finding, in lines; without a newline at the end. What `before`, told just before it, has too is not repeated. */
+export function findingText(
+  placed: PlacedFinding,
+  { places }: CheckResult,
+  options: TextOptions = {},
+  before?: PlacedFinding,
+): string {
+  const { finding, place, notified } = placed;
   const { rule, what, count, drawing } = finding;
   const paint = painter(options.colour ?? false);
   const elsewhere = monitorsText(rule);
@@ -65,8 +73,8 @@ export function findingText(placed: PlacedFinding, { places }: CheckResult, opti
     ...field("rule", `${rule.id}; ${ruleSourceText(rule)}`),
     ...(elsewhere === "" ? [] : field("hosts", elsewhere)),
     ...(drawing === undefined ? [] : drawingLines(drawing).map((line) => `  ${line}`)),
-    ...stackLines(stack, notified === undefined ? CALLS_TITLE : NOTIFICATION_TITLE),
-    ...historyLines(finding, places),
+    ...stackLines(placed, before),
+    ...historyLines(finding, before?.finding, places),
   ];
   return lines.join("\n");
 }
@@ -107,9 +115,12 @@ export const CALLS_TITLE = "how the program came there, the last call first";
 const NOTIFICATION_TITLE = "how the program came to the notification, the last call first";
 
 /** The calls that led to the place, if there are any beside it. */
-function stackLines(stack: readonly Frame[], title: string): string[] {
+function stackLines({ stack, finding, notified }: PlacedFinding, before: PlacedFinding | undefined): string[] {
   if (stack.length < 2) return [];
-  return [`  ${title}:`, ...stack.map((frame) => `    ${frameText(frame)}`)];
+  const title = notified === undefined ? CALLS_TITLE : NOTIFICATION_TITLE;
+  const lines = stack.map(frameText);
+  const same = before?.finding.device === finding.device && lines.join() === before.stack.map(frameText).join();
+  return same ? [`  ${title}: as above`] : [`  ${title}:`, ...lines.map((line) => `    ${line}`)];
 }
 
 /** Where a rule is written, and how strongly: `virtio 1.2 §2.1.1, MUST NOT (1.0 to 1.4), statement basic002`. */
@@ -148,19 +159,33 @@ export function coverageLine({ findings, suppressed, below, coverage }: CheckRes
     `${passed.length} passed, ${broken.length} broken; ${notReached.length} not reached`;
 }
 
-function historyLines({ device, history }: Finding, places: Places): string[] {
+function historyLines({ device, history }: Finding, before: Finding | undefined, places: Places): string[] {
   const { first, left, last } = history;
   if (first.length === 0) return [];
-  const line = (access: Access) => `    ${accessText(access.fact)}  ${placeText(places.at(access.where.pc))}`;
+  const title = `  what the driver did with ${harmless(device)} since its reset:`;
+  const line = (access: Access) => `    ${accessText(access.fact)}  ${shortPlace(places.at(access.where.pc))}`;
   const all = [...first, ...last];
+  const known = before === undefined ? -1 : all.indexOf(before.history.last.at(-1) ?? before.history.first.at(-1)!);
+  if (known === all.length - 1) return [`${title} as above`];
+  if (known >= 0) {
+    const more = all.slice(known + 1).slice(-HISTORY_LAST);
+    const between = all.length - known - 1 - more.length + (known < first.length ? left : 0);
+    return [`${title} as above, then`, ...moreLine(between), ...more.map(line)];
+  }
   const rest = left + Math.max(0, all.length - HISTORY_FIRST - HISTORY_LAST);
   const shown = rest === 0 ? [all, []] : [all.slice(0, HISTORY_FIRST), all.slice(-HISTORY_LAST)];
-  return [
-    `  what the driver did with ${harmless(device)} since its reset:`,
-    ...shown[0]!.map(line),
-    ...(rest > 0 ? [`    … ${rest} more …`] : []),
-    ...shown[1]!.map(line),
-  ];
+  return [title, ...shown[0]!.map(line), ...moreLine(rest), ...shown[1]!.map(line)];
+}
+
+function moreLine(count: number): string[] {
+  return count > 0 ? [`    … ${count} more …`] : [];
+}
+
+/** Function and line; the file without its folders, which the list of calls has. */
+function shortPlace(place: Place): string {
+  const { frame } = place;
+  const file = frame?.file?.split("/").at(-1);
+  return placeText(file === undefined ? place : { ...place, frame: { ...frame!, file } });
 }
 
 function accessText(fact: MmioEvent): string {
@@ -170,7 +195,7 @@ function accessText(fact: MmioEvent): string {
 }
 
 /** A name and a text beside it, wrapped. */
-function field(name: string, text: string): string[] {
+export function field(name: string, text: string): string[] {
   return wrap(text, WIDTH - LEFT).map((part, i) => `${(i === 0 ? `  ${name}` : "").padEnd(LEFT)}${part}`);
 }
 

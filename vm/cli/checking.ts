@@ -20,6 +20,8 @@ const SUPPRESSIONS_MAX = 1 << 20;
 export interface RunningCheck {
   /** Writes the findings to where they were asked for; what it returns is for standard error. */
   end(): Promise<string>;
+  /** Whether `end` has told of anything on standard error. */
+  readonly told: boolean;
   /** The exit status in place of `own`, for who wants to know of findings by it; after `end`. */
   status(own: number): number;
   /** How many used buffers of a queue its driver has not read, where that is known. */
@@ -28,7 +30,7 @@ export interface RunningCheck {
 
 /** Starts the checker with `profile`. What is wrong with its files is an InputError now, not after the run. */
 export function startCheck(settings: Settings, profile: Profile, machine: Machine, names: ImageNames): RunningCheck {
-  const { checkSuppress, checkOutput, checkLevel, checkFail } = settings;
+  const { checkSuppress, checkOutput, checkLevel, checkFail, checkFormat } = settings;
   const suppressions = checkSuppress === undefined ? [] : readSuppressions(checkSuppress);
   const output = checkOutput === undefined ? undefined : OutputFile.open(checkOutput, filesOf(settings).read, []);
   const checker = new Checker(profile, {
@@ -37,7 +39,11 @@ export function startCheck(settings: Settings, profile: Profile, machine: Machin
   });
   checker.attach(machine.events);
   let failed = false;
+  let told = false;
   return {
+    get told() {
+      return told;
+    },
     end: async () => {
       checker.end();
       const sources = checker.findings.list.length === 0 ? undefined : await names.sources();
@@ -45,6 +51,7 @@ export function startCheck(settings: Settings, profile: Profile, machine: Machin
       const result = checkResult(checker, { symbolize, sources, suppressions, level: checkLevel });
       failed = checkFail !== undefined &&
         result.findings.some(({ finding }) => reaches(finding.rule.severity, checkFail));
+      told = output === undefined && (checkFormat ?? "text") === "text" && result.findings.length > 0;
       if (output === undefined) return await documentOf(result, settings, Deno.stderr.isTerminal());
       output.write(new TextEncoder().encode(await documentOf(result, settings, false)));
       return `${coverageLine(result)}\n`;

@@ -19,13 +19,14 @@ export interface ReportContext {
 }
 
 /**
- * The report on a run that ended with `stop`; `limit` is the option that ran out, as the user wrote it. Undefined where
- * nothing went wrong.
+ * The report on a run that ended with `stop`; `limit` is the option that ran out, as the user wrote it, and `brief` says
+ * that the reason is told beside it. Undefined where nothing went wrong.
  */
 export async function reportText(
   stop: Stop,
   limit: string | undefined,
   context: ReportContext,
+  brief: boolean,
 ): Promise<string | undefined> {
   const { machine, names } = context;
   const { symbolize } = names;
@@ -44,6 +45,7 @@ export async function reportText(
     calls: await callLines(machine, hart, stop.death?.trap.epc ?? hart.pc, names),
     describe: (addr) => describeAddress(machine, addr),
     timer: (index) => timerOf(machine, index),
+    brief,
   });
 }
 

@@ -260,7 +260,7 @@ const OVER: readonly Stop["reason"][] = ["stall", "limit", "stopped"];
 /** Tells how the run ended, on standard error, and gives the exit status. */
 async function ended(
   stop: Stop,
-  { cause, context, stuck }: Run,
+  { cause, context, stuck, check }: Run,
   settings: Settings,
   session: Session | undefined,
 ): Promise<number> {
@@ -270,9 +270,12 @@ async function ended(
   const lines: string[] = [];
   if (own !== Status.Ok) {
     const { reportText } = await import("./report.ts");
-    const report = await reportText(stop, limitOf(stop, settings), context!);
-    if (stuck.length > 0 && OVER.includes(stop.reason)) lines.push(`${stuck.join("\n")}\n\n`);
-    if (report !== undefined) lines.push(report);
+    // Registers would only hide what the driver checker has found, unless the guest died of something else.
+    const brief = check?.told === true && stop.reason !== "died";
+    const report = await reportText(stop, limitOf(stop, settings), context!, brief);
+    if (report !== undefined) lines.push(check === undefined ? report : `\n${report}`);
+    // At the end, where a reader looks first.
+    if (stuck.length > 0 && OVER.includes(stop.reason)) lines.push(`\n${stuck.join("\n")}\n`);
   }
   lines.push(...session?.report().map((line, i) => i === 0 ? `ringside: ${line}\n` : `${line}\n`) ?? []);
   writeStderr(lines.join(""));

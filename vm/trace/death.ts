@@ -60,6 +60,8 @@ export interface ReportInput {
   readonly describe?: ((addr: bigint) => string | undefined) | undefined;
   /** A hart's timer. */
   readonly timer?: ((hart: number) => TimerView | undefined) | undefined;
+  /** The reason is told elsewhere: only how it ended, where, and how it came there. */
+  readonly brief?: boolean;
 }
 
 /** CSRs shown; those of S mode only where the guest has used it. */
@@ -72,14 +74,17 @@ const PROTECTION_CSRS = ["pmpcfg0", "pmpaddr0"];
 export function deathReport(input: ReportInput): string {
   const hart = input.harts[input.hart];
   if (hart === undefined) throw new RangeError(`report: there is no hart ${input.hart} of ${input.harts.length}`);
-  const sections: readonly (readonly string[])[] = [
-    [...whyLines(input), whereLine(input, hart)],
+  const calls = input.calls === undefined || input.calls.length === 0
+    ? []
+    : ["how it came there, the last call first", ...indent(input.calls)];
+  const end = [...whyLines(input), whereLine(input, hart)];
+  if (input.brief === true) return sectionsText([end, calls]);
+  return sectionsText([
+    end,
     input.recent.length === 0
       ? []
       : [recentTitle(input.recent), ...indent(recentLines(noted(input), input.isa, input.symbolize))],
-    input.calls === undefined || input.calls.length === 0
-      ? []
-      : ["how it came there, the last call first", ...indent(input.calls)],
+    calls,
     [
       `registers of hart ${hart.index}`,
       ...indent(registerLines(hart)),
@@ -87,7 +92,10 @@ export function deathReport(input: ReportInput): string {
     ],
     [`CSRs of hart ${hart.index}`, ...indent(csrLines(input, hart))],
     ["harts", ...indent(input.harts.map((h) => hartLine(input, h)))],
-  ];
+  ]);
+}
+
+function sectionsText(sections: readonly (readonly string[])[]): string {
   return `${sections.filter((lines) => lines.length > 0).map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 

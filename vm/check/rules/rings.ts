@@ -65,7 +65,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     statement: "implied:desc-addr-range reserved005",
     section: "2.7.5",
     occasion: "chain",
-    wrong: "A buffer does not lie in memory that the device can reach for that direction.",
+    wrong: "A buffer does not lie in memory that the device can read or write.",
     why: "The device stops. Often the address is virtual, or has lost its upper half.",
     mend: "Write the physical address in 64 bits, and check the length.",
   },
@@ -86,7 +86,8 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     occasion: "chain",
     wrong: "A device-readable buffer follows a device-writable one in a chain.",
     why: "Devices read first and write then; they find the end of what to read at the first writable buffer.",
-    mend: "Put everything the device reads (header, data to write) before everything it writes (data, status).",
+    mend: "Put everything the device reads (header, data to write) before everything it writes (data, status). " +
+      "If the chain should have ended before that buffer, clear NEXT in its last descriptor.",
   },
   "descriptor-empty": {
     ...implied,

@@ -7,6 +7,7 @@ import { virtioStatus } from "../../../devices/virtio/registers.ts";
 import { hex } from "../../bits.ts";
 import { csrNumber } from "../../isa/csr_names.ts";
 import type { HartView } from "../../trace/hart_view.ts";
+import { field, WIDTH, wrap } from "../text.ts";
 import { brokenInterrupt, hartText } from "./interrupts.ts";
 import { loopOf } from "./loops.ts";
 import { chainStall, deviceText, queueText } from "./queues.ts";
@@ -101,5 +102,9 @@ function enabledText(hart: HartView): string {
 
 /** A stall in lines, for people. */
 export function stallLines({ why, seen, next }: Stall): string[] {
-  return [`why it is stuck: ${why}`, ...seen.map((text) => `  seen: ${text}`), `  next: ${next}.`];
+  return [
+    ...wrap(`why it is stuck: ${why}`, WIDTH),
+    ...seen.flatMap((text) => field("seen", text.trim())),
+    ...field("next", `${next}.`),
+  ];
 }
