@@ -23,6 +23,7 @@ import "../translate/handlers.ts";
 import "../translate/integer.ts";
 import "../translate/interpreter.ts";
 import "../translate/interpreter_code.ts";
+import "../translate/known_pages.ts";
 import "../translate/loops.ts";
 import "../translate/region_chain.ts";
 import "../translate/region_code.ts";

@@ -18,7 +18,8 @@ import { type Homes, NO_LOCALS, registerHomes } from "./register_homes.ts";
 import { RegionEnd, RegionExit } from "./exit.ts";
 import { countEnd, ExitSite } from "./exit_site.ts";
 import type { IntegerFunctions } from "./integer.ts";
-import { type RegionCode, RegionValues } from "./region_values.ts";
+import { KnownPages } from "./known_pages.ts";
+import type { RegionCode } from "./region_values.ts";
 import type { Node, Structure } from "./structure.ts";
 import { type FunctionBody, I32, Op } from "./wasm.ts";
 
@@ -42,7 +43,7 @@ const Out = { Dynamic: 0, Jump: 1, Offset: 2, Static: 3, Slow: 4 } as const;
 const FIRST_SET = 5;
 
 /** Writes the function of a region. */
-export class RegionEmitter extends RegionValues {
+export class RegionEmitter extends KnownPages {
   readonly #code: RegionCode;
   readonly #structure: Structure;
   /** Address of the entry as a signed number, which may be too large to be exact. */
@@ -343,14 +344,13 @@ export class RegionEmitter extends RegionValues {
     const f = this.f;
     const { instructions, end, offset } = node.block;
     this.#blockOffset = offset;
-    this.beginBlock();
+    this.enterBlock(instructions);
     f.get(this.#left).i32(instructions.length).op(Op.I32Sub).set(this.#left);
-    for (let i = 0; i < instructions.length; i++) {
-      const instruction = instructions[i]!;
+    for (const [i, instruction] of instructions.entries()) {
       this.#instruction = instruction;
       this.places.push({ offset: instruction.offset, at: f.length });
       this.#rest = instructions.length - i;
-      this.begin();
+      this.beginAt(i);
       instruction.decoded.base.run!(this);
       if (this.leaves) throw new Error(`translator: ${instruction.decoded.row.name} cannot be emitted`);
     }

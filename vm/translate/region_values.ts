@@ -95,6 +95,11 @@ export abstract class RegionValues extends Emitter {
     this.#offset = f.local(this.type);
   }
 
+  /** Whether memory is accessed without a TLB. */
+  protected get isFlat(): boolean {
+    return this.#flat !== undefined;
+  }
+
   /** Must be called where control may come from elsewhere. */
   protected beginBlock(): void {
     this.#high.clear();

@@ -29,7 +29,7 @@ import { structure } from "./structure.ts";
 import { type WaysOut, waysOut } from "./ways_out.ts";
 
 /** How often a place must be seen among the last branches before it is translated, unless said otherwise. */
-const HOT = 20;
+const HOT = 14;
 /** How many of the last branches are looked at after a burst. */
 const SAMPLE = 16;
 /** Most places that a jump is expected to go to. */
@@ -219,8 +219,12 @@ export class Regions {
     if (host < 0 || region === undefined || this.#byEntry.has(host)) return;
     const flat = this.#u32[(hart.base + HART.level) >>> 2] === LEVEL.flat;
     const page = host - (host % PAGE_SIZE);
-    const pc = flat ? BigInt(region.base + host - region.host) : this.#virtualAddress(page, host);
-    if (pc === undefined) return;
+    const pc = this.#virtualAddress(page, host);
+    if (pc === undefined) {
+      // It ran in another mode than the one that the hart has gone to since: perhaps that is seen the next time.
+      this.#heat.delete(host);
+      return;
+    }
     const map = flat
       ? straightMap(host, Math.max(region.host, host - REACH), Math.min(region.host + region.size, host + REACH))
       : new PagedMap(host, PAGED_REACH, (n) => this.#fetchable(pc, n));
