@@ -60,6 +60,11 @@ export const memoryCases: Readonly<Record<string, RuleCase>> = {
       true,
     ),
   },
+  "buffer-overlap": {
+    broken: live(({ rig }) => void rig.post({ addr: OTHER + 60, length: 8, write: true })),
+    // What it reads may be read twice, and what it was done with is free.
+    kept: live(({ rig }) => void rig.post({ addr: RAM, length: 8 }, { addr: OTHER + 64, length: 8, write: true })),
+  },
   "descriptor-written-in-flight": {
     broken: live(({ rig, desc }) => rig.access(true, desc + 12, 2, 1)),
     kept: live(

@@ -145,6 +145,19 @@ function legacyRead(...header: number[]): (rig: CheckRig) => void {
   };
 }
 
+/** Two reads with one status byte; `more` is done with that when each has come back. */
+function statuses(more: (rig: CheckRig, status: number) => void): (rig: CheckRig) => void {
+  return (rig) => {
+    rig.play(LIVE);
+    const status = rig.part(1, true);
+    for (let n = 0; n < 2; n++) {
+      rig.post(rig.part(16), rig.part(512, true), status);
+      rig.d.wait();
+      more(rig, status.addr);
+    }
+  };
+}
+
 /** A read in so many segments, of a disk that takes two (SEG_MAX). */
 function segments(count: number): (rig: CheckRig) => void {
   return (rig) => {
@@ -184,7 +197,10 @@ export const ringCases: Readonly<Record<string, RuleCase>> = {
   },
   "descriptor-address": { broken: chain({ addr: 0x4000 }), kept: one },
   "descriptor-flags": { broken: chain({ flags: 8 }), kept: one },
-  "descriptor-order": { broken: chain({ flags: 3, next: 1 }, {}), kept: chain({ flags: NEXT, next: 1 }, { flags: 2 }) },
+  "descriptor-order": {
+    broken: chain({ flags: 3, next: 1 }, {}),
+    kept: chain({ flags: NEXT, next: 1 }, { addr: RAM + 64, flags: 2 }),
+  },
   "descriptor-empty": { broken: chain({ length: 0 }), kept: one },
   "chain-length": { broken: table({}, ...many(1024, 8 << 20)), kept: one },
   "indirect-not-negotiated": {
@@ -199,6 +215,11 @@ export const ringCases: Readonly<Record<string, RuleCase>> = {
 
   "blk-header": { slot: disk, broken: request(0, 0, [], { header: 8 }), kept: read },
   "blk-status": { slot: disk, broken: request(0, 0, [], { status: false }), kept: read },
+  "blk-status-unread": {
+    slot: disk,
+    broken: statuses(() => {}),
+    kept: statuses((rig, at) => rig.access(false, at, 1)),
+  },
   "blk-direction": { slot: disk, broken: request(0, 0, [[512, false]]), kept: read },
   "blk-type": { slot: disk, broken: request(0x5eed, 0, []), kept: read },
   "blk-type-feature": { slot: disk, broken: request(4, 0, [], { features: "0" }), kept: flush },

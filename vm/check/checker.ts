@@ -223,7 +223,7 @@ export class Checker {
     history.push(access);
     if (this.#open.length > 0) this.#close(access, watched);
     const name = def?.name ?? "";
-    watched.negotiation.access(fact, name, where);
+    watched.negotiation.access(fact, def, where);
     watched.suspension.access(fact, name, where);
     registers.access(fact, def, where);
   }

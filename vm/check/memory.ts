@@ -3,6 +3,7 @@
  * exactly these, and the fences between.
  */
 import { hex } from "../bits.ts";
+import { BlkStatuses } from "./blk_statuses.ts";
 import { Kick } from "./kick.ts";
 import { waitsOutside } from "./stall/queues.ts";
 import type { VirtqueueEvent, Where } from "../events.ts";
@@ -33,6 +34,7 @@ export class MemoryWatch {
   readonly #sight: MemorySight;
   readonly #fences: Fences;
   readonly #usedSide: UsedSide;
+  readonly #statuses: BlkStatuses;
   readonly #report: MemoryReport;
   readonly #queues = new Map<string, Queue>();
   /** By page. */
@@ -45,6 +47,11 @@ export class MemoryWatch {
     this.#sight = sight;
     this.#report = report;
     this.#fences = new Fences(watches);
+    const watching = {
+      begin: (watched: Watched) => this.#begin(watched),
+      end: (watched: Watched) => this.#end(watched),
+    };
+    this.#statuses = new BlkStatuses(watching, (...told) => this.#tell(...told));
     this.#usedSide = new UsedSide(sight, this.#fences, (...told) => this.#tell(...told));
   }
 
@@ -69,7 +76,7 @@ export class MemoryWatch {
     const queue = this.#queues.get(key);
     if (queue === undefined) return;
     if (fact.step === "stopped") this.#stop(key);
-    else if (fact.step === "chain") this.#take(queue, fact);
+    else if (fact.step === "chain") this.#take(queue, fact, where);
     else if (fact.step === "used") {
       queue.used += fact.buffers ?? 1;
       this.#giveBack(queue, fact.head, fact.buffers ?? 1);
@@ -205,11 +212,13 @@ export class MemoryWatch {
     const queue = this.#queues.get(key);
     if (queue === undefined) return;
     this.#queues.delete(key);
+    this.#statuses.stopped(queue);
     for (const watched of [queue.areas, ...queue.chains.values()]) this.#end(watched);
   }
 
   /** The device has taken a chain: until it is used, its descriptors and buffers are the device's. */
-  #take(queue: Queue, { head, position, descriptors }: Extract<VirtqueueEvent, { step: "chain" }>): void {
+  #take(queue: Queue, fact: Extract<VirtqueueEvent, { step: "chain" }>, where: Where): void {
+    const { head, position, descriptors } = fact;
     const split = queue.layout.format === "split";
     const slots = descriptors.filter(({ table }) => table === "ring").length;
     queue.taken = split ? (position + 1) & 0xffff : (position + slots) % queue.layout.size;
@@ -233,14 +242,17 @@ export class MemoryWatch {
         : `a buffer that the device ${kind === "read" ? "reads" : "writes"}`;
       ranges.push({ addr, length, kind: kind === "written" ? WatchKind.Both : WatchKind.Store });
       const text = `${what}, ${length} bytes at ${hex(addr)}, queue ${queue.index}`;
-      stretches.push({ start: addr, end: addr + length, touched: this.#ownedBy(queue, kind, text) });
+      const touched = this.#ownedBy(queue, kind, text);
+      stretches.push({ start: addr, end: addr + length, touched, buffer: { kind, what: text } });
     }
     const old = queue.chains.get(head);
     if (old !== undefined) this.#end(old);
     queue.slots -= old?.slots ?? 0;
-    const watched = { ranges, stretches, slots };
+    const status = BlkStatuses.of(this.#sight.state(queue.device).type, descriptors);
+    if (status !== undefined) this.#statuses.taken(status, where);
+    const watched = { ranges, stretches, slots, status };
     queue.chains.set(head, watched);
-    this.#begin(watched);
+    this.#begin(watched, (what) => this.#tell(queue, "buffer-overlap", what, where));
   }
 
   /** What it means to touch what the device has. */
@@ -270,6 +282,7 @@ export class MemoryWatch {
       const chain = queue.chains.get(one)!;
       this.#end(chain);
       queue.slots -= chain.slots;
+      if (chain.status !== undefined) this.#statuses.used(queue, chain.status);
       queue.chains.delete(one);
     }
   }
@@ -365,15 +378,21 @@ export class MemoryWatch {
     this.#report(device, rule, what, where);
   }
 
-  #begin({ ranges, stretches }: Watched): void {
+  /** Watches; `overlaps` is told if what the device writes lies on a ring or on something else that it writes. */
+  #begin({ ranges, stretches }: Watched, overlaps?: (what: string) => void): void {
+    let overlap: string | undefined;
     for (const stretch of stretches) {
       this.#pages(stretch, (page) => {
         const set = this.#stretches.get(page);
         if (set === undefined) this.#stretches.set(page, new Set([stretch]));
-        else set.add(stretch);
+        else {
+          if (stretch.buffer?.kind === "written") overlap ??= overlapOf(stretch, set);
+          set.add(stretch);
+        }
       });
     }
     this.#watches.watch(ranges);
+    if (overlap !== undefined) overlaps?.(overlap);
   }
 
   #end({ ranges, stretches }: Watched): void {
@@ -390,4 +409,16 @@ export class MemoryWatch {
   #pages({ start, end }: Stretch, visit: (page: number) => void): void {
     for (let page = Math.floor(start / PAGE); page * PAGE < end; page++) visit(page);
   }
+}
+
+/** What a buffer that the device writes lies on: something else that it writes, or a ring; undefined if on nothing. */
+function overlapOf(stretch: Stretch, others: ReadonlySet<Stretch>): string | undefined {
+  for (const other of others) {
+    if (other.start >= stretch.end || stretch.start >= other.end) continue;
+    const { kind, what } = other.buffer ?? { kind: "written", what: "a part of a ring" };
+    // Two requests may be for the same buffer on purpose.
+    const same = kind === "written" && other.start === stretch.start;
+    if (kind !== "read" && !same) return `${stretch.buffer!.what}, lies on ${what}`;
+  }
+  return undefined;
 }

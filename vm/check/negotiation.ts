@@ -1,5 +1,6 @@
 /** Which features a driver accepts of those that are offered, and what becomes of them (virtio 1.2 §2.2, §6.1). */
 import { virtioStatus } from "../../devices/virtio/registers.ts";
+import type { RegisterDef } from "../bus/register.ts";
 import type { MmioEvent, Where } from "../events.ts";
 import { hasFeature } from "./feature_bits.ts";
 import type { Report } from "./registers.ts";
@@ -43,17 +44,28 @@ export class Negotiation {
     this.#report = report;
   }
 
-  /** What the driver has read of the configuration last, by field; of a field of several accesses the last part. */
+  /** What the driver has read or written of the configuration last, by field; of a field of 64 bits the low half. */
   get config(): ReadonlyMap<string, number> {
     return this.#config;
   }
 
-  /** One access to a register; empty `name` for none. */
-  access({ write, value }: MmioEvent, name: string, where: Where): void {
-    if (name.startsWith("config.")) this.#config.set(name.slice("config.".length), value);
+  /** One access; `def` is the register or field, if there is one. */
+  access({ write, value, offset, size }: MmioEvent, def: RegisterDef | undefined, where: Where): void {
+    const name = def?.name ?? "";
+    if (name.startsWith("config.")) this.#configured(name.slice("config.".length), def!, offset, size, value);
     else if (!write) return;
     else if (name === "DriverFeatures") this.#where = where;
     else if (name === "Status" && (value & virtioStatus.DRIVER_OK) !== 0) this.#live = true;
+  }
+
+  /** Legacy drivers read most fields byte by byte. */
+  #configured(name: string, field: RegisterDef, offset: number, size: number, value: number): void {
+    const at = offset - field.offset;
+    const before = this.#config.get(name) ?? 0;
+    const place = 2 ** (8 * at);
+    const span = 2 ** (8 * size);
+    const old = Math.floor(before / place) % span;
+    this.#config.set(name, at + size > 4 ? before : before + (value - old) * place);
   }
 
   /** The device has answered FEATURES_OK, or a legacy device was started. */

@@ -32,6 +32,8 @@ export interface Stretch {
   readonly start: number;
   readonly end: number;
   readonly touched: (access: WatchedAccess, where: Where) => void;
+  /** What of a chain in flight it is; absent for parts of rings and what else is watched. */
+  readonly buffer?: { readonly kind: "descriptor" | "read" | "written"; readonly what: string };
 }
 
 /** What is watched together. */
@@ -44,6 +46,8 @@ export interface Watched {
 export interface WatchedChain extends Watched {
   /** How many descriptors of the ring it has. */
   readonly slots: number;
+  /** Where a disk writes the status of the request. */
+  readonly status: number | undefined;
 }
 
 /** Where the parts of a queue are. */

@@ -24,6 +24,17 @@ export const deviceRules: Readonly<Record<string, RuleRow>> = {
     why: "The device has no place to say how it went, and stops.",
     mend: "End the chain in one byte with the WRITE flag.",
   },
+  "blk-status-unread": {
+    ...implied,
+    severity: "advice",
+    device: 2,
+    statement: "implied:blk-status-unread",
+    section: "5.2.6",
+    wrong: "The status of a request was never read before its byte was used for the next one.",
+    why: "Only the status says whether the data was read or written: after an error the driver goes on with rubbish.",
+    mend: "Set the byte to 0xff before the request, and read it when the request comes back: 0 is OK.",
+    tolerated: ["qemu", "firecracker"],
+  },
   "blk-direction": {
     ...implied,
     ...blk,

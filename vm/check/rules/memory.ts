@@ -21,6 +21,17 @@ export const memoryRules: Readonly<Record<string, RuleRow>> = {
     why: "The device may read it at any moment until it is used, and get half of the old and half of the new.",
     mend: "Fill the buffer before it is made available, and use it again only after it came back in the used ring.",
   },
+  "buffer-overlap": {
+    ...implied,
+    occasion: "chain",
+    statement: "implied:buffer-overlap",
+    section: "2.7",
+    wrong:
+      "A buffer that the device writes lies partly on another one that it writes, on a ring, or on an indirect table.",
+    why: "The later of two writes stays: data of one request shows up in another, or descriptors turn into data.",
+    mend: "Give every buffer memory of its own until it comes back, and check lengths against what was allocated.",
+    tolerated: ["qemu", "firecracker"],
+  },
   "descriptor-written-in-flight": {
     statement: "basic053",
     section: "3.3.1",
