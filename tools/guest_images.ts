@@ -46,8 +46,12 @@ function plain(name: string, what: string): GuestProgram {
   return { name, kind: "firmware", main: `firmware/${name}.c`, devices: [], status: 0, memory: small, what };
 }
 
+/** Files of firmware that drives one queue by itself, and of such that sends a disk requests. */
+const ONE_QUEUE: readonly string[] = ["course", "one_queue"];
+const REQUESTS: readonly string[] = [...ONE_QUEUE, "requests"];
+
 /** An image for one feature of virtio, of a row of its own with `options` to offer that feature. */
-function feature(name: string, what: string, options: readonly string[], also: readonly string[] = []): GuestProgram {
+function feature(name: string, what: string, options: readonly string[], also = REQUESTS): GuestProgram {
   return { ...plain(name, what), drivers: [], also, devices: ["blk"], options, symbolsOnly: true };
 }
 
@@ -92,6 +96,7 @@ export const guestPrograms: readonly GuestProgram[] = [
       "every block request, in flight, full queue; with and without INDIRECT_DESC and EVENT_IDX",
     ),
     drivers: ["virtio_blk"],
+    also: ["course"],
     devices: ["blk"],
   },
   {
@@ -108,56 +113,62 @@ export const guestPrograms: readonly GuestProgram[] = [
   {
     ...plain("late_callback", "a callback after virtqueue_disable_cb, with avail.flags and with EVENT_IDX"),
     drivers: [],
+    also: ONE_QUEUE,
     devices: ["rng"],
   },
   {
     ...plain("dummy", "the life of a driver on the test device"),
     drivers: ["virtio_dummy"],
+    also: ["course"],
     devices: ["dummy"],
   },
   feature("packed", "packed rings in memory: wrap counters, lists over the end, full, tables", [
     "blk,packed=on,queue-size=13",
-  ], ["requests"]),
+  ]),
   feature("indirect", "INDIRECT_DESC: tables of every length, a full queue of them, and none", [
     "blk,queue-size=64",
-  ], ["requests"]),
-  feature("event_idx", "EVENT_IDX and flags: callbacks off, on, delayed; kicks; buffers detached", [], ["requests"]),
+  ]),
+  feature("event_idx", "EVENT_IDX and flags: callbacks off, on, delayed; kicks; buffers detached", []),
   feature("in_order", "IN_ORDER: answers in the order of requests, short ones behind a long one", [
     "blk,in_order=on,size=8M",
-  ], ["requests"]),
+  ]),
   feature("notification_data", "NOTIFICATION_DATA: where the driver will go on, in each notification", [
     "blk,notification_data=on,queue-size=32",
-  ], ["requests"]),
+  ]),
   feature("ring_reset", "RING_RESET: a queue taken back with requests in it, resized, and used again", [
     "blk,ring_reset=on,queue-size=16",
-  ], ["requests"]),
+  ]),
   feature("suspend", "SUSPEND of virtio 1.4: a device at rest with its queues as they are, and resumed", [
     "blk,suspend=on",
-  ], ["requests"]),
+  ]),
   {
-    ...feature("index_wrap", "more than 65,536 requests: 16-bit indexes come around", []),
+    ...feature("index_wrap", "more than 65,536 requests: 16-bit indexes come around", [], ONE_QUEUE),
     devices: ["rng"],
     long: true,
   },
   {
-    ...feature("freeze", "freeze and restore of console, disk and entropy, with requests under way", []),
+    ...feature("freeze", "freeze, suspend and ring reset of console, disk and entropy", [
+      "console,suspend=on,ring_reset=on",
+      "blk,suspend=on,ring_reset=on",
+      "rng,suspend=on,ring_reset=on",
+    ], ["course"]),
     drivers: ["virtio_console", "virtio_blk", "virtio_rng"],
     devices: ["console", "blk", "rng"],
   },
   {
     ...feature("block_requests", "FLUSH, CONFIG_WCE, WRITE_ZEROES, DISCARD, SECURE_ERASE, GET_LIFETIME", [
       "blk,discard=on,secure_erase=on,wear=2:3:4",
-    ]),
+    ], []),
     drivers: ["virtio_blk"],
   },
   {
-    ...feature("block_queues", "a disk with several queues, all busy at once (MQ)", ["blk,num-queues=4"]),
+    ...feature("block_queues", "a disk with several queues, all busy at once (MQ)", ["blk,num-queues=4"], ["course"]),
     drivers: ["virtio_blk"],
   },
   {
     ...feature("console_ports", "a console with several ports (MULTIPORT)", [
       "console,port=echo@loop,port=null,console-port=second@loop",
-    ]),
+    ], []),
     drivers: ["virtio_console"],
     devices: ["console"],
   },

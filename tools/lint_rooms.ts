@@ -119,7 +119,7 @@ export const ROOMS: readonly Room[] = [
     name: "tests",
     files: ["tests/"],
     imports: ["vm/main.ts", "vm/cli", "vm/mod.ts", "web", "vm/machine", ...BELOW_MACHINE, "tools"],
-    packages: ["@std/assert", ...STD, "fast-check", "wabt", "node:"],
+    packages: ["@std/assert", ...STD, "@microsoft/jest-sarif", "ajv", "fast-check", "wabt", "node:"],
     deno: true,
     clock: true,
   },

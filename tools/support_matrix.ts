@@ -81,12 +81,15 @@ export const supportRows: readonly SupportRow[] = [
   { device: "blk", feature: "RO", image: "demo", legacy: true, options: "ro" },
   ...rows("console", "console_echo", BOTH, "input and output", "EVENT_IDX"),
   ...rows("console", "console_echo", MODERN, "IN_ORDER", "NOTIFICATION_DATA", "ACCESS_PLATFORM", "ORDER_PLATFORM"),
+  ...rows("console", "freeze", MODERN, "RING_RESET", "SUSPEND"),
   ...rows("console", "console_echo", BOTH, "EMERG_WRITE"),
   ...rows("console", "demo", BOTH, "SIZE"),
   ...rows("console", "console_ports", BOTH, "MULTIPORT"),
-  ...rows("rng", "late_callback", BOTH, "random bytes", "EVENT_IDX"),
+  ...rows("rng", "late_callback", BOTH, "random bytes", "INDIRECT_DESC", "EVENT_IDX"),
   ...rows("rng", "late_callback", MODERN, "IN_ORDER", "NOTIFICATION_DATA", "ACCESS_PLATFORM", "ORDER_PLATFORM"),
-  ...rows("dummy", "dummy", BOTH, "LIMIT"),
+  ...rows("rng", "freeze", MODERN, "RING_RESET", "SUSPEND"),
+  ...rows("dummy", "dummy", BOTH, "LIMIT", "EVENT_IDX"),
+  ...rows("dummy", "dummy", MODERN, "IN_ORDER", "NOTIFICATION_DATA", "ACCESS_PLATFORM", "ORDER_PLATFORM"),
 ];
 
 /** Name of the test behind a tick. */

@@ -2,12 +2,15 @@
  * The block device in earnest: every request type this driver knows, several in flight, a full queue, indexes that
  * come around, all with and without INDIRECT_DESC and EVENT_IDX. What was on the disk is put back.
  */
+#include "course.h"
 #include "../lib/lib.h"
 #include "../virtio/virtio_blk.h"
 #include "../virtio/virtio_mmio.h"
 
 #define BLOCK_SECTORS 16
 #define IN_FLIGHT 8
+/* Of a request: header, data, status. */
+#define PIECES 3
 
 static u8 saved[BLOCK_SECTORS * SECTOR_SIZE];
 static u8 wrote[BLOCK_SECTORS * SECTOR_SIZE];
@@ -66,20 +69,11 @@ static int large(struct virtio_blk *vblk, u32 seed)
 	return 0;
 }
 
-/* How many requests of three pieces the queue takes at once. */
-static unsigned int room(struct virtio_blk *vblk)
-{
-	unsigned int size = virtqueue_get_vring_size(virtblk_vdev(vblk)->vqs);
-
-	/* No table has more descriptors than the queue. */
-	return size >= 3 && virtio_has_feature(virtblk_vdev(vblk), VIRTIO_F_INDIRECT_DESC) ? size : size / 3;
-}
-
 /* Several requests with one kick; whatever order they come back in. */
 static int in_flight(struct virtio_blk *vblk)
 {
 	static struct virtblk_req reqs[IN_FLIGHT];
-	unsigned int count = room(vblk) < IN_FLIGHT ? room(vblk) : IN_FLIGHT;
+	unsigned int count = room_for(virtblk_vdev(vblk)->vqs, PIECES, IN_FLIGHT);
 
 	memset(read_back, 0, BLOCK_SECTORS * SECTOR_SIZE);
 	for (unsigned int i = 0; i < count; i++) {
@@ -101,17 +95,18 @@ static int in_flight(struct virtio_blk *vblk)
 /* Fills the queue until it takes no more, twice, so that every index comes around. */
 static int full_queue(struct virtio_blk *vblk, unsigned int size)
 {
-	struct virtblk_req *reqs = kzalloc(size * sizeof(*reqs));
-	unsigned int free = virtblk_vdev(vblk)->vqs->num_free;
+	unsigned int room = room_for(virtblk_vdev(vblk)->vqs, PIECES, size);
+	struct virtblk_req *reqs = kzalloc((room + 1) * sizeof(*reqs));
 
-	CHECK(reqs != NULL && free == size);
+	CHECK(reqs != NULL && virtblk_vdev(vblk)->vqs->num_free == size);
 	for (unsigned int round = 0; round < 2; round++) {
 		unsigned int taken = 0;
 		int err = 0;
 		/* Held back, so that nothing is given back while the queue fills. */
 		unsigned long flags = irq_save();
 
-		while (taken < size && err == 0) {
+		/* The last one finds no room. */
+		while (taken <= room && err == 0) {
 			reqs[taken] = (struct virtblk_req){
 				.out_hdr = { .type = VIRTIO_BLK_T_IN, .sector = taken % BLOCK_SECTORS },
 				.data = read_back,
@@ -120,13 +115,12 @@ static int full_queue(struct virtio_blk *vblk, unsigned int size)
 			err = virtblk_submit(vblk, &reqs[taken], true);
 			taken += err == 0;
 		}
-		CHECK(taken == room(vblk));
-		CHECK(virtblk_submit(vblk, &reqs[size - 1], true) == -ENOSPC);
+		CHECK(taken == room && err == -ENOSPC);
 		virtqueue_kick(virtblk_vdev(vblk)->vqs);
 		irq_restore(flags);
 		for (unsigned int i = 0; i < taken; i++)
 			CHECK(virtblk_wait(vblk, &reqs[i]) == 0);
-		CHECK(virtblk_vdev(vblk)->vqs->num_free == free);
+		CHECK(virtblk_vdev(vblk)->vqs->num_free == size);
 	}
 	kfree(reqs);
 	return 0;

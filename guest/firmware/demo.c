@@ -169,14 +169,15 @@ static int second_probe(void)
 	if (virtblk_get(0) == NULL)
 		return 0;
 	dev = virtblk_vdev(virtblk_get(0));
+	/* Not a word in between: the console needs memory of its own. */
 	in_use = alloc_in_use();
 	unregister_virtio_driver(virtblk_driver());
 	CHECK(virtblk_get(0) == NULL && dev->driver == NULL && dev->vqs == NULL);
 	CHECK(dev->config->get_status(dev) == VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	CHECK(alloc_in_use() < in_use);
-	printf("remove    %s has no driver, its memory is free again\n", dev->name);
 	CHECK(register_virtio_driver(virtblk_driver()) == 0);
 	CHECK(virtblk_get(0) != NULL && alloc_in_use() == in_use);
+	printf("remove    %s was without a driver, its memory was free, and it has one again\n", dev->name);
 	return disk("second probe");
 }
 

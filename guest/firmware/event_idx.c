@@ -8,16 +8,6 @@
 
 static struct request requests[IN_FLIGHT];
 
-/* Requests that fit at once, at most IN_FLIGHT. */
-static unsigned int room(void)
-{
-	unsigned int size = virtqueue_get_vring_size(queue);
-	bool table = virtio_has_feature(disk, VIRTIO_F_INDIRECT_DESC) && size >= PIECES_MIN;
-	unsigned int fit = table ? size : size / PIECES_MIN;
-
-	return fit < IN_FLIGHT ? fit : IN_FLIGHT;
-}
-
 /* Each with a kick of its own, so that they are done one after the other. */
 static int add_all(unsigned int count)
 {
@@ -35,13 +25,13 @@ static int poll_all(unsigned int count)
 
 	while (count > 0) {
 		count -= take_answers();
-		CHECK(timer_now() < end);
+		CHECK(!device->needs_reset && timer_now() < end);
 	}
 	CHECK(wrong == 0 && take_answers() == 0);
 	return 0;
 }
 
-/* Callbacks off: none, or one that was on its way or that the device sends first of all. */
+/* Callbacks off: none, one that was on its way, or any that nobody asked for: it is advice. */
 static int disabled(unsigned int count)
 {
 	unsigned int before = callbacks;
@@ -50,7 +40,6 @@ static int disabled(unsigned int count)
 	if (add_all(count) || poll_all(count))
 		return 1;
 	sleep_us(1000);
-	CHECK(callbacks - before <= 1);
 	printf("  disabled: %u requests, %s\n", count, callbacks == before ? "no callback" : "a callback all the same");
 	return 0;
 }
@@ -81,12 +70,13 @@ static int enabled(void)
 	return 0;
 }
 
-/* Delayed: with EVENT_IDX the callback comes when three quarters are done. */
+/* Delayed: with EVENT_IDX the callback comes when three quarters are done, or for nothing before. */
 static int delayed(unsigned int count)
 {
 	unsigned int before, taken;
-	bool event = virtio_has_feature(disk, VIRTIO_F_EVENT_IDX), waiting;
+	bool event = virtio_has_feature(device, VIRTIO_F_EVENT_IDX), waiting;
 	u64 end = timer_now() + timer_ticks(1000000);
+	const char *when = event ? "three quarters" : "some";
 	unsigned long saved;
 
 	virtqueue_disable_cb(queue);
@@ -97,16 +87,16 @@ static int delayed(unsigned int count)
 	/* False: a fast device has done some, for which no callback need come. */
 	waiting = virtqueue_enable_cb_delayed(queue);
 	irq_restore(saved);
-	while (waiting && callbacks == before && timer_now() < end)
+	while (waiting && callbacks == before && !device->needs_reset && timer_now() < end)
 		;
 	CHECK(!waiting || callbacks > before);
 	virtqueue_disable_cb(queue);
 	taken = take_answers();
-	CHECK(!waiting || !event || taken >= count * 3 / 4);
+	if (waiting && event && taken < count * 3 / 4)
+		when = "fewer than three quarters";
 	if (taken < count && poll_all(count - taken))
 		return 1;
-	printf("  delayed:  %u requests, first called when %s were done\n", count,
-	       event ? "three quarters" : "some");
+	printf("  delayed:  %u requests, first called when %s were done\n", count, when);
 	return 0;
 }
 
@@ -117,13 +107,13 @@ static int kicks(void)
 
 	if (add_all(1))
 		return 1;
-	if (virtio_has_feature(disk, VIRTIO_F_EVENT_IDX))
+	if (virtio_has_feature(device, VIRTIO_F_EVENT_IDX))
 		CHECK(!virtqueue_kick_prepare(queue));
 	CHECK(wait_used(before));
 	if (poll_all(1))
 		return 1;
 	printf("  kicks:    the second for one request is %s\n",
-	       virtio_has_feature(disk, VIRTIO_F_EVENT_IDX) ? "kept" : "sent if the device likes kicks");
+	       virtio_has_feature(device, VIRTIO_F_EVENT_IDX) ? "kept" : "sent if the device likes kicks");
 	return 0;
 }
 
@@ -135,7 +125,7 @@ static int detached(unsigned int count)
 
 	for (unsigned int i = 0; i < count; i++)
 		CHECK(request_add(&requests[i], PIECES_MIN) == 0);
-	virtio_reset_device(disk);
+	virtio_reset_device(device);
 	while ((request = virtqueue_detach_unused_buf(queue)) != NULL) {
 		CHECK(request >= requests && request < requests + count && request->order == 0);
 		request->order = ++back;
@@ -145,7 +135,7 @@ static int detached(unsigned int count)
 	return 0;
 }
 
-static int course(u64 denied)
+static int denying(u64 denied)
 {
 	unsigned int count;
 	int status = 0;
@@ -153,16 +143,21 @@ static int course(u64 denied)
 	if (!disk_begin("event_idx", denied, -1, &status))
 		return status;
 	take_in_callback = false;
-	count = room();
+	count = room_for(queue, PIECES_MIN, IN_FLIGHT);
 	CHECK(count > 0);
 	if (disabled(count) || enabled() || delayed(count) || kicks() || detached(count))
 		return 1;
-	disk_end();
+	queue_end();
 	return 0;
+}
+
+static int course(void)
+{
+	return denying(BIT_ULL(VIRTIO_F_EVENT_IDX)) || denying(0);
 }
 
 int main(void)
 {
 	printf("event_idx: RV%d\n", __riscv_xlen);
-	return course(BIT_ULL(VIRTIO_F_EVENT_IDX)) || course(0);
+	return run_course("event_idx", course);
 }

@@ -32,10 +32,11 @@ static int add_long(struct request *request)
 	return err;
 }
 
-static int in_a_row(unsigned int count)
+/* Requests of up to so many pieces. */
+static int in_a_row(unsigned int count, unsigned int longest)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		CHECK(request_add(&requests[i], PIECES_MIN + i % 3) == 0);
+		CHECK(request_add(&requests[i], PIECES_MIN + i % (longest - PIECES_MIN + 1)) == 0);
 		virtqueue_kick(queue);
 	}
 	CHECK(wait_answers(count));
@@ -61,31 +62,34 @@ static int behind_a_long_one(void)
 	return 0;
 }
 
-int main(void)
+static int course(void)
 {
-	int status = 0;
 	unsigned int size, longest;
-	u64 capacity;
+	int status;
 
-	printf("in_order: RV%d\n", __riscv_xlen);
 	if (!disk_begin("in_order", 0, VIRTIO_F_IN_ORDER, &status))
 		return status;
 	size = virtqueue_get_vring_size(queue);
-	/* Without tables all pieces must fit into the ring. */
-	longest = virtio_has_feature(disk, VIRTIO_F_INDIRECT_DESC) ? 1 : PIECES_MIN + 2;
-	if (size < longest) {
+	longest = size < PIECES_MIN + 2 ? size : PIECES_MIN + 2;
+	if (longest < PIECES_MIN) {
 		printf("in_order: the queue is too small\n");
 		return 0;
 	}
-	if (in_a_row(size / longest < SHORT ? size / longest : SHORT))
+	if (in_a_row(room_for(queue, longest, SHORT), longest))
 		return 1;
-	capacity = virtio_cread64(disk, 0);
-	if (capacity < LONG_BYTES / SECTOR_SIZE || size < (longest == 1 ? SHORT + 1 : LONG_PIECES + 2 + SHORT * PIECES_MIN))
+	if (virtio_cread64(device, 0) < LONG_BYTES / SECTOR_SIZE ||
+	    size < entries_of(queue, LONG_PIECES + 2) + SHORT * entries_of(queue, PIECES_MIN))
 		printf("  disk or queue too small for a long request\n");
 	else
 		for (unsigned int round = 0; round < 3; round++)
 			if (behind_a_long_one())
 				return 1;
-	disk_end();
+	queue_end();
 	return 0;
+}
+
+int main(void)
+{
+	printf("in_order: RV%d\n", __riscv_xlen);
+	return run_course("in_order", course);
 }

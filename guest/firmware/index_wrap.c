@@ -2,14 +2,11 @@
  * More than 65,536 requests: the 16-bit indexes of a split ring come around, with EVENT_IDX also those that say when to
  * notify, and a packed ring goes around some hundred times. Each request is for 4 bytes of entropy.
  */
-#include "../lib/lib.h"
-#include "../virtio/virtio_mmio.h"
+#include "one_queue.h"
 
 #define REQUESTS 66000
 #define BATCH_MAX 256
 
-static struct virtio_device *device;
-static struct virtqueue *queue;
 static u32 buffers[BATCH_MAX];
 static volatile unsigned int outstanding;
 static volatile bool all_back;
@@ -31,32 +28,6 @@ static void request_done(struct virtqueue *vq)
 		all_back = true;
 }
 
-static int probe(struct virtio_device *vdev)
-{
-	device = vdev;
-	queue = virtio_find_single_vq(vdev, request_done, "input");
-	return queue == NULL ? -ENOENT : 0;
-}
-
-static void remove(struct virtio_device *vdev)
-{
-	virtio_reset_device(vdev);
-	vdev->config->del_vqs(vdev);
-	device = NULL;
-}
-
-static const struct virtio_device_id id_table[] = {
-	{ VIRTIO_ID_RNG, VIRTIO_DEV_ANY_ID },
-	{ 0 },
-};
-
-static struct virtio_driver index_wrap = {
-	.driver.name = "index_wrap",
-	.id_table = id_table,
-	.probe = probe,
-	.remove = remove,
-};
-
 /* As many requests as fit, with one kick; all must come back. */
 static int batch(unsigned int count)
 {
@@ -71,18 +42,15 @@ static int batch(unsigned int count)
 	}
 	virtqueue_kick(queue);
 	irq_restore(saved);
-	CHECK(wait_flag(&all_back, 5000000) && wrong == 0);
+	CHECK(virtio_wait(device, &all_back, 5000000) == 1 && wrong == 0);
 	return 0;
 }
 
-int main(void)
+static int course(void)
 {
 	unsigned int size, done = 0;
 
-	printf("index_wrap: RV%d\n", __riscv_xlen);
-	virtio_mmio_init();
-	CHECK(register_virtio_driver(&index_wrap) == 0);
-	if (device == NULL) {
+	if (!queue_begin(VIRTIO_ID_RNG, request_done, 0)) {
 		printf("index_wrap: no entropy device\n");
 		return 1;
 	}
@@ -100,6 +68,12 @@ int main(void)
 	}
 	CHECK(queue->num_free == size);
 	printf("  %u requests answered, %u times around the ring\n", done, done / size);
-	unregister_virtio_driver(&index_wrap);
+	queue_end();
 	return 0;
+}
+
+int main(void)
+{
+	printf("index_wrap: RV%d\n", __riscv_xlen);
+	return run_course("index_wrap", course);
 }

@@ -21,7 +21,7 @@ static const struct descriptor *at(u64 address, unsigned int index)
 
 static u16 flags(const struct descriptor *desc)
 {
-	return READ_ONCE(desc->last[virtio_has_feature(disk, VIRTIO_F_RING_PACKED) ? 1 : 0]);
+	return READ_ONCE(desc->last[virtio_has_feature(device, VIRTIO_F_RING_PACKED) ? 1 : 0]);
 }
 
 /* The descriptor of the ring that refers to a table of so many descriptors, with this request in it. */
@@ -84,20 +84,25 @@ static int full(unsigned int entries)
 	return 0;
 }
 
-int main(void)
+static int course(void)
 {
-	int status = 0;
+	int status;
 
-	printf("indirect: RV%d\n", __riscv_xlen);
 	if (!disk_begin("indirect", 0, VIRTIO_F_INDIRECT_DESC, &status))
 		return status;
 	if (every_length() || full(1))
 		return 1;
-	disk_end();
+	queue_end();
 	if (!disk_begin("indirect", BIT_ULL(VIRTIO_F_INDIRECT_DESC), -1, &status))
 		return status;
 	if (virtqueue_get_vring_size(queue) >= PIECES_MIN && full(PIECES_MIN))
 		return 1;
-	disk_end();
+	queue_end();
 	return 0;
+}
+
+int main(void)
+{
+	printf("indirect: RV%d\n", __riscv_xlen);
+	return run_course("indirect", course);
 }

@@ -10,7 +10,7 @@
 static unsigned int size;
 static bool packed;
 static u16 place;
-static bool wrap = true;
+static bool wrap;
 
 static u16 next(void)
 {
@@ -30,27 +30,27 @@ static void advance(unsigned int entries)
 	}
 }
 
-int main(void)
+static int course(void)
 {
 	static struct request request;
-	unsigned int shown = 0;
-	bool indirect;
-	int status = 0;
+	unsigned int shown = 0, entries;
+	int status;
 
-	printf("notification_data: RV%d\n", __riscv_xlen);
 	if (!disk_begin("notification_data", 0, VIRTIO_F_NOTIFICATION_DATA, &status))
 		return status;
 	size = virtqueue_get_vring_size(queue);
-	packed = virtio_has_feature(disk, VIRTIO_F_RING_PACKED);
-	indirect = virtio_has_feature(disk, VIRTIO_F_INDIRECT_DESC);
-	if (!indirect && size < PIECES_MIN) {
+	packed = virtio_has_feature(device, VIRTIO_F_RING_PACKED);
+	place = 0;
+	wrap = true;
+	entries = entries_of(queue, PIECES_MIN);
+	if (size < entries) {
 		printf("notification_data: the queue is too small\n");
 		return 0;
 	}
 	CHECK(vring_notification_data(queue) == (queue->index | (u32)next() << 16));
 	for (unsigned int i = 0; i < REQUESTS; i++) {
 		CHECK(request_add(&request, PIECES_MIN) == 0);
-		advance(indirect ? 1 : PIECES_MIN);
+		advance(entries);
 		CHECK(vring_notification_data(queue) == (queue->index | (u32)next() << 16));
 		if (shown < 3) {
 			printf("  notification %u: 0x%08x\n", i + 1, vring_notification_data(queue));
@@ -60,6 +60,12 @@ int main(void)
 		CHECK(wait_answers(i + 1));
 	}
 	printf("  notification %u: 0x%08x\n", REQUESTS, vring_notification_data(queue));
-	disk_end();
+	queue_end();
 	return 0;
+}
+
+int main(void)
+{
+	printf("notification_data: RV%d\n", __riscv_xlen);
+	return run_course("notification_data", course);
 }

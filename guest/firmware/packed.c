@@ -111,7 +111,7 @@ static unsigned int longest(void)
 }
 
 /* Buffers in tables where those are accepted, else in lists. */
-static int course(bool indirect)
+static int looked_at(bool indirect)
 {
 	start();
 	CHECK(indirect || size >= PIECES_MIN);
@@ -121,24 +121,29 @@ static int course(bool indirect)
 	return 0;
 }
 
-int main(void)
+static int course(void)
 {
-	int status = 0;
 	bool indirect;
+	int status;
 
-	printf("packed: RV%d\n", __riscv_xlen);
 	if (!disk_begin("packed", 0, VIRTIO_F_RING_PACKED, &status))
 		return status;
-	indirect = virtio_has_feature(disk, VIRTIO_F_INDIRECT_DESC);
-	if (course(indirect))
+	indirect = virtio_has_feature(device, VIRTIO_F_INDIRECT_DESC);
+	if (looked_at(indirect))
 		return 1;
-	disk_end();
+	queue_end();
 	if (!indirect)
 		return 0;
 	if (!disk_begin("packed", BIT_ULL(VIRTIO_F_INDIRECT_DESC), VIRTIO_F_RING_PACKED, &status))
 		return status;
-	if (course(false))
+	if (looked_at(false))
 		return 1;
-	disk_end();
+	queue_end();
 	return 0;
+}
+
+int main(void)
+{
+	printf("packed: RV%d\n", __riscv_xlen);
+	return run_course("packed", course);
 }

@@ -1,10 +1,7 @@
 #include "requests.h"
-#include "../virtio/virtio_mmio.h"
 
 #define TIMEOUT_US 5000000
 
-struct virtio_device *disk;
-struct virtqueue *queue;
 volatile unsigned int callbacks, answers, wrong;
 volatile bool take_in_callback;
 
@@ -53,17 +50,7 @@ bool wait_answers(unsigned int count)
 	awaited = count;
 	reached = answers >= count;
 	irq_restore(saved);
-	return wait_flag(&reached, TIMEOUT_US) && wrong == 0;
-}
-
-bool wait_used(unsigned int last_used_idx)
-{
-	u64 end = timer_now() + timer_ticks(TIMEOUT_US);
-
-	while (!virtqueue_poll(queue, last_used_idx))
-		if (timer_now() >= end)
-			return false;
-	return true;
+	return virtio_wait(device, &reached, TIMEOUT_US) == 1 && wrong == 0;
 }
 
 int request_add(struct request *request, unsigned int pieces)
@@ -89,61 +76,32 @@ int request_add(struct request *request, unsigned int pieces)
 	return err;
 }
 
-/* ---- Driver -------------------------------------------------------------------------------------------------- */
-
-static int probe(struct virtio_device *vdev)
+int request_add_all(struct request requests[], unsigned int count)
 {
-	if (disk != NULL)
-		return -EBUSY;
-	disk = vdev;
-	queue = virtio_find_single_vq(vdev, answered, "requests");
-	return queue == NULL ? -ENOENT : 0;
+	for (unsigned int i = 0; i < count; i++)
+		CHECK(request_add(&requests[i], PIECES_MIN) == 0);
+	virtqueue_kick(queue);
+	return 0;
 }
 
-static void remove(struct virtio_device *vdev)
-{
-	virtio_reset_device(vdev);
-	vdev->config->del_vqs(vdev);
-	disk = NULL;
-	queue = NULL;
-}
-
-static const struct virtio_device_id id_table[] = {
-	{ VIRTIO_ID_BLOCK, VIRTIO_DEV_ANY_ID },
-	{ 0 },
-};
-
-static struct virtio_driver requests = {
-	.driver.name = "requests",
-	.id_table = id_table,
-	.probe = probe,
-	.remove = remove,
-};
+/* ---- The disk ------------------------------------------------------------------------------------------------ */
 
 bool disk_begin(const char *name, u64 denied, int needed, int *status)
 {
-	if (virtio_next_device(NULL) == NULL)
-		virtio_mmio_init();
-	virtio_deny_features(denied);
 	callbacks = answers = wrong = 0;
 	take_in_callback = true;
-	*status = register_virtio_driver(&requests);
-	if (disk == NULL) {
+	*status = 0;
+	if (!queue_begin(VIRTIO_ID_BLOCK, answered, denied)) {
 		printf("%s: no disk\n", name);
 		*status = 1;
 		return false;
 	}
 	printf("%s: ", name);
-	virtio_print_features(disk);
-	if (needed >= 0 && !virtio_has_feature(disk, needed)) {
+	virtio_print_features(device);
+	if (needed >= 0 && !virtio_has_feature(device, needed)) {
 		printf("%s: not offered, nothing to see\n", name);
-		disk_end();
+		queue_end();
 		return false;
 	}
 	return true;
-}
-
-void disk_end(void)
-{
-	unregister_virtio_driver(&requests);
 }

@@ -5,8 +5,7 @@
 #ifndef FIRMWARE_REQUESTS_H
 #define FIRMWARE_REQUESTS_H
 
-#include "../lib/lib.h"
-#include "../virtio/virtio.h"
+#include "one_queue.h"
 #include "../virtio/virtio_blk.h"
 
 #define PIECES_MAX 22
@@ -21,29 +20,25 @@ struct request {
 	unsigned int order; /* of its answer among all, from 1; 0: none yet */
 };
 
-/* While a disk is bound. */
-extern struct virtio_device *disk;
-extern struct virtqueue *queue;
-/* Callbacks, answers and wrong ones since then. */
+/* Callbacks, answers and wrong ones since disk_begin(). */
 extern volatile unsigned int callbacks, answers, wrong;
 /* Whether the callback takes the answers; true after disk_begin(). */
 extern volatile bool take_in_callback;
 
 /*
  * Binds a disk without these feature bits, and prints what was negotiated. Where there is no disk, or it does not have
- * the feature `needed` (-1: none), says so under `name` and is false; *status is then how to end.
+ * the feature `needed` (-1: none), says so under `name` and is false; *status is then how to end. queue_end() unbinds it.
  */
 bool disk_begin(const char *name, u64 denied, int needed, int *status);
-void disk_end(void);
 
 /* Offers a request for the serial number, whose 20 bytes take `pieces` - 2 of the pieces. As virtqueue_add_sgs(). */
 int request_add(struct request *request, unsigned int pieces);
+/* Offers `count` requests of the fewest pieces, with one kick. */
+int request_add_all(struct request requests[], unsigned int count);
 
 /* Takes all answers that are there and looks at them; how many. */
 unsigned int take_answers(void);
 /* Waits until so many answers came since disk_begin(), by interrupt. */
 bool wait_answers(unsigned int count);
-/* Waits, without taking or calling, until the device has used a buffer since `last_used_idx`. */
-bool wait_used(unsigned int last_used_idx);
 
 #endif

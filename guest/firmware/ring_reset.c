@@ -24,33 +24,18 @@ static void recycle_done(struct virtqueue *vq)
 		done++;
 }
 
-static unsigned int room(void)
-{
-	unsigned int size = virtqueue_get_vring_size(queue);
-	unsigned int fit = virtio_has_feature(disk, VIRTIO_F_INDIRECT_DESC) ? size : size / PIECES_MIN;
-
-	return fit < IN_FLIGHT ? fit : IN_FLIGHT;
-}
-
-static int add(unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		CHECK(request_add(&requests[i], PIECES_MIN) == 0);
-	virtqueue_kick(queue);
-	return 0;
-}
-
 /* So many that places and ids come around in the ring as it is now. */
 static int works(void)
 {
-	unsigned int rounds = 2 * virtqueue_get_vring_size(queue) / room() + 2;
+	unsigned int room = room_for(queue, PIECES_MIN, IN_FLIGHT);
+	unsigned int rounds = 2 * virtqueue_get_vring_size(queue) / room + 2;
 
 	for (unsigned int i = 0; i < rounds; i++) {
 		unsigned int before = answers;
 
-		if (add(room()))
+		if (request_add_all(requests, room))
 			return 1;
-		CHECK(wait_answers(before + room()));
+		CHECK(wait_answers(before + room));
 	}
 	return 0;
 }
@@ -62,7 +47,7 @@ static int reset_with(unsigned int count, unsigned int num)
 	unsigned long saved = irq_save();
 
 	recycled = done = 0;
-	if (add(count))
+	if (request_add_all(requests, count))
 		return 1;
 	if (num == 0)
 		CHECK(virtqueue_reset(queue, recycle, recycle_done) == 0);
@@ -74,20 +59,20 @@ static int reset_with(unsigned int count, unsigned int num)
 	CHECK(queue->num_free == virtqueue_get_vring_size(queue));
 	/* What was in it is never answered, and the device does not mind. */
 	sleep_us(1000);
-	CHECK(answers == before && disk->config->get_status(disk) == 0xf);
+	CHECK(answers == before && device->config->get_status(device) == 0xf);
 	return works();
 }
 
-int main(void)
+static int course(void)
 {
-	unsigned int size;
-	int status = 0;
+	unsigned int size, room;
+	int status;
 
-	printf("ring_reset: RV%d\n", __riscv_xlen);
 	if (!disk_begin("ring_reset", 0, VIRTIO_F_RING_RESET, &status))
 		return status;
 	size = virtqueue_get_vring_size(queue);
-	if (size < 2 * PIECES_MIN) {
+	room = room_for(queue, PIECES_MIN, IN_FLIGHT);
+	if (room == 0) {
 		printf("ring_reset: the queue is too small\n");
 		return 0;
 	}
@@ -96,19 +81,29 @@ int main(void)
 		printf("  this device only says so\n");
 		return works();
 	}
-	if (works() || reset_with(0, 0) || reset_with(room(), 0))
+	if (works() || reset_with(0, 0) || reset_with(room, 0))
 		return 1;
 	printf("  reset:  %u requests came back, the queue works again\n", recycled);
-	if (reset_with(room(), size / 2))
-		return 1;
-	printf("  resize: %u requests came back, from %u entries to %u\n", recycled, size, size / 2);
-	if (reset_with(room(), size))
-		return 1;
-	printf("  resize: %u requests came back, %u entries again\n", recycled, size);
+	if (size / 2 < PIECES_MIN) {
+		printf("  resize: not of so small a queue\n");
+	} else {
+		if (reset_with(room, size / 2))
+			return 1;
+		printf("  resize: %u requests came back, from %u entries to %u\n", recycled, size, size / 2);
+		if (reset_with(room_for(queue, PIECES_MIN, IN_FLIGHT), size))
+			return 1;
+		printf("  resize: %u requests came back, %u entries again\n", recycled, size);
+	}
 	CHECK(virtqueue_resize(queue, queue->num_max + 1, recycle, NULL) == -E2BIG);
 	CHECK(virtqueue_resize(queue, 0, recycle, NULL) == -EINVAL);
 	if (works())
 		return 1;
-	disk_end();
+	queue_end();
 	return 0;
+}
+
+int main(void)
+{
+	printf("ring_reset: RV%d\n", __riscv_xlen);
+	return run_course("ring_reset", course);
 }

@@ -43,6 +43,7 @@ void virtio_reset_device(struct virtio_device *dev)
 {
 	dev->config->reset(dev);
 	dev->suspended = false;
+	dev->needs_reset = false;
 }
 
 /* ---- Configuration changes: remembered while the driver is not there to hear of them -------------------------- */

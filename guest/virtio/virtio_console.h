@@ -52,4 +52,7 @@ void port_open(struct port *port, bool open);
 int port_write(struct port *port, const char *text, size_t length);
 int port_getc(struct port *port, u64 timeout_us);
 
+/* RING_RESET: takes the port's queues from the device and starts them anew; 0 or as virtqueue_reset(). */
+int port_reset_queues(struct port *port);
+
 #endif

@@ -137,6 +137,32 @@ void port_detach_queue(struct port *port)
 		kfree(buf);
 }
 
+static void recycle_input(struct virtqueue *vq, void *buf)
+{
+	(void)vq;
+	kfree(buf);
+}
+
+/* The port itself stands for its output. */
+static void recycle_output(struct virtqueue *vq, void *port)
+{
+	(void)vq;
+	(void)port;
+}
+
+int port_reset_queues(struct port *port)
+{
+	unsigned long saved = irq_save();
+	int err = virtqueue_reset(port->out_vq, recycle_output, NULL);
+
+	if (err == 0)
+		err = virtqueue_reset(port->in_vq, recycle_input, NULL);
+	if (err == 0)
+		err = port_fill_queue(port);
+	irq_restore(saved);
+	return err;
+}
+
 void port_discard(struct port *port)
 {
 	struct port_buffer *buf;

@@ -69,7 +69,7 @@ static int virtdummy_probe(struct virtio_device *vdev)
 	virtio_cread(vdev, struct virtio_dummy_config, interval, &dummy->interval);
 	if (virtio_has_feature(vdev, DUMMY_F_LIMIT))
 		virtio_cread(vdev, struct virtio_dummy_config, limit, &dummy->limit);
-	for (unsigned int i = 0; i < DUMMY_BUFFERS; i++) {
+	for (unsigned int i = 0; i < DUMMY_BUFFERS && dummy->vq->num_free > 0; i++) {
 		dummy->buffers[i] = kzalloc(DUMMY_BUFFER_BYTES);
 		add_buffer(dummy, dummy->buffers[i]);
 	}

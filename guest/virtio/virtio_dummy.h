@@ -13,7 +13,7 @@
 struct virtio_dummy {
 	struct virtio_device *vdev;
 	struct virtqueue *vq;
-	u8 *buffers[DUMMY_BUFFERS];
+	u8 *buffers[DUMMY_BUFFERS]; /* as many as the queue has room for */
 	u32 interval; /* microseconds between fills */
 	u32 limit;    /* fills the device makes by itself, with DUMMY_F_LIMIT */
 	unsigned int interrupts;

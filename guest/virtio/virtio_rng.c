@@ -51,6 +51,18 @@ int virtrng_read(void *buf, unsigned int length)
 	return (int)vi->data_avail;
 }
 
+/* Nothing is asked for: virtrng_read() waits. */
+static void recycle(struct virtqueue *vq, void *buf)
+{
+	(void)vq;
+	(void)buf;
+}
+
+int virtrng_reset_queue(void)
+{
+	return rng == NULL ? -ENODEV : virtqueue_reset(rng->vq, recycle, NULL);
+}
+
 struct virtio_device *virtrng_vdev(void)
 {
 	return rng == NULL ? NULL : rng->vdev;

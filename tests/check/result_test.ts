@@ -6,7 +6,7 @@ import { Checker } from "../../vm/check/checker.ts";
 import { rulePage, rulesCalled } from "../../vm/check/explain.ts";
 import { checkJson } from "../../vm/check/json.ts";
 import { checkJunit } from "../../vm/check/junit.ts";
-import { checkResult, type ResultOptions } from "../../vm/check/result.ts";
+import { checkResult, type PlacedFinding, type ResultOptions } from "../../vm/check/result.ts";
 import { rules } from "../../vm/check/rules.ts";
 import { checkSarif } from "../../vm/check/sarif.ts";
 import { parseSuppressions } from "../../vm/check/suppressions.ts";
@@ -15,7 +15,7 @@ import { stackOf } from "../../vm/cli/stacks.ts";
 import { DebugInfo } from "../../vm/debug/debug_info.ts";
 import type { EngineName, Machine } from "../../vm/machine.ts";
 import { bootImage } from "../support/boot_image.ts";
-import { BEGUN, CheckRig, PROBE, RESET } from "../support/check_rig.ts";
+import { BEGUN, CheckRig, LIVE, PROBE, RESET } from "../support/check_rig.ts";
 import { sarifProblems } from "../support/sarif.ts";
 
 const FILE = "block_errors.elf";
@@ -92,7 +92,24 @@ Deno.test("SARIF has the standard's form; a finding has its line, and without on
   }
 });
 
-Deno.test("the structure check of SARIF sees what is wrong", () => {
+Deno.test("a fault in a ring is at its store, and the notification is beside it in every form", () => {
+  const rig = new CheckRig().play(LIVE);
+  rig.access(true, rig.queue.avail + 4, 2, 9).access(true, rig.queue.avail + 2, 2, 1, 1).access(false, 0, 1, 0, 1);
+  rig.queue.publish(9);
+  rig.queue.notify();
+  const found = checkResult(rig.checker);
+  const [{ finding: { where, notified } }] = found.findings as [PlacedFinding];
+  const [first] = JSON.parse(checkJson(found, "0.1.0")).findings;
+  assertEquals([first.where.pc, first.notified.pc], [where, notified!].map(({ pc }) => `0x${pc.toString(16)}`));
+  const log = JSON.parse(checkSarif(found, "0.1.0", "a.elf"));
+  assertEquals(sarifProblems(log), []);
+  const [{ locations, relatedLocations }] = log.runs[0].results;
+  const at = [locations, relatedLocations].map(([{ physicalLocation }]) => physicalLocation.address.absoluteAddress);
+  assertEquals(at, [where, notified!].map(({ pc }) => Number(pc)));
+  assertStringIncludes(checkJunit(found), "where the marked field was stored");
+});
+
+Deno.test("the schema of SARIF sees what is wrong", () => {
   const log = JSON.parse(checkSarif(result, "0.1.0", "a.elf"));
   log.runs[0].results[0].level = "bad";
   delete log.runs[0].results[1].message;

@@ -10,6 +10,7 @@ import { type EngineName, engineNames } from "../../vm/machine.ts";
 import { factsOf } from "../support/driver_lives.ts";
 import {
   assertExercised,
+  brokenOnPurpose,
   type Combination,
   combinations,
   devicesFor,
@@ -42,11 +43,6 @@ const SHOWN: readonly {
   { what: "batched", when: ({ in_order }) => in_order, images: "in_order" },
 ];
 
-/** Rules that an image breaks on purpose. */
-const BROKEN: Readonly<Record<string, readonly string[]>> = {
-  block_errors: ["blk-range", "blk-range", "blk-range", "blk-range", "blk-type"],
-};
-
 /** One run of the matrix. */
 interface Case extends Combination {
   readonly image: string;
@@ -63,7 +59,7 @@ async function check(one: Case): Promise<Exercised> {
   const program = programs.find(({ name }) => name === one.image)!;
   const { version, xlen, engine } = one;
   const facts = await factsOf(program, xlen, { version, engine, devices: devicesFor(program, one), steps: 10 ** 10 });
-  assertEquals(facts.violations.map(({ id }) => id), BROKEN[one.image] ?? []);
+  assertEquals(facts.violations.map(({ id }) => id), brokenOnPurpose(one.image));
   const exercised = assertExercised(facts, one);
   for (const { what, when, images } of SHOWN) {
     if (when(one) && images.split(" ").includes(one.image)) assert(exercised[what] > 0, `${what}: none`);

@@ -62,8 +62,9 @@ const USED: Readonly<Record<string, Use>> = {
   EVENT_IDX: (life, facts, device) =>
     decidedByIndex(life, facts, device) &&
     [true, false].every((way) => notifications(life).some((one) => one.sent === way)),
-  // Its driver waits for each buffer, so that each is worth a notification.
+  // Their drivers want to hear of each buffer.
   "console EVENT_IDX": decidedByIndex,
+  "dummy EVENT_IDX": decidedByIndex,
   IN_ORDER: (life) => inOrder(life) && life.queue.filter(({ step }) => step === "used").length > 1,
   // The upper half of a notification is where the driver will go on.
   NOTIFICATION_DATA: (life) => life.queue.some((fact) => fact.step === "notified" && fact.value > 0xffff),

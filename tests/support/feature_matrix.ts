@@ -52,6 +52,11 @@ export function devicesFor(program: GuestProgram, combination: Combination): str
   });
 }
 
+/** Rules that an image breaks on purpose, in the order of its breaking them. */
+export function brokenOnPurpose(image: string): readonly string[] {
+  return image === "block_errors" ? ["blk-range", "blk-range", "blk-range", "blk-range", "blk-type"] : [];
+}
+
 /** What a run showed of each feature. */
 export interface Exercised {
   /** Chains whose descriptors came from an indirect table. */

@@ -165,6 +165,7 @@ export const subjects: Readonly<Record<string, () => Subject>> = {
   console_ports: consolePorts,
   rng: () => ({ device: new VirtioRng({ queueSize: 16 }) }),
   dummy: () => ({ device: new VirtioDummy({ intervalUs: 1, queueSize: 16 }) }),
+  dummy_shared: () => ({ device: new VirtioDummy({ intervalUs: 1, queueSize: 16, sharedMemory: 8192 }) }),
 };
 
 /** The board, used again for every case. */

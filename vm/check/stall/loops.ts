@@ -22,7 +22,9 @@ export function loopOf(view: StallView, sample: Sample): Stall | undefined {
   if (sample.loop === undefined) return trap && trapStall(view, sample, trap);
   if (trap !== undefined) return trapStall(view, sample, trap);
   const polled = sample.loads.filter(({ constant, times }) => constant && times >= AGAIN);
-  const device = polled.map((load) => polledDevice(view, sample, load)).find((one) => one !== undefined);
+  const devices = polled.map((load) => polledDevice(view, sample, load)).filter((one) => one !== undefined);
+  // Which register a sample begins with is chance; a handler without end reads several.
+  const device = devices.find(({ link }) => link === "storm") ?? devices[0];
   if (device !== undefined) return device;
   const ring = polled.map((load) => polledRing(view, sample, load)).find((one) => one !== undefined);
   if (ring !== undefined) return ring;
