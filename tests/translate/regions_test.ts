@@ -150,6 +150,63 @@ Deno.test("devices, faults and CSRs in the middle of hot code happen at their in
   assertGreater(machines.regions.regions!.stats.made, 0);
 });
 
+for (const name of ["rv64imac", "rv32imac"]) {
+  Deno.test(`${name}: accesses off one base are right at both ends of RAM and beside code`, () => {
+    // Bases go through places of which only some of the accesses are allowed.
+    const machines = pair(
+      `
+              la a0, handler
+              csrw mtvec, a0
+              la s1, bases
+      again:  andi a0, s2, 7
+              slli a0, a0, ${name.startsWith("rv32") ? 2 : 3}
+              add a0, a0, s1
+              ${name.startsWith("rv32") ? "lw" : "ld"} s0, 0(a0)
+              addi s2, s2, 1
+              lw a1, 0(s0)
+              lbu a2, 12(s0)
+              lh a3, -6(s0)
+              addi a1, a1, 1
+              sw s2, 4(s0)
+              sb a3, 15(s0)
+              sh a2, -8(s0)
+              j again
+              .align 2
+      handler: csrr t0, mepc
+              lhu t1, 0(t0)
+              andi t1, t1, 3
+              addi t1, t1, -3
+              seqz t1, t1
+              slli t1, t1, 1
+              addi t1, t1, 2
+              add t0, t0, t1
+              csrw mepc, t0
+              addi t2, t2, 1
+              mret
+              .align 6
+      patch:  nop
+              .align 6
+      bases:  ${
+        [
+          BARE.ram + 0x2000,
+          BARE.ram,
+          BARE.ram + 4,
+          BARE.ram + BARE.ramSize - 16,
+          BARE.ram + BARE.ramSize - 8,
+          BARE.ram + BARE.ramSize - 4,
+          BARE.ram + BARE.ramSize,
+          BARE.ram + 0x3008,
+        ].map((base) => `${name.startsWith("rv32") ? ".word" : ".dword"} ${base}`).join("\n")
+      }
+    `,
+      name,
+    );
+    runBoth(machines, 10_000);
+    assertGreater(machines.regions.regions!.stats.made, 0);
+    assertGreater(machines.auto.hart.x(7), 100n);
+  });
+}
+
 Deno.test("a store into translated code takes effect at the next instruction", () => {
   const machines = pair(
     `

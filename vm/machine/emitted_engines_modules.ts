@@ -2,6 +2,7 @@
 
 /** Loads `vm/machine/emitted_engines.ts` and everything that comes with it at once. */
 import "../hart/device_access.ts";
+import "../translate/access_groups.ts";
 import "../translate/bit_functions.ts";
 import "../translate/bytes.ts";
 import "../translate/code_map.ts";

@@ -97,7 +97,7 @@ export abstract class Emitter extends FloatEmitter implements Sem<OnStack, OnSta
   }
 
   /** Must be called before each instruction. */
-  begin(): void {
+  begin(_place?: number): void {
     this.leaves = this.uncertain = false;
     this.#used = 0;
   }

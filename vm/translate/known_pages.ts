@@ -4,6 +4,7 @@
  * neither page tables nor the TLB: it leaves for that.
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
+import type { AccessGroup } from "./access_groups.ts";
 import type { FlowInstruction } from "./flow.ts";
 import { RegionValues } from "./region_values.ts";
 import { I32, Op } from "./wasm.ts";
@@ -17,41 +18,27 @@ interface KnownPage {
   readonly addend: number;
 }
 
-/** An access that has others to follow it, or follows one. */
-interface Member {
-  /** Which of the pages that are remembered. */
-  readonly page: number;
-  readonly follows: boolean;
-}
-
-/** Accesses of one kind off one register while it stays as it is, by their places in the block. */
-type Group = number[];
-
 /** Remembers pages within straight code. */
 export abstract class KnownPages extends RegionValues {
-  /** By the place of an instruction in the block. */
-  #members: ReadonlyMap<number, Member> = new Map();
-  #running = 0;
   readonly #pages: KnownPage[] = [];
+  /** By group. */
+  readonly #pageOf = new Map<AccessGroup, KnownPage>();
 
-  /** Must be called before the instructions of a block. */
-  protected enterBlock(instructions: readonly FlowInstruction[]): void {
-    this.beginBlock();
-    this.#members = membersOf(instructions);
-  }
-
-  /** Must be called before each instruction, with its place in the block. */
-  protected beginAt(place: number): void {
-    this.begin();
-    this.#running = place;
+  protected override beginBlock(instructions: readonly FlowInstruction[]): void {
+    super.beginBlock(instructions);
+    this.#pageOf.clear();
+    if (this.isFlat) return;
+    const worth = [...new Set(this.groups)].filter((group) => group !== undefined);
+    worth.sort((a, b) => b.count - a.count).slice(0, PAGES).forEach((group, i) => {
+      this.#pageOf.set(group, this.#pages[i] ??= { tag: this.f.local(this.type), addend: this.f.local(I32) });
+    });
   }
 
   protected override probe(tag: number, size: number, aligned: boolean): void {
-    const member = aligned || this.isFlat ? undefined : this.#members.get(this.#running);
-    if (member === undefined) return super.probe(tag, size, aligned);
-    const { f } = this;
-    const page = this.#pages[member.page] ??= { tag: f.local(this.type), addend: f.local(I32) };
-    if (!member.follows) {
+    const { group, f } = this;
+    const page = aligned || group === undefined ? undefined : this.#pageOf.get(group);
+    if (page === undefined) return super.probe(tag, size, aligned);
+    if (this.begins) {
       super.probe(tag, size, aligned);
       return this.#remember(page);
     }
@@ -80,31 +67,4 @@ export abstract class KnownPages extends RegionValues {
     this.f.get(this.addr);
     if (this.xlen === 64) this.f.op(Op.I32WrapI64);
   }
-}
-
-/** Finds accesses off the same register in a block. */
-function membersOf(instructions: readonly FlowInstruction[]): ReadonlyMap<number, Member> {
-  const groups: Group[] = [];
-  /** Those that may go on, by register and kind. */
-  const open = new Map<number, Group>();
-  instructions.forEach(({ decoded: { base, operands } }, place) => {
-    const store = base.class === "store" ? 1 : 0;
-    if (store === 1 || base.class === "load") {
-      const key = operands.rs1 * 2 + store;
-      const group = open.get(key);
-      if (group !== undefined) group.push(place);
-      else {
-        const begun = [place];
-        open.set(key, begun);
-        groups.push(begun);
-      }
-    }
-    // Whether or not the instruction writes a register of that number: that is only one look more.
-    open.delete(operands.rd * 2);
-    open.delete(operands.rd * 2 + 1);
-  });
-  const members = new Map<number, Member>();
-  const worth = groups.filter((group) => group.length > 1).sort((a, b) => b.length - a.length).slice(0, PAGES);
-  worth.forEach((group, page) => group.forEach((place, i) => members.set(place, { page, follows: i > 0 })));
-  return members;
 }

@@ -344,13 +344,13 @@ export class RegionEmitter extends KnownPages {
     const f = this.f;
     const { instructions, end, offset } = node.block;
     this.#blockOffset = offset;
-    this.enterBlock(instructions);
+    this.beginBlock(instructions);
     f.get(this.#left).i32(instructions.length).op(Op.I32Sub).set(this.#left);
     for (const [i, instruction] of instructions.entries()) {
       this.#instruction = instruction;
       this.places.push({ offset: instruction.offset, at: f.length });
       this.#rest = instructions.length - i;
-      this.beginAt(i);
+      this.begin(i);
       instruction.decoded.base.run!(this);
       if (this.leaves) throw new Error(`translator: ${instruction.decoded.row.name} cannot be emitted`);
     }

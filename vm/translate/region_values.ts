@@ -8,10 +8,12 @@ import type { Xlen } from "../isa/row.ts";
 import type { CsrCode } from "./csr_code.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
+import type { FlowInstruction } from "./flow.ts";
+import { type AccessGroup, accessGroups } from "./access_groups.ts";
 import type { FloatFunctions } from "./float_functions.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import { firstOf, type Homes, NO_LOCALS, type RegisterSet } from "./register_homes.ts";
-import { type FunctionBody, Op } from "./wasm.ts";
+import { type FunctionBody, I32, Op } from "./wasm.ts";
 
 /** RAM that a region may access without a TLB: M-mode, untranslated. */
 export interface FlatMemory {
@@ -77,6 +79,12 @@ export abstract class RegionValues extends Emitter {
   /** Where registers are now. */
   protected here: Homes = NO_LOCALS;
   readonly #value: number;
+  /** The block that is being written, the groups that its accesses are in, and which of its instructions it is at. */
+  #instructions: readonly FlowInstruction[] = [];
+  #groups: readonly (AccessGroup | undefined)[] = [];
+  #place = 0;
+  /** By base register and kind: the local with the place in RAM of the group that began last. */
+  readonly #begun: (number | undefined)[] = [];
   /** How far an address lies above RAM's base. */
   readonly #offset: number;
 
@@ -99,9 +107,29 @@ export abstract class RegionValues extends Emitter {
   protected get isFlat(): boolean {
     return this.#flat !== undefined;
   }
+  /** The groups of the block's accesses, by place. */
+  protected get groups(): readonly (AccessGroup | undefined)[] {
+    return this.#groups;
+  }
+  /** The group that the access which is being written is in with others. */
+  protected get group(): AccessGroup | undefined {
+    return this.#groups[this.#place];
+  }
+  /** Whether it is the first of them. */
+  protected get begins(): boolean {
+    return this.group?.first === this.#place;
+  }
+
+  /** Must be called before each instruction, with its place in the block. */
+  override begin(place: number): void {
+    super.begin();
+    this.#place = place;
+  }
 
   /** Must be called where control may come from elsewhere. */
-  protected beginBlock(): void {
+  protected beginBlock(instructions: readonly FlowInstruction[]): void {
+    this.#instructions = instructions;
+    this.#groups = accessGroups(instructions);
     this.#high.clear();
     this.#pushed = [];
   }
@@ -295,6 +323,8 @@ export abstract class RegionValues extends Emitter {
     const flat = this.#flat;
     this.hostOffset = 0;
     if (flat === undefined || aligned) return super.probe(tag, size, aligned);
+    const { group } = this;
+    if (group !== undefined) return this.#probeGroup(tag, flat, group);
     const { f } = this;
     // RV64: the offset into RAM, and its low half, which V8 need not compute twice; a base of 2^31 fits into an
     // instruction when it is added. RV32: RAM's first few bytes count as outside, so that one comparison for both ends,
@@ -304,30 +334,65 @@ export abstract class RegionValues extends Emitter {
     f.get(this.addr);
     this.constant(wide ? -flat.base : (-flat.base - below) | 0);
     this.plain("Add");
-    if (wide) f.tee(this.#offset).op(Op.I32WrapI64).set(this.host);
-    else f.tee(this.#offset).set(this.host);
+    f.tee(this.#offset);
+    if (wide) f.op(Op.I32WrapI64);
+    f.set(this.host);
     this.hostOffset = flat.host + below;
-    if (tag === TLB.read) return this.#leaveOutside(flat);
-    // Most stores go where no code is; the others must not hit bytes that code was decoded from.
+    this.#allow(tag, flat, REACH, this.host, [below]);
+  }
+
+  /** The first access of a group looks whether all of them are allowed, the others go by that. */
+  #probeGroup(tag: number, flat: FlatMemory, group: AccessGroup): void {
+    const { f } = this;
+    const { base, low, high } = group;
+    const key = 2 * base + (tag === TLB.read ? 0 : 1);
+    const host = this.#begun[key] ??= f.local(I32);
+    if (this.begins) {
+      this.pushRegister(base);
+      this.constant(this.xlen === 64 ? -flat.base : -flat.base | 0);
+      this.plain("Add");
+      this.constant(low);
+      this.plain("Add");
+      f.tee(this.#offset);
+      if (this.xlen === 64) f.op(Op.I32WrapI64);
+      f.set(host);
+      const lines = [high - low - 1];
+      for (let at = 0; at < high - low - 1; at += CODE_LINE) lines.push(at);
+      this.#allow(tag, flat, high - low, host, lines);
+    }
+    f.get(host).set(this.host);
+    this.hostOffset = flat.host + this.#instructions[this.#place]!.decoded.operands.imm - low;
+  }
+
+  /**
+   * Leaves where `length` bytes from the offset on do not lie in RAM or, for a store, may hold code that was decoded:
+   * these many bytes after `host`.
+   */
+  #allow(tag: number, flat: FlatMemory, length: number, host: number, lines: readonly number[]): void {
+    if (tag === TLB.read) return this.#leaveAbove(flat.size - length);
+    const { f } = this;
+    // Most stores go where no code is.
     const { low, high } = flat.window;
-    if (high - low > 2 * REACH) {
+    const inside = high - low - length;
+    if (inside > REACH) {
       f.get(this.#offset);
       this.constant(low);
       this.plain("Sub");
-      this.constant(high - low - REACH);
+      this.constant(inside);
       this.plain("GtU");
       f.ifSeldom();
     }
-    this.#leaveOutside(flat);
-    f.get(this.host).i32(below).op(Op.I32Add).i32(Math.log2(CODE_LINE)).op(Op.I32ShrU);
-    f.memory(Op.I32Load8U, flat.lines);
-    this.leaveIf();
-    if (high - low > 2 * REACH) f.end();
+    this.#leaveAbove(flat.size - length);
+    for (const at of lines) {
+      f.get(host).i32(at).op(Op.I32Add).i32(Math.log2(CODE_LINE)).op(Op.I32ShrU).memory(Op.I32Load8U, flat.lines);
+      this.leaveIf();
+    }
+    if (inside > REACH) f.end();
   }
 
-  #leaveOutside(flat: FlatMemory): void {
+  #leaveAbove(highest: number): void {
     this.f.get(this.#offset);
-    this.constant(flat.size - REACH);
+    this.constant(highest);
     this.plain("GtU");
     this.leaveIf();
   }
