@@ -74,3 +74,8 @@ export function assertConsole({ console, stderr }: GuestRun, texts: readonly (st
 export function typed(...steps: readonly (readonly [expect: string, send: string])[]): string[] {
   return steps.flatMap(([expect, send]) => ["--expect", expect, "--send", `${send}\\r`]);
 }
+
+/** Names of the rules that the driver check told of, in order. */
+export function rulesTold({ stderr }: GuestRun): string[] {
+  return [...stderr.matchAll(/^ {2}rule +\S+\/[\d.]+-([a-z\d-]+);/gm)].map(([, name]) => name!);
+}
