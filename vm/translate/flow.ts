@@ -220,7 +220,8 @@ class Discovery {
   #addUnknown(leader: Leader, work: Place[]): void {
     const places: Place[] = [];
     this.#addSuccessors(leader, places);
-    for (const to of places) if (this.#leader(to) === undefined) work.push(to);
+    // What is not followed would be unknown for ever.
+    for (const to of places) if (this.#leader(to) === undefined && this.#source.reached(to.offset)) work.push(to);
   }
 
   /** Goes along straight code to its end; counts instructions. */
