@@ -196,6 +196,7 @@ export class VirtioConsole implements VirtioDevice {
 
   queueStopped(index: number): void {
     if (index === CONTROL_RECEIVEQ) this.#control.stopSending();
+    else if (index === CONTROL_TRANSMITQ) this.#control.stopReceiving();
     else if (isReceiveq(index)) this.#ports[portOf(index)]?.stopReceiving();
   }
 

@@ -36,6 +36,8 @@ export class ConsoleControl {
   #pending: ControlMessage[] = [];
   /** A message's completion is scheduled. */
   #sending = false;
+  /** What the driver has said and nobody has heeded yet, in its order. */
+  #said: ControlMessage[] = [];
 
   /** `handle` gets what the driver says. */
   constructor(transport: VirtioTransport, handle: (message: ControlMessage) => void) {
@@ -47,6 +49,12 @@ export class ConsoleControl {
   stop(): void {
     this.#pending = [];
     this.#sending = false;
+    this.#said = [];
+  }
+
+  /** Its transmitq is gone, and what was in it. */
+  stopReceiving(): void {
+    this.#said = [];
   }
 
   /** Its receiveq is gone; what was not told waits for the next one. */
@@ -100,8 +108,10 @@ export class ConsoleControl {
         taken.head,
         () => message === undefined ? "no control message" : describe(message),
       );
+      if (message !== undefined) this.#said.push(message);
       this.#transport.complete(CONTROL_TRANSMITQ, () => {
-        if (message !== undefined) this.#handle(message);
+        // Buffers may be used in any order (§2.6), but what comes first was said first.
+        while (message !== undefined && this.#said.includes(message)) this.#handle(this.#said.shift()!);
         this.#transport.queue(CONTROL_TRANSMITQ).push(taken, 0);
       });
     }

@@ -132,6 +132,13 @@ export function parseIsa(text: string): Isa {
   return new ParsedIsa(xlen, [`rv${xlen}${short}`, ...long].join("_"), chosen);
 }
 
+/** The ISA with more instructions than its extensions have. */
+export function withRows(isa: Isa, more: readonly Row[]): Isa {
+  const { xlen, name, extensions, ialign } = isa;
+  const rowsWith = (opcode: string) => [...isa.rowsWith(opcode), ...more.filter((row) => opcodeOf(row) === opcode)];
+  return { xlen, name, extensions, ialign, rows: [...isa.rows, ...more], rowsWith };
+}
+
 /** Makes rows no sooner than they are asked for: every start waits for the first ones. */
 class ParsedIsa implements Isa {
   readonly xlen: Xlen;
