@@ -45,6 +45,7 @@ function parse(sink: MemorySink): TraceEvent[] {
     }
   }
   assertEquals(open.size, 0);
+  assert([...depth.values()].every((d) => d === 0), "a beginning without an end");
   return traceEvents;
 }
 
@@ -87,6 +88,35 @@ Deno.test("a request that is never completed is shown as unfinished", async () =
   assertEquals((await machine.run({ steps: 50_000 })).reason, "pass");
   timeline.end();
   assertEquals(parse(sink).find(({ ph }) => ph === "b")!.args.unfinished, true);
+});
+
+Deno.test("a run that is cut off in a handler, or begins anew there, leaves nothing open", async () => {
+  const machine = rngMachine(`
+    _start: la t0, handler
+            csrw mtvec, t0
+            la t1, again
+            lw t2, 0(t1)
+            li t3, 1
+            sw t3, 0(t1)
+            ecall
+    handler: beqz t2, reset
+    1:      wfi
+            j 1b
+    reset:  li t0, ${RNG.finisher}
+            li t1, 0x7777
+            sw t1, 0(t0)
+            j reset
+            .align 3
+    again:  .word 0
+  `);
+  const sink = new MemorySink();
+  const timeline = new Timeline(sink);
+  timeline.attach(machine.events);
+  await machine.run({ steps: 1000 });
+  timeline.end();
+  const events = parse(sink);
+  assertEquals(events.filter(({ ph }) => ph === "B").length, events.filter(({ ph }) => ph === "E").length);
+  assert(events.some(({ ph }) => ph === "B"), "no trap");
 });
 
 for (const image of ["demo.elf", "block.elf"]) {

@@ -125,10 +125,28 @@ export class Timeline {
 
   /** The clock begins anew; the picture goes on. */
   #reset(): void {
+    this.#close();
     this.#before += this.#last;
     this.#last = 0;
     this.#raised.clear();
     this.#claimed.clear();
+  }
+
+  /** Ends what is not over: requests, handlers that run, harts that wait. */
+  #close(): void {
+    for (const queue of this.#queues.values()) {
+      for (const request of queue.requests.values()) this.#request(queue, request, this.#last, { unfinished: true });
+    }
+    this.#queues.clear();
+    this.#depth.forEach((depth, tid) => {
+      for (let open = Math.min(depth, DEPTH_MAX); open > 0; open--) {
+        this.#put({ ph: "E", pid: HARTS, tid, ts: this.#us(this.#last) });
+      }
+    });
+    this.#depth.length = 0;
+    this.#waiting.forEach((since, hart) => {
+      if (since !== undefined) this.#span(HARTS, hart, "wfi", since, this.#last, { unfinished: true });
+    });
     this.#waiting.length = 0;
   }
 
@@ -136,10 +154,7 @@ export class Timeline {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const queue of this.#queues.values()) {
-      for (const request of queue.requests.values()) this.#request(queue, request, this.#last, { unfinished: true });
-    }
-    this.#queues.clear();
+    this.#close();
     this.#text += "\n]}\n";
     this.flush();
   }
