@@ -157,7 +157,8 @@ export const registerCases: Readonly<Record<string, RuleCase>> = {
   "feature-unused": {
     slot: disk(),
     broken: `${LIVE.replace("W020=0", "W020=40")} W070=0 R070`,
-    kept: `${LIVE.replace("W020=0", "W020=40")} R114 W070=0 R070`,
+    // The second time the driver knows what the field says.
+    kept: `${LIVE.replace("W020=0", "W020=40")} R114 W070=0 R070 ${LIVE.replace("W020=0", "W020=40")} W070=0 R070`,
   },
   "feature-access-platform": { slot: platform, broken: LIVE, kept: LIVE.replace("W020=1", "W020=3") },
   "status-undefined": { broken: `${PROBE} ${RESET} W070=1 W070=21` },

@@ -34,6 +34,8 @@ const FIELDS: readonly { readonly feature: string; readonly fields: string }[] =
 export class Negotiation {
   readonly #report: Report;
   readonly #config = new Map<string, number>();
+  /** Fields that were ever read or written: a driver that starts again after suspending knows what they say. */
+  readonly #known = new Set<string>();
   #accepted = 0n;
   /** Where the driver wrote DriverFeatures last. */
   #where: Where | undefined;
@@ -60,6 +62,7 @@ export class Negotiation {
 
   /** Legacy drivers read most fields byte by byte. */
   #configured(name: string, field: RegisterDef, offset: number, size: number, value: number): void {
+    this.#known.add(name);
     const at = offset - field.offset;
     const before = this.#config.get(name) ?? 0;
     const place = 2 ** (8 * at);
@@ -84,7 +87,7 @@ export class Negotiation {
     if (this.#live && type === BLK) {
       for (const { feature, fields } of FIELDS) {
         if (
-          !hasFeature(this.#accepted, feature, BLK) || [...this.#config.keys()].some((name) => name.startsWith(fields))
+          !hasFeature(this.#accepted, feature, BLK) || [...this.#known].some((name) => name.startsWith(fields))
         ) {
           continue;
         }
