@@ -189,6 +189,7 @@ u64 bench_run(void)
 	u32 variables[VARIABLES] = { 0 };
 	u64 sum = 0;
 
+	length = 0;
 	assemble_collatz();
 	assemble_sieve();
 	for (u32 round = 0; round < ROUNDS; round++) {

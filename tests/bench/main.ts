@@ -24,7 +24,7 @@ type SectionName = typeof sectionNames[number];
 const engines: readonly EngineName[] = engineNames.filter((name) => name !== "reference");
 
 /** CoreMark's sources. */
-const coremark = Deno.env.get("COREMARK");
+const coremark = Deno.env.get("COREMARK") || undefined;
 /** The kernels there are here. */
 const allKernels = coremark === undefined ? kernels : [...kernels, COREMARK];
 
