@@ -46,10 +46,17 @@ async function outputOf(selection: Selection): Promise<string> {
   });
   const result = await command.output();
   const lines = new TextDecoder().decode(stderr ? result.stderr : result.stdout).trimEnd().split("\n");
-  const first = from === undefined ? 0 : lines.findIndex((line) => from.test(line));
-  const rest = lines.slice(Math.max(0, first));
-  const last = to === undefined ? rest.length - 1 : rest.findIndex((line) => to.test(line));
+  const first = from === undefined ? 0 : lineOf(from, lines, args);
+  const rest = lines.slice(first);
+  const last = to === undefined ? rest.length - 1 : lineOf(to, rest, args);
   return rest.slice(0, last + 1).filter((line) => !without?.test(line)).map((line) => `${line.trimEnd()}\n`).join("");
+}
+
+/** The first line that `pattern` is in: without it the block would show nothing, or too much. */
+function lineOf(pattern: RegExp, lines: readonly string[], args: readonly string[]): number {
+  const at = lines.findIndex((line) => pattern.test(line));
+  if (at < 0) throw new Error(`README.md: ${args.join(" ")} prints no line with ${pattern}`);
+  return at;
 }
 
 /** `readme` with every block's output as the commands print it now. */
