@@ -17,6 +17,7 @@ import {
   type Exercised,
 } from "../support/feature_matrix.ts";
 import { pairwise } from "../support/pairwise.ts";
+import { Tally } from "../support/tally.ts";
 
 const ALL = Deno.env.get("FEATURE_MATRIX") === "all";
 const programs = guestPrograms.filter(({ kind, drivers }) => kind === "firmware" && drivers !== undefined);
@@ -43,6 +44,15 @@ const SHOWN: readonly {
   { what: "batched", when: ({ in_order }) => in_order, images: "in_order" },
 ];
 
+const tally = new Tally("test:matrix", ALL);
+const TOLD: Readonly<Record<keyof Exercised, string>> = {
+  tables: "indirect tables",
+  suppressed: "suppressed notifications",
+  around: "times around a ring",
+  wrapped: "wraps of a 16-bit index",
+  batched: "buffers used in batches",
+};
+
 /** One run of the matrix. */
 interface Case extends Combination {
   readonly image: string;
@@ -64,6 +74,8 @@ async function check(one: Case): Promise<Exercised> {
   for (const { what, when, images } of SHOWN) {
     if (when(one) && images.split(" ").includes(one.image)) assert(exercised[what] > 0, `${what}: none`);
   }
+  tally.add(`runs on ${engine}`);
+  for (const [what, name] of Object.entries(TOLD)) tally.add(name, exercised[what as keyof Exercised]);
   return exercised;
 }
 
@@ -83,7 +95,9 @@ const cases = programs.filter(({ long }) => ALL || !long).flatMap(({ name: image
   )
 );
 
-for (const one of ALL ? cases : pairwise(cases)) {
+// One engine after the other: what is wrong on all of them shows on the fastest.
+const inTurn = engineNames.toReversed().flatMap((engine) => cases.filter((one) => one.engine === engine));
+for (const one of ALL ? inTurn : pairwise(cases)) {
   Deno.test(`${one.image}, RV${one.xlen}, ${one.engine}: ${describe(one)}`, async () => void await check(one));
 }
 

@@ -6,6 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Random } from "../../support/random.ts";
 import { type Piece, type RingForm, RingModel } from "../../support/ring_model.ts";
+import { grouped, parts, Tally } from "../../support/tally.ts";
 
 const FORMS: readonly Omit<RingForm, "size">[] = [false, true].flatMap((packed) =>
   [false, true].flatMap((eventIdx) =>
@@ -143,12 +144,19 @@ function churn(form: RingForm, count: number, seed: number): RingModel {
   return model;
 }
 
+const ALL_SIZES = Deno.env.get("RING_SIZES") === "all";
+const tally = new Tally("test:rings", ALL_SIZES);
+
+/** More than an index of 16 bits counts. */
+const BUFFERS = 66_000;
+
 for (const form of FORMS.filter(({ indirect }) => indirect)) {
-  Deno.test(`${nameOf(form)}: 66,000 buffers, so that 16-bit indexes wrap`, () => {
+  Deno.test(`${nameOf(form)}: ${grouped(BUFFERS)} buffers, so that 16-bit indexes wrap`, () => {
     // A packed ring of odd size wraps at other places than its indexes.
-    const model = churn({ ...form, size: form.packed ? 13 : 16 }, 66_000, 3);
+    const model = churn({ ...form, size: form.packed ? 13 : 16 }, BUFFERS, 3);
     assert(model.posted > 0x1_0000);
     assert(model.interrupts > 0 && model.suppressed > 0);
+    tally.add(`buffers through a ${form.packed ? "packed" : "split"} ring`, model.collected);
   });
 }
 
@@ -180,9 +188,9 @@ function fill(form: RingForm, rounds: number): void {
   through(1);
   assertEquals(model.inFlight, 0);
   assert(model.posted === rounds * (single + 2) + 1 && model.collected === model.posted);
+  tally.add(`sizes of ${form.packed ? "packed" : "split"} rings`);
 }
 
-const ALL_SIZES = Deno.env.get("RING_SIZES") === "all";
 /** Once around each of all sizes is work for minutes. */
 const ROUNDS = ALL_SIZES ? 1 : 3;
 const random = new Random(1);
@@ -201,8 +209,15 @@ Deno.test("split: every size, a power of two up to 32,768, is filled to the last
   }
 });
 
-Deno.test(`packed: ${packedSizes.length} sizes from 1 to 32,768 are filled to the last entry, over their end too`, () => {
-  for (const size of packedSizes) {
-    fill({ packed: true, eventIdx: size % 2 === 0, indirect: false, inOrder: size % 3 === 0, size }, ROUNDS);
+const sizesText = `${grouped(packedSizes.length)} sizes from 1 to ${grouped(32768)}`;
+Deno.test(`packed: ${sizesText} are filled to the last entry, over their end too`, async (t) => {
+  for (const [from, to] of parts(0, packedSizes.length, 4096)) {
+    const run = (): void => {
+      for (const size of packedSizes.slice(from, to)) {
+        fill({ packed: true, eventIdx: size % 2 === 0, indirect: false, inOrder: size % 3 === 0, size }, ROUNDS);
+      }
+    };
+    if (!ALL_SIZES) run();
+    else await t.step(`sizes ${grouped(packedSizes[from]!)} to ${grouped(packedSizes[to - 1]!)}`, run);
   }
 });
