@@ -1,7 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Assembler } from "../../vm/isa/assemble.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
-import { assertConsole, guestFile, runGuest, VIRTIO_VERSIONS, withGuest } from "./guest.ts";
+import { assertConsole, guestFile, type GuestRun, runGuest, VIRTIO_VERSIONS, withGuest } from "./guest.ts";
 
 /** What the banner says of the devices it found in the device tree. */
 const BANNER: readonly (string | RegExp)[] = [
@@ -44,31 +44,54 @@ Deno.test(withGuest("OpenSBI: fw_jump with four harts", ["opensbi/fw_jump.bin", 
   assertEquals(run.status, 0);
 }));
 
-/** A kernel for RV32: there is none among Debian's packages. It prints by the SBI's legacy console and powers off. */
+/** A kernel for any XLEN: it prints by the SBI's legacy console and powers off. */
 const KERNEL = `
-  li a7, 1; li a0, '3'; ecall
-  li a7, 1; li a0, '2'; ecall
+  li a7, 1; li a0, 'K'; ecall
+  li a7, 1; li a0, '!'; ecall
   li a7, 1; li a0, 10; ecall
   li a7, 0x53525354; li a6, 0; li a0, 0; li a1, 0; ecall   # SRST, shut down
   j .
 `;
 
+/** Boots the kernel on `firmware`. */
+async function runKernel(firmware: string, isa: string, kernelAt: bigint, args: readonly string[]): Promise<GuestRun> {
+  const kernel = await Deno.makeTempFile();
+  try {
+    await Deno.writeFile(kernel, new Assembler(parseIsa(isa.slice(0, 5))).program(KERNEL, kernelAt).bytes);
+    return await runGuest([...args, `--bios=${guestFile(firmware)}`, `--kernel=${kernel}`], isa);
+  } finally {
+    await Deno.remove(kernel);
+  }
+}
+
+// There is no kernel for RV32 among Debian's packages.
 for (const firmware of ["fw_dynamic.bin", "fw_jump.bin"]) {
   const file = `opensbi/rv32/${firmware}`;
   Deno.test(withGuest(`OpenSBI on RV32: ${firmware} with two harts, a kernel, power off`, [file], async () => {
-    const kernel = await Deno.makeTempFile();
-    try {
-      await Deno.writeFile(kernel, new Assembler(parseIsa("rv32i")).program(KERNEL, 0x8040_0000n).bytes);
-      const run = await runGuest(["--harts=2", `--bios=${guestFile(file)}`, `--kernel=${kernel}`], "rv32gc");
-      assertConsole(run, [
-        ...BANNER.filter((text) => !`${text}`.includes("rv64")),
-        /Boot HART Base ISA +: rv32imafdc/,
-        /Domain0 Next Address +: 0x80400000/,
-        /\n32\n/,
-      ]);
+    const run = await runKernel(file, "rv32gc", 0x8040_0000n, ["--harts=2"]);
+    assertConsole(run, [
+      ...BANNER.filter((text) => !`${text}`.includes("rv64")),
+      /Boot HART Base ISA +: rv32imafdc/,
+      /Domain0 Next Address +: 0x80400000/,
+      /\nK!\n/,
+    ]);
+    assertEquals(run.status, 0, run.stderr);
+  }));
+}
+
+for (
+  const [file, isa, kernelAt] of [
+    ["opensbi/fw_dynamic.bin", "rv64gc", 0x8020_0000n],
+    ["opensbi/fw_jump.bin", "rv64gc", 0x8020_0000n],
+    ["opensbi/rv32/fw_dynamic.bin", "rv32gc", 0x8040_0000n],
+  ] as const
+) {
+  Deno.test(withGuest(`OpenSBI alone, ${file}: the checker finds nothing`, [file], async () => {
+    for (const version of VIRTIO_VERSIONS) {
+      const run = await runKernel(file, isa, kernelAt, ["--check", `--virtio-version=${version}`, "--harts=2"]);
+      assertConsole(run, ["Platform Name", /\nK!\n/]);
       assertEquals(run.status, 0, run.stderr);
-    } finally {
-      await Deno.remove(kernel);
+      assertStringIncludes(run.stderr, "driver check: no findings");
     }
   }));
 }
