@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { guestPrograms } from "../../tools/guest_images.ts";
 import { Checker } from "../../vm/check/checker.ts";
 import { checkResult } from "../../vm/check/result.ts";
-import { stackOf } from "../../vm/cli/stacks.ts";
+import { guestView } from "../../vm/cli/stacks.ts";
 import { checkReport } from "../../vm/check/text.ts";
 import { bootImage, type BootOptions, bootOptions } from "../support/boot_image.ts";
 
@@ -17,10 +17,7 @@ async function checked(name: string, options: Partial<BootOptions> = {}): Promis
     engine: "interpreter",
     ...options,
     started: (machine) => {
-      checker = new Checker("spec", {
-        stack: ({ hart, pc }) => stackOf(machine, hart, pc),
-        memory: (addr, size) => machine.memory.bytes(addr, size)?.slice(),
-      });
+      checker = new Checker("spec", guestView(machine));
       checker.attach(machine.events);
     },
   });

@@ -11,7 +11,7 @@ import { rules } from "../../vm/check/rules.ts";
 import { checkSarif } from "../../vm/check/sarif.ts";
 import { parseSuppressions } from "../../vm/check/suppressions.ts";
 import { checkReport } from "../../vm/check/text.ts";
-import { stackOf } from "../../vm/cli/stacks.ts";
+import { guestView } from "../../vm/cli/stacks.ts";
 import { DebugInfo } from "../../vm/debug/debug_info.ts";
 import type { EngineName, Machine } from "../../vm/machine.ts";
 import { bootImage } from "../support/boot_image.ts";
@@ -33,10 +33,7 @@ async function checked(engine: EngineName): Promise<Checker> {
     engine,
     xlen: 64,
     started: (machine: Machine) => {
-      checker = new Checker("spec", {
-        stack: ({ hart, pc }) => stackOf(machine, hart, pc),
-        memory: (addr, size) => machine.memory.bytes(addr, size)?.slice(),
-      });
+      checker = new Checker("spec", guestView(machine));
       checker.attach(machine.events);
     },
   });

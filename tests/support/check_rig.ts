@@ -9,6 +9,8 @@ import { Checker } from "../../vm/check/checker.ts";
 import type { Profile } from "../../vm/check/rule.ts";
 import { CapturedStack } from "../../vm/debug/captured_stack.ts";
 import { Privilege } from "../../vm/events.ts";
+import { csrNumber } from "../../vm/isa/csr_names.ts";
+import type { HartView } from "../../vm/trace/hart_view.ts";
 import { DriverQueue, type Part, TestDriver } from "./virtio_driver.ts";
 import { HoldingDevice } from "./virtio_device.ts";
 
@@ -36,6 +38,20 @@ export class CheckRig {
   readonly queue: DriverQueue;
   readonly #bus: Bus;
   readonly #names: Readonly<Record<string, number>>;
+  /** The driver's hart: in M-mode, with external interrupts enabled. */
+  readonly csrs: Record<"mie" | "mideleg" | "mstatus", bigint> = { mie: 1n << 11n, mideleg: 0n, mstatus: 1n << 3n };
+  readonly #hart: HartView = {
+    index: 0,
+    xlen: 64,
+    pc: PROGRAM,
+    privilege: Privilege.M,
+    waiting: false,
+    x: () => 0n,
+    f: () => 0n,
+    csr: (number) => Object.entries(this.csrs).find(([name]) => csrNumber(name) === number)?.[1],
+  };
+  /** The hart that does what comes next. */
+  hart = 0;
   #steps = 0;
   #fences = 0;
 
@@ -47,11 +63,12 @@ export class CheckRig {
     this.checker = new Checker(options.profile, {
       stack: ({ pc }) => new CapturedStack({ xlen: 64, x: () => 0n, peek: () => 0 }, pc),
       memory: (addr, size) => memory.bytes(addr, size)?.slice(),
+      hart: (index) => index === 0 ? this.#hart : undefined,
     });
     const { events } = this.d.board;
     this.checker.attach(events);
     const where = () => ({
-      hart: 0,
+      hart: this.hart,
       pc: PROGRAM + 4n * BigInt(this.#steps),
       privilege: Privilege.M,
       steps: this.#steps,
@@ -129,6 +146,12 @@ export class CheckRig {
     const device = { name: "plic", registers: [] };
     const at = { addr: offset, offset, size: 4, accessSize: 4 } as const;
     this.d.board.events.emit({ kind: "mmio", device, ...at, write: true, value });
+    return this;
+  }
+
+  /** So many steps in which nothing of interest happens. */
+  pass(steps: number): this {
+    this.#steps += steps;
     return this;
   }
 

@@ -11,7 +11,7 @@ import { explainStall } from "../../vm/check/stall/explain.ts";
 import { SAMPLE_STEPS, Sampler } from "../../vm/check/stall/sample.ts";
 import type { Stall } from "../../vm/check/stall/view.ts";
 import { stallView } from "../../vm/machine/stall_view.ts";
-import { stackOf } from "../../vm/cli/stacks.ts";
+import { guestView } from "../../vm/cli/stacks.ts";
 import { DebugInfo } from "../../vm/debug/debug_info.ts";
 import type { EngineName, Machine, StopReason } from "../../vm/machine.ts";
 import type { Symbolizer } from "../../vm/trace/symbolizer.ts";
@@ -42,10 +42,7 @@ export async function runGallery(name: string, base: Base, engine: EngineName = 
     devices: base.devices ?? [],
     steps: STEPS_MAX - SAMPLE_STEPS,
     started: (machine) => {
-      checker = new Checker("spec", {
-        stack: ({ hart, pc }) => stackOf(machine, hart, pc),
-        memory: (addr, size) => machine.memory.bytes(addr, size)?.slice(),
-      });
+      checker = new Checker("spec", guestView(machine));
       checker.attach(machine.events);
       watched = machine;
     },

@@ -117,6 +117,7 @@ export class Checker {
   readonly #byName = new Map<string, Watched>();
   readonly #queues = new QueueWatch();
   #memory: MemoryWatch | undefined;
+  #events: EventStream | undefined;
   readonly #plic: PlicWatch;
   #where: Where | undefined;
   /** Findings of an access that is told only after it: a read. */
@@ -129,7 +130,10 @@ export class Checker {
     this.#profile = profile;
     this.#guest = guest;
     this.#drawings = new Drawings(guest);
-    this.#plic = new PlicWatch((device, rule, what, where) => this.#tell(device, rule, what, where));
+    this.#plic = new PlicWatch((device, rule, what, where) => this.#tell(device, rule, what, where), {
+      hart: (index) => guest?.hart(index),
+      collected: (device) => this.#memory?.collected(device) ?? false,
+    });
   }
 
   /** What is reported. */
@@ -139,6 +143,7 @@ export class Checker {
 
   /** Listens to everything it needs; the returned function ends that. */
   attach(events: EventStream): () => void {
+    this.#events = events;
     const sight = { peek: (addr: number) => this.#peek(addr), state: (name: string) => this.#state(name) };
     const memory = new MemoryWatch(
       events.watches,
@@ -170,6 +175,7 @@ export class Checker {
 
   /** The run is over: tells what drivers never did. */
   end(): void {
+    if (this.#events !== undefined) this.#plic.end(this.#events.where());
     for (const { negotiation, registers } of this.#byName.values()) negotiation.end(registers.deviceId);
   }
 
@@ -204,6 +210,7 @@ export class Checker {
     if (fact.device?.name === "plic") this.#plic.access(fact);
     if (!watched || fact.value < 0) return;
     this.#where = where;
+    if (fact.write) this.#plic.driven(watched.name, where);
     const { defs, history, registers } = watched;
     let def = defs.get(fact.offset);
     if (def === undefined && !defs.has(fact.offset)) {

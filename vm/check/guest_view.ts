@@ -1,6 +1,7 @@
 /** What a finding keeps of the guest beside the facts: who called, and what stood in a ring. */
 import type { CapturedStack } from "../debug/captured_stack.ts";
 import type { Where } from "../events.ts";
+import type { HartView } from "../trace/hart_view.ts";
 
 /** A look at the guest at the moment of a fact; nothing is changed by it. */
 export interface GuestView {
@@ -8,4 +9,6 @@ export interface GuestView {
   stack(where: Where): CapturedStack;
   /** A copy of guest-physical memory; undefined where there is none. */
   memory(addr: number, size: number): Uint8Array | undefined;
+  /** The hart with that number; undefined where there is none. */
+  hart(index: number): HartView | undefined;
 }

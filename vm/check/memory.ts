@@ -66,6 +66,12 @@ export class MemoryWatch {
     return queue?.layout.format === "split" ? queue.unread.reduce((sum, one) => sum + one, 0) : undefined;
   }
 
+  /** Whether the driver of a device has read all that the device has used, of which there was something. */
+  collected(device: string): boolean {
+    const queues = this.#of(device).filter(({ used }) => used > 0);
+    return queues.length > 0 && queues.every(({ index }) => this.unread(device, index) === 0);
+  }
+
   /** One step of a queue. */
   step(fact: VirtqueueEvent, where: Where): void {
     const key = `${fact.device}.${fact.queue}`;

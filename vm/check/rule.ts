@@ -116,6 +116,8 @@ export function ruleOf(name: string, row: RuleRow): Rule {
     ? "ringside/"
     : section.startsWith("plic ")
     ? `plic-1.0/${section.slice(5)}-`
+    : section.startsWith("priv ")
+    ? `priv-1.12/${section.slice(5)}-`
     : `virtio-${version}/${section}-`;
   return { since: "1.0", tolerated: [], refused: [], ...row, severity, name, id: `${source}${name}` };
 }

@@ -126,6 +126,7 @@ function stackLines({ stack, finding, notified }: PlacedFinding, before: PlacedF
 /** Where a rule is written, and how strongly: `virtio 1.2 §2.1.1, MUST NOT (1.0 to 1.4), statement basic002`. */
 export function ruleSourceText({ section, keyword, statement, since }: Rule): string {
   if (section.startsWith("plic ")) return `RISC-V PLIC 1.0.0 §${section.slice(5)}, follows from the text`;
+  if (section.startsWith("priv ")) return `RISC-V privileged 1.12 §${section.slice(5)}, follows from the text`;
   if (section.startsWith("ringside")) return "of Ringside's own test device";
   const numbers = statementsOf(statement).filter((one) => !one.startsWith("implied:"));
   const numbered = numbers.length === 0 ? "" : `, statement${numbers.length > 1 ? "s" : ""} ${numbers.join(", ")}`;

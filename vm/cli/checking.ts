@@ -10,7 +10,7 @@ import { OutputFile, readInput } from "./files.ts";
 import type { ImageNames } from "./image_names.ts";
 import type { Settings } from "./options.ts";
 import { filesOf } from "./permission.ts";
-import { stackOf } from "./stacks.ts";
+import { guestView } from "./stacks.ts";
 import { VERSION } from "./version.ts";
 
 /** Largest file of suppressions that is read. */
@@ -33,10 +33,7 @@ export function startCheck(settings: Settings, profile: Profile, machine: Machin
   const { checkSuppress, checkOutput, checkLevel, checkFail, checkFormat } = settings;
   const suppressions = checkSuppress === undefined ? [] : readSuppressions(checkSuppress);
   const output = checkOutput === undefined ? undefined : OutputFile.open(checkOutput, filesOf(settings).read, []);
-  const checker = new Checker(profile, {
-    stack: ({ hart, pc }) => stackOf(machine, hart, pc),
-    memory: (addr, size) => machine.memory.bytes(addr, size)?.slice(),
-  });
+  const checker = new Checker(profile, guestView(machine));
   checker.attach(machine.events);
   let failed = false;
   let told = false;

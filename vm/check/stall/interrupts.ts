@@ -3,10 +3,8 @@ import { hex } from "../../bits.ts";
 import { csrNumber } from "../../isa/csr_names.ts";
 import type { HartView } from "../../trace/hart_view.ts";
 import { symbolText } from "../../trace/symbolizer.ts";
+import { closedGate, takenInMachineMode } from "../gates.ts";
 import type { Stall, StallSource, StallView } from "./view.ts";
-
-/** Bits of mip and mie (priv §3.1.9). */
-const EXTERNAL = { M: 11, S: 9 } as const;
 
 /** The mode and hart of a PLIC context on this board. */
 function contextText(context: number): string {
@@ -101,11 +99,9 @@ function closedHart(
 
 /** Why a hart does not take an external interrupt that its PLIC context signals. */
 function closedBy(hart: HartView, machine: boolean, name: string, seen: readonly string[]): Stall | undefined {
-  const read = (csr: string) => hart.csr(csrNumber(csr)!) ?? 0n;
-  const bit = 1n << BigInt(machine ? EXTERNAL.M : EXTERNAL.S);
-  const enable = machine ? "mie.MEIE" : "sie.SEIE";
-  const mode = machine ? "MIE" : "SIE";
-  if ((read("mie") & bit) === 0n) {
+  const gate = closedGate(hart, machine);
+  if (gate === "mie") {
+    const enable = machine ? "mie.MEIE" : "sie.SEIE";
     return {
       link: "mie",
       why: `${name} asks for an interrupt and the PLIC passes it on, but hart ${hart.index} has ${enable} clear.`,
@@ -113,10 +109,7 @@ function closedBy(hart: HartView, machine: boolean, name: string, seen: readonly
       next: machine ? "set bit 11 (MEIE) of mie" : "set bit 9 (SEIE) of sie",
     };
   }
-  const delegated = (read("mideleg") & bit) !== 0n;
-  if (!machine && !delegated && hart.privilege < 3) return undefined;
-  const takes = machine || !delegated ? 3 : 1;
-  if (hart.privilege > takes) {
+  if (gate === "mode") {
     return {
       link: "mode",
       why: `${name} asks for an interrupt of S-mode, and hart ${hart.index} is in M-mode, where those are never taken.`,
@@ -124,18 +117,16 @@ function closedBy(hart: HartView, machine: boolean, name: string, seen: readonly
       next: "enable the source for the M-mode context, or go to S-mode before waiting",
     };
   }
-  const on = takes === 3 ? 1n << 3n : 1n << 1n;
-  if (hart.privilege === takes && (read("mstatus") & on) === 0n) {
-    return {
-      link: "mstatus",
-      why: `${name} asks for an interrupt and it is enabled, but hart ${hart.index} has interrupts off: ${
-        takes === 3 ? "mstatus" : "sstatus"
-      }.${mode} is 0.`,
-      seen,
-      next: `set ${takes === 3 ? "mstatus.MIE (bit 3)" : "sstatus.SIE (bit 1)"} once the handler is in place`,
-    };
-  }
-  return undefined;
+  if (gate === undefined) return undefined;
+  const inMachineMode = takenInMachineMode(hart, machine);
+  return {
+    link: "mstatus",
+    why: `${name} asks for an interrupt and it is enabled, but hart ${hart.index} has interrupts off: ${
+      inMachineMode ? "mstatus.MIE" : "sstatus.SIE"
+    } is 0.`,
+    seen,
+    next: `set ${inMachineMode ? "mstatus.MIE (bit 3)" : "sstatus.SIE (bit 1)"} once the handler is in place`,
+  };
 }
 
 /** Mode, place and interrupt state of a hart. */

@@ -199,7 +199,7 @@ function endlessStall(view: StallView, sample: Sample, load: SampledLoad | undef
   const held = chainStall(view) ??
     raised.map((source) => brokenInterrupt(view, source)).find((one) => one !== undefined);
   if (load === undefined) {
-    if (held !== undefined) return { ...held, seen: [...state, ...held.seen] };
+    if (held !== undefined) return withState(held, state);
     const deaf = (hart.csr(csrNumber("mie")!) ?? 0n) === 0n;
     const end = deaf ? "nothing can end: no interrupt is enabled" : "only an interrupt could end";
     return {
@@ -210,7 +210,7 @@ function endlessStall(view: StallView, sample: Sample, load: SampledLoad | undef
         "if the program is over, end it through the test finisher; else see how it came here (a panic ends in such a loop)",
     };
   }
-  if (held !== undefined) return { ...held, seen: [...state, ...held.seen] };
+  if (held !== undefined) return withState(held, state);
   return {
     link: "poll",
     why: `hart ${sample.hart} waits for memory at ${placeText(view, load.addr)} to change; it is always ${
@@ -219,4 +219,9 @@ function endlessStall(view: StallView, sample: Sample, load: SampledLoad | undef
     seen: state,
     next: "see who is to write it: an interrupt handler (is its interrupt enabled?), another hart, or a device",
   };
+}
+
+/** A broken link, with what was seen of the loop before it; nothing twice. */
+function withState(stall: Stall, state: readonly string[]): Stall {
+  return { ...stall, seen: [...new Set([...state, ...stall.seen])] };
 }
