@@ -7,7 +7,7 @@ import {
   type ControlMessage,
   VirtioConsoleEvent,
 } from "./console_control.ts";
-import { ConsolePort } from "./console_port.ts";
+import { ConsolePort, type PortDriver } from "./console_port.ts";
 import type { QueueDef, VirtioDevice, VirtioTransport } from "./device.ts";
 import { featureBit, type FeatureSet, featureSet } from "./feature_set.ts";
 import type { FeatureSwitch, SwitchesOf } from "./offered.ts";
@@ -79,7 +79,7 @@ export interface ConsoleOptions {
 }
 
 /** Console (virtio 1.2 §5.3) over {@linkcode CharPort}s: one, or with MULTIPORT as many as there is room for. */
-export class VirtioConsole implements VirtioDevice {
+export class VirtioConsole implements VirtioDevice, PortDriver {
   readonly id: number = ID;
   readonly name = "console";
   readonly features: FeatureSet;
@@ -212,7 +212,7 @@ export class VirtioConsole implements VirtioDevice {
   #insert(id: number, { port: host, name, console = false }: ConsolePortOptions): ConsolePort {
     const place = { id, receiveq: id === 0 ? 0 : 2 * id + 2, transmitq: id === 0 ? 1 : 2 * id + 3 };
     const options = { ...place, port: host, console, ...(name !== undefined && { name }) };
-    const port = new ConsolePort(options, this.#transport, () => this.#multiport);
+    const port = new ConsolePort(options, this.#transport, this);
     this.#ports[id] = port;
     const there = (): boolean => this.#ports[id] === port;
     host.onReadable(() => there() && port.readable());
@@ -224,8 +224,14 @@ export class VirtioConsole implements VirtioDevice {
     return port;
   }
 
-  get #multiport(): boolean {
+  /** Whether there are control messages. */
+  get multiport(): boolean {
     return this.#transport.negotiated.has(CONSOLE_F.MULTIPORT);
+  }
+
+  /** Whether the driver has said DEVICE_READY, be it that it is not heeded yet. */
+  get saidReady(): boolean {
+    return this.#ready || this.#control.hasHeard(VirtioConsoleEvent.DEVICE_READY, 1);
   }
 
   /** What the driver says about a port (§5.3.6.2). */

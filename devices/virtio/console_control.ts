@@ -67,6 +67,11 @@ export class ConsoleControl {
     return this.#pending.some((message) => message.id === id && message.event === event);
   }
 
+  /** Whether the driver has said `event` with this value, and it was not heeded yet. */
+  hasHeard(event: number, value: number): boolean {
+    return this.#said.some((message) => message.event === event && message.value === value);
+  }
+
   /** Forgets what was not told of port `id`, except that another of that number was removed. */
   forget(id: number): void {
     const { DEVICE_REMOVE } = VirtioConsoleEvent;

@@ -22,6 +22,14 @@ export interface PortOptions {
   readonly console: boolean;
 }
 
+/** What a port asks about the driver of its console. */
+export interface PortDriver {
+  /** There are control messages. */
+  readonly multiport: boolean;
+  /** It has said DEVICE_READY, be it that nobody has heeded that yet. */
+  readonly saidReady: boolean;
+}
+
 /** One port of a console (virtio 1.2 §5.3.6): what goes through its two queues. */
 export class ConsolePort {
   readonly id: number;
@@ -39,8 +47,7 @@ export class ConsolePort {
   /** The driver has answered CONSOLE_PORT. */
   answered = false;
   readonly #transport: VirtioTransport;
-  /** Whether there are control messages. */
-  readonly #multiport: () => boolean;
+  readonly #driver: PortDriver;
   /** A receive buffer that waits for input. */
   #waiting: Chain | undefined;
   /** A receive buffer's completion is scheduled. */
@@ -50,8 +57,8 @@ export class ConsolePort {
   /** The port has no room: what the guest sends waits in its queue. */
   #full = false;
 
-  /** `multiport` says whether there are control messages. */
-  constructor(options: PortOptions, transport: VirtioTransport, multiport: () => boolean) {
+  /** A port whose buffers come and go by `transport`. */
+  constructor(options: PortOptions, transport: VirtioTransport, driver: PortDriver) {
     this.id = options.id;
     this.receiveq = options.receiveq;
     this.transmitq = options.transmitq;
@@ -59,12 +66,12 @@ export class ConsolePort {
     this.name = options.name;
     this.console = options.console;
     this.#transport = transport;
-    this.#multiport = multiport;
+    this.#driver = driver;
   }
 
   /** Whether input may be handed over: without control messages, or to an end that is open. */
   get #open(): boolean {
-    return this.guestOpen || !this.#multiport();
+    return this.guestOpen || !this.#driver.multiport;
   }
 
   /** The host's side has bytes. */
@@ -114,7 +121,7 @@ export class ConsolePort {
       if (chain === undefined) return;
       const { reader } = chain;
       // §5.3.6.2.2: with MULTIPORT the driver says DEVICE_READY before anything else, and is told of ports after that.
-      if (!this.announced && this.#multiport()) {
+      if (!this.announced && this.#driver.multiport && !this.#driver.saidReady) {
         const what = `${chain.name}: ${reader.remaining} bytes to port ${this.id}, before DEVICE_READY`;
         this.#transport.violation("console-not-ready", what);
       }

@@ -49,14 +49,19 @@ export class ConsoleDriver {
     return this.#queues.get(index)!.collect().map(({ id, length = 0 }) => ({ id, length }));
   }
 
-  /** Tells the device something, and lets it act. */
-  say(id: number, event: keyof typeof VirtioConsoleEvent, value: number): void {
+  /** Tells the device something, on which it has not acted yet. */
+  tell(id: number, event: keyof typeof VirtioConsoleEvent, value: number): void {
     const bytes = new Uint8Array(8);
     const view = new DataView(bytes.buffer);
     view.setUint32(0, id, true);
     view.setUint16(4, VirtioConsoleEvent[event], true);
     view.setUint16(6, value, true);
     this.post(3, [{ addr: this.d.board.put(bytes), length: 8 }]);
+  }
+
+  /** Tells the device something, and lets it act. */
+  say(id: number, event: keyof typeof VirtioConsoleEvent, value: number): void {
+    this.tell(id, event, value);
     this.d.wait();
     this.used(3);
   }

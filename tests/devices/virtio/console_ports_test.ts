@@ -259,6 +259,20 @@ Deno.test("what a driver says wrong is told and harmless", () => {
   assertEquals(c.used(3).length, 2);
 });
 
+Deno.test("a port may be written to once DEVICE_READY is sent, be it heeded or not, and not before (§5.3.6.2.2)", () => {
+  for (const ready of [true, false]) {
+    const { c, d, log } = rig(MODERN);
+    if (ready) c.tell(0xffff_ffff, "DEVICE_READY", 1);
+    c.send(1, "early");
+    assertEquals([log.output, d.board.violations], ["early", ready ? [] : ["console-not-ready"]]);
+    // What nobody has heeded is gone with its queue.
+    if (ready) d.write("QueueSel", 3);
+    if (ready) d.write("QueueReady", 0);
+    c.send(1, "later");
+    assertEquals(d.board.violations.includes("console-not-ready"), true);
+  }
+});
+
 Deno.test("a message that a buffer has no room for waits for a longer one", () => {
   const { c, d } = rig(MODERN, { messages: 3 });
   c.say(0, "DEVICE_READY", 1);
