@@ -5,12 +5,13 @@ import { parseIsa } from "../../vm/isa/table.ts";
 import { straightMap } from "../../vm/translate/code_map.ts";
 import { discover, type FlowBlock, flowSource } from "../../vm/translate/flow.ts";
 import { type Node, type Structure, structure } from "../../vm/translate/structure.ts";
+import type { Unrolling } from "../../vm/translate/unroll.ts";
 
 const ISA = parseIsa("rv64ima");
 
 /** The structure of the region that begins at `entry` of a program; all of it can be emitted. */
-export function structureOf(text: string, entry: number): Structure {
-  return structure(blocksOf(text, entry)[0]!);
+export function structureOf(text: string, entry: number, unrolling?: Unrolling): Structure {
+  return structure(blocksOf(text, entry)[0]!, unrolling);
 }
 
 /** The blocks of that region; `reached` says which offsets control was seen to come to. */

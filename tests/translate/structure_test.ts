@@ -21,24 +21,62 @@ Deno.test("what follows a loop does not stand in it", () => {
   assertEquals(loop.merges, []);
 });
 
-Deno.test("a region that begins in an inner loop has that loop by itself, in the outer one", () => {
+Deno.test("a region that is wanted in an inner loop begins with the outer one, and may be entered there", () => {
   const nested = `
   outer: li a0, 9
   inner: addi a0, a0, -1
+         addi a2, a2, 1
          bnez a0, inner
          addi a1, a1, -1
          bnez a1, outer
          ret
   `;
   const shape = structureOf(nested, 4);
-  assertEquals([shape.root.header, shape.root.block.instructions.length], [true, 0]);
+  assertEquals([shape.root.block.offset, shape.entries.map(({ block }) => block.offset)], [-4, [-4, 0]]);
   const inner = at(shape, 0);
   assert(inner.header);
-  assertEquals(inner.after.map(({ block }) => block.offset), [8]);
-  // From the outer loop's start there is nothing to part, and the inner one is an entry.
-  const { entries } = structureOf(nested, 0);
-  assertEquals(entries.map(({ block }) => block.offset), [0, 4]);
-  assert(entries.every((node) => node.header));
+  assertEquals(inner.after.map(({ block }) => block.offset), [12]);
+  assertEquals(shape.nodes[inner.around]!.block.offset, -4);
+});
+
+Deno.test("a place in the middle of a loop that the region is wanted for is an entry", () => {
+  const shape = structureOf(
+    `
+  outer: li a0, 9
+  inner: addi a0, a0, -1
+         beqz a2, other
+         addi a2, a2, 1
+  other: addi a3, a3, 1
+         bnez a0, inner
+         bnez a1, outer
+         ret
+  `,
+    16,
+  );
+  assertEquals(shape.entries.map(({ block }) => block.offset), [-16, -12, 0]);
+});
+
+Deno.test("of loops that share a header the shortest is the inner one", () => {
+  const shape = structureOf(
+    `
+        j into
+  next: addi t1, t1, 1
+        beq a6, t6, out
+  into: lbu a5, 0(t1)
+        addi a6, a6, 1
+        bne a5, t0, next
+        addi a0, a0, 1
+        addi a1, a1, 1
+        addi a2, a2, 1
+        bne a6, t6, into
+  out:  ret
+  `,
+    0,
+  );
+  const [into, next, rest] = [at(shape, 12), at(shape, 4), at(shape, 24)];
+  assertEquals([into.header, next.loop], [true, into.order]);
+  const outer = shape.nodes[into.around]!;
+  assertEquals([outer.block.offset, outer.block.instructions.length, rest.loop], [12, 0, outer.order]);
 });
 
 Deno.test("the way to an entry goes through the loops around it", () => {

@@ -36,6 +36,7 @@ import "../translate/stack_code.ts";
 import "../translate/statistics.ts";
 import "../translate/structure.ts";
 import "../translate/system_functions.ts";
+import "../translate/unroll.ts";
 import "../translate/wasm.ts";
 import "../translate/ways_out.ts";
 export * from "./emitted_engines.ts";

@@ -55,7 +55,7 @@ export function loopsOf(preds: Predecessors): Loops {
  * Parts a header that several loops of the program share, because the region begins in the inner one: its code alone is
  * then a loop, around which another one, with a header without instructions, holds the rest. V8 keeps what an inner loop
  * does not change in registers only if no other way leads back to its header. The program's loops are told apart by where
- * they begin: outer ones do earlier. Returns what the parted header became; undefined if there was nothing to part.
+ * they begin; the inner one is the shortest. Returns what the parted header became; undefined if there was nothing to part.
  */
 export function partHeaders(
   order: readonly FlowBlock[],
@@ -64,13 +64,15 @@ export function partHeaders(
   for (let i = order.length - 1; i >= 0; i--) {
     const sources = preds[i]!.filter((p) => p >= i);
     if (sources.length < 2) continue;
-    const first = sources.map((s) => firstOf(order, preds, i, s));
+    const bodies = sources.map((s) => bodyOf(order, preds, i, s));
+    const first = bodies.map((body) => body.first);
     let begins = 0;
-    let inner = -Infinity;
+    let shortest = bodies[0]!;
     for (let k = 0; k < first.length; k++) {
       if (first.indexOf(first[k]!) === k) begins++;
-      inner = Math.max(inner, first[k]!);
+      if (bodies[k]!.length < shortest.length) shortest = bodies[k]!;
     }
+    const inner = shortest.first;
     if (begins < 2 || begins > NESTED) continue;
     const header = order[i]!;
     const outer = header.before({ kind: "goto", to: { block: header } });
@@ -84,10 +86,15 @@ export function partHeaders(
   return undefined;
 }
 
-/** Where the loop begins in the program that one back edge makes. */
-function firstOf(order: readonly FlowBlock[], preds: Predecessors, header: number, source: number): number {
+/** Where the loop begins in the program that one back edge makes, and how many instructions it has. */
+function bodyOf(
+  order: readonly FlowBlock[],
+  preds: Predecessors,
+  header: number,
+  source: number,
+): { readonly first: number; readonly length: number } {
   const walk = nextWalk();
-  let first = order[header]!.position;
+  let { position: first, instructions: { length } } = order[header]!;
   order[header]!.walk = walk;
   const work = [source];
   while (work.length > 0) {
@@ -96,9 +103,10 @@ function firstOf(order: readonly FlowBlock[], preds: Predecessors, header: numbe
     if (block.walk === walk) continue;
     block.walk = walk;
     first = Math.min(first, block.position);
+    length += block.instructions.length;
     for (const p of preds[at]!) work.push(p);
   }
-  return first;
+  return { first, length };
 }
 
 /**

@@ -40,6 +40,8 @@ const WARM = 2;
 const COVERED = 6;
 /** How often a region is made again because its jumps were seen to go elsewhere. */
 const REBUILDS = 3;
+/** In code that the machine runs in the flat; a system has too much code that runs too little for more of it. */
+const UNROLLING = { longest: 24, times: 4, total: 48 } as const;
 const LIMITS = { instructions: 400, depth: 2, callee: 40 } as const;
 /** Farthest that a region's code may lie from its entry: offsets must fit into the constants of its exits. */
 const REACH = 0x4_0000;
@@ -242,7 +244,7 @@ export class Regions {
     );
     const blocks = discover(source, LIMITS);
     if (blocks === undefined) return;
-    const shape = structure(blocks[0]!);
+    const shape = structure(blocks[0]!, flat ? UNROLLING : undefined);
     const used = shape.nodes.map((n) => n.block);
     const ranges = rangesOf(used, map);
     const following = map instanceof PagedMap ? followingPages(used, map, pc, hart.xlen) : [];

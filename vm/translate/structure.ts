@@ -7,6 +7,7 @@ import { nextWalk, redirect, successors } from "./flow.ts";
 import type { Edge, FlowBlock } from "./flow.ts";
 import { addEntries, loopsOf, partHeaders, predecessors } from "./loops.ts";
 import type { Loops, Predecessors } from "./loops.ts";
+import { unroll, type Unrolling } from "./unroll.ts";
 
 /** A block's place in the structure. */
 export interface Node {
@@ -39,9 +40,13 @@ export interface Structure {
   readonly nodes: readonly Node[];
 }
 
-/** Structures a region. Edges that would make it irreducible are cut: their target becomes an entry of the region. */
-export function structure(block: FlowBlock): Structure {
-  let entry = block;
+/**
+ * Structures a region, with its short loops unrolled where that is asked for. Edges that would make it irreducible are
+ * cut: their target becomes an entry of the region, as does the block where the region was to begin, if that is not where
+ * its outermost loop does.
+ */
+export function structure(block: FlowBlock, unrolling?: Unrolling): Structure {
+  let entry = outermost(block);
   for (let cuts = 0;;) {
     const order = reversePostorder(entry);
     const preds = predecessors(order);
@@ -52,15 +57,47 @@ export function structure(block: FlowBlock): Structure {
     }
     const parted = partHeaders(order, preds);
     if (parted === undefined) {
-      const loops = loopsOf(preds);
-      const { root, entries } = addEntries(order, loops, cuts === 0 ? [] : cutTargets(order));
-      if (root === order[0]) return build(order, preds, idom, loops, entries);
-      const all = reversePostorder(root);
-      const allPreds = predecessors(all);
-      return build(all, allPreds, dominators(allPreds), loopsOf(allPreds), entries);
+      const unrolled = unrolling !== undefined && unroll(order, preds, loopsOf(preds), unrolling);
+      const again = cuts === 0 ? new Set<FlowBlock>() : cutTargets(order);
+      if (entry.offset !== block.offset) again.add(block);
+      return withEntries(unrolled ? reversePostorder(entry) : order, again);
     }
     if (parted.header === entry) entry = parted.outer;
   }
+}
+
+/**
+ * Where the loop begins that is around all others in which a region does, or where the region does. Seen from the middle
+ * of an inner loop, with which regions begin that are hot, outer loops look like inner ones.
+ */
+function outermost(block: FlowBlock): FlowBlock {
+  const order = reversePostorder(block);
+  const preds = predecessors(order);
+  let first = block;
+  const seen = new Uint8Array(order.length);
+  const work = [0];
+  while (work.length > 0) {
+    const at = work.pop()!;
+    const { offset, position } = order[at]!;
+    if (offset === position && offset < first.offset) first = order[at]!;
+    for (const p of preds[at]!) {
+      if (seen[p] === 1) continue;
+      seen[p] = 1;
+      work.push(p);
+    }
+  }
+  return first;
+}
+
+/** Structures blocks that have one way into each loop, with entries at loops and at the blocks `again`. */
+function withEntries(order: readonly FlowBlock[], again: ReadonlySet<FlowBlock>): Structure {
+  const preds = predecessors(order);
+  const loops = loopsOf(preds);
+  const { root, entries } = addEntries(order, loops, again);
+  if (root === order[0]) return build(order, preds, dominators(preds), loops, entries);
+  const all = reversePostorder(root);
+  const allPreds = predecessors(all);
+  return build(all, allPreds, dominators(allPreds), loopsOf(allPreds), entries);
 }
 
 /** Where edges that were cut would go. */
