@@ -39,7 +39,7 @@ import { checkRequest } from "./requests.ts";
 import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
 import { findRule, rules } from "./rules.ts";
 import { Suspension } from "./suspension.ts";
-import type { DeviceState } from "./watched_queue.ts";
+import type { DeviceState, Unread } from "./watched_queue.ts";
 import { Writers } from "./writers.ts";
 
 /** How the rules fared in a run. */
@@ -179,8 +179,8 @@ export class Checker {
     for (const { negotiation, registers } of this.#byName.values()) negotiation.end(registers.deviceId);
   }
 
-  /** How many used buffers of a queue its driver has not read; undefined where that is not watched. */
-  unread(device: string, queue: number): number | undefined {
+  /** What the driver of a queue has not read of what its device has used; undefined where that is not watched. */
+  unread(device: string, queue: number): Unread | undefined {
     return this.#memory?.unread(device, queue);
   }
 

@@ -14,13 +14,16 @@ type Layout = Extract<VirtqueueEvent, { step: "configured" }>;
 
 /** What the device says of notifications. */
 interface Asked {
-  /** VIRTIO_F_EVENT_IDX: where it wants to be told; else the flags of the used ring, or of the packed ring's structure. */
+  /** Of VIRTIO_F_EVENT_IDX, where it wants to be told; else the flags of the used ring, or of a packed ring's structure. */
   readonly event: boolean;
   readonly word: number;
 }
 
 /** VIRTQ_USED_F_NO_NOTIFY (virtio 1.2 §2.7.8), and RING_EVENT_FLAGS_DISABLE of packed rings (§2.8.14). */
 const QUIET = 1;
+/** RING_EVENT_FLAGS_DESC, and all bits of desc_event_flags (§2.8.14). */
+const AT_DESC = 2;
+const FLAGS_MASK = 3;
 
 /** How often a driver looks at the used ring in vain before it is clear that it waits. */
 const LOOKS = 1000;
@@ -46,7 +49,10 @@ export class Kick {
     this.#report = report;
   }
 
-  /** Something was made available; split rings have an `idx`. */
+  /**
+   * Something was made available: `idx` is the new one. Of a packed ring it is the place of a descriptor that the device
+   * takes next, with the wrap counter as bit 15.
+   */
   exposed(where: Where, idx: number, event: boolean): void {
     if (this.#exposed === undefined) this.#quiet = true;
     this.#exposed = where;
@@ -64,7 +70,8 @@ export class Kick {
   /** The driver is about to notify the device. `crowded`: the ring is so full that it may do so to get room. */
   notified(where: Where, crowded: boolean): void {
     const asked = this.#asked;
-    if (this.#exposed !== undefined && asked !== undefined && !crowded) {
+    // Which places of a packed ring the driver has gone over is left to the device.
+    if (this.#exposed !== undefined && asked !== undefined && !crowded && this.#layout.format === "split") {
       const now = this.#ask(asked.event);
       const same = now?.word === asked.word;
       const { index, idx } = { index: this.#layout.queue, idx: this.#idx };
@@ -72,7 +79,7 @@ export class Kick {
         const what =
           `avail_event of queue ${index} is ${asked.word}, the available idx went from ${this.#told} to ${idx}`;
         this.#report("notify-suppressed", what, where);
-      } else if (!asked.event && same && this.#quiet && this.#layout.format === "split") {
+      } else if (!asked.event && same && this.#quiet) {
         this.#report("notify-suppressed", `flags of queue ${index}'s used ring are ${QUIET}`, where);
       }
     }
@@ -97,12 +104,10 @@ export class Kick {
     const asked = this.#asked;
     if (exposed === undefined || asked === undefined || exposed.hart !== hart) return;
     const now = this.#ask(asked.event);
-    if (now?.word !== asked.word) return;
+    if (now?.word !== asked.word || now.event !== asked.event) return;
     if (asked.event ? !this.#passed(asked.word) : asked.word !== 0) return;
     this.#exposed = undefined;
-    const reason = asked.event
-      ? `avail_event is ${asked.word}, the idx went from ${this.#told} to ${this.#idx}`
-      : "its flags are 0";
+    const reason = this.#reason(asked);
     this.#report(
       "notify-missing",
       `queue ${this.#layout.queue} was not notified of what was made available here (${reason}); ${waiting}`,
@@ -110,15 +115,27 @@ export class Kick {
     );
   }
 
-  /** §2.7.10.1: whether the idx has gone beyond avail_event since the device was told. */
+  #reason({ event, word }: Asked): string {
+    if (!event) return "its flags are 0";
+    return this.#layout.format === "split"
+      ? `avail_event is ${word}, the idx went from ${this.#told} to ${this.#idx}`
+      : `it asks to be told of descriptor ${word & 0x7fff} with wrap counter ${word >>> 15}`;
+  }
+
+  /** §2.7.10.1, §2.8.14: whether the driver has gone beyond where the device wants to be told, since it was told. */
   #passed(event: number): boolean {
+    if (this.#layout.format === "packed") return event === this.#idx;
     return ((this.#idx - event - 1) & 0xffff) < ((this.#idx - this.#told) & 0xffff);
   }
 
   #ask(event: boolean): Asked | undefined {
     const { format, device_area: area, size } = this.#layout;
-    // A position in a packed ring is left to the device, which knows where it is.
-    if (format === "packed") return event ? undefined : asked(this.#peek(area + 2), false);
+    if (format === "packed") {
+      const flags = this.#peek(area + 2);
+      if (flags === undefined) return undefined;
+      const at = (flags & FLAGS_MASK) === AT_DESC;
+      return at ? asked(this.#peek(area), true) : asked(flags & FLAGS_MASK, false);
+    }
     return asked(this.#peek(event ? area + 4 + 8 * size : area), event);
   }
 }

@@ -17,6 +17,7 @@ import {
   type Queue,
   type Stretch,
   unfenced,
+  type Unread,
   type Watched,
 } from "./watched_queue.ts";
 
@@ -60,16 +61,16 @@ export class MemoryWatch {
     for (const key of [...this.#queues.keys()]) this.#stop(key);
   }
 
-  /** How many elements of the used ring the driver has not read; undefined where that is not watched. */
-  unread(device: string, index: number): number | undefined {
+  /** What the driver has not read of what its device has used; undefined where that is not watched. */
+  unread(device: string, index: number): Unread | undefined {
     const queue = this.#queues.get(`${device}.${index}`);
-    return queue?.layout.format === "split" ? queue.unread.reduce((sum, one) => sum + one, 0) : undefined;
+    return queue && { unread: unreadOf(queue), looked: queue.lookedSince };
   }
 
   /** Whether the driver of a device has read all that the device has used, of which there was something. */
   collected(device: string): boolean {
     const queues = this.#of(device).filter(({ used }) => used > 0);
-    return queues.length > 0 && queues.every(({ index }) => this.unread(device, index) === 0);
+    return queues.length > 0 && queues.every((queue) => unreadOf(queue) === 0);
   }
 
   /** One step of a queue. */
@@ -86,7 +87,7 @@ export class MemoryWatch {
     else if (fact.step === "used") {
       queue.used += fact.buffers ?? 1;
       this.#giveBack(queue, fact.head, fact.buffers ?? 1);
-      if (queue.layout.format === "split") this.#usedSide.wrote(queue, fact.position, where);
+      this.#usedSide.wrote(queue, fact.position, where);
     }
   }
 
@@ -154,7 +155,12 @@ export class MemoryWatch {
     const split = format === "split";
     const report = (rule: string, what: string, at: Where) => this.#report(device, rule, what, at);
     const stores = (addr: number, length: number): WatchRange => ({ addr, length, kind: WatchKind.Store });
-    const ranges: WatchRange[] = [stores(layout.desc, 16 * size)];
+    // The device writes what it has used into a packed ring itself: who reads it there is to be seen too.
+    const ranges: WatchRange[] = [{
+      addr: layout.desc,
+      length: 16 * size,
+      kind: split ? WatchKind.Store : WatchKind.Both,
+    }];
     const stretches: Stretch[] = [];
     const queue: Queue = {
       device,
@@ -170,7 +176,8 @@ export class MemoryWatch {
       looked: undefined,
       kick: new Kick(layout, this.#sight.peek, report),
       slots: 0,
-      unread: new Uint8Array(split ? size : 0),
+      unread: new Uint8Array(size),
+      lookedSince: false,
       flags: split ? this.#sight.peek(layout.driver) ?? 0 : 0,
       reenabled: undefined,
       handling: false,
@@ -295,7 +302,10 @@ export class MemoryWatch {
 
   #descriptor(queue: Queue, access: WatchedAccess, where: Where): void {
     const { write, addr, size, value } = access;
-    if (!write) return;
+    if (!write) {
+      if (queue.layout.format === "packed") this.#usedSide.packedEntry(queue, access, where);
+      return;
+    }
     this.seen.add(queue.device);
     const { layout } = queue;
     if (layout.format === "split") {
@@ -315,7 +325,7 @@ export class MemoryWatch {
     const exposes = size === 2 && slot === queue.taken && ((flags >>> 7) & 1) !== ((flags >>> 15) & 1);
     if (exposes) {
       this.#ordered(queue, "barrier-available", `the flags of descriptor ${slot}`, where);
-      this.#expose(queue, 0, where);
+      this.#expose(queue, slot | ((flags >>> 7) & 1) << 15, where);
     }
   }
 
@@ -346,7 +356,7 @@ export class MemoryWatch {
     this.#expose(queue, idx, where);
   }
 
-  /** Something has been made available. */
+  /** Something has been made available: `idx` is the new one, of a packed ring the place and its wrap counter. */
   #expose(queue: Queue, idx: number, where: Where): void {
     queue.exposed = this.#fences.mark(where);
     const { eventIdx, suspended } = this.#sight.state(queue.device);
@@ -427,4 +437,8 @@ function overlapOf(stretch: Stretch, others: ReadonlySet<Stretch>): string | und
     if (kind !== "read" && !same) return `${stretch.buffer!.what}, lies on ${what}`;
   }
   return undefined;
+}
+
+function unreadOf({ unread }: Queue): number {
+  return unread.reduce((sum, one) => sum + one, 0);
 }

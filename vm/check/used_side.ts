@@ -47,17 +47,21 @@ export class UsedSide {
     this.#checkFlags(queue, peek(driver) ?? 0, where);
   }
 
-  /** The device has written an element of the used ring. */
+  /** The device has written an element of the used ring, or a used descriptor into a packed ring. */
   wrote(queue: Queue, position: number, where: Where): void {
-    const { device, index, unread, used } = queue;
+    const { device, index, unread, used, layout: { format } } = queue;
     const { eventIdx, notified = where } = this.#sight.state(device);
     const slot = position % unread.length;
+    queue.lookedSince = false;
     if (unread[slot] === 1) {
-      const what = `element ${slot} of queue ${index} is written again and was never read; ${used} elements so far`;
+      const what = `${
+        format === "split" ? "element" : "used descriptor"
+      } ${slot} of queue ${index} is written again and was never read; ${used} elements so far`;
       this.#tell(queue, "used-unread", what, notified);
     }
     unread[slot] = 1;
-    if (!eventIdx || used <= unread.length || this.#events.has(device)) return;
+    // What the driver of a packed ring leaves as it is asks for every interrupt (§2.8.14).
+    if (format === "packed" || !eventIdx || used <= unread.length || this.#events.has(device)) return;
     this.#events.set(device, "told");
     const what = `${used} buffers of queue ${index} were used, and used_event was never written`;
     this.#tell(queue, "event-idx-unused", what, notified);
@@ -120,6 +124,27 @@ export class UsedSide {
     this.#tell(queue, "barrier-used", what, where);
   }
 
+  /** A load from a descriptor of a packed ring: flags tell whether it is a used one, the rest what came back (§2.8.5). */
+  packedEntry(queue: Queue, { addr, size }: WatchedAccess, where: Where): void {
+    const { index, layout: { desc, size: entries }, unread } = queue;
+    const from = addr - desc;
+    const slot = Math.floor((from + size - 1) / 16);
+    if (slot < 0 || slot >= entries) return;
+    const end = from + size - 16 * slot;
+    const flags = end > 14;
+    // Of a used descriptor, length and id are the device's; its address is what it was.
+    if (unread[slot] === 1 && end > 8 && from - 16 * slot < 14) {
+      unread[slot] = 0;
+      const { looked } = queue;
+      queue.looked = undefined;
+      if (!flags && looked?.hart === where.hart && unfenced(looked, where, FenceOrder.LoadLoad, this.#fences)) {
+        const what = `id or length of descriptor ${slot} of queue ${index} was read with no fence after its flags`;
+        this.#tell(queue, "barrier-used", what, where);
+      }
+    }
+    if (flags) this.#looked(queue, where);
+  }
+
   /** A hart begins to wait for what the device says of this queue. */
   waits(queue: Queue, where: Where): void {
     const { reenabled, acknowledged, chains, device, index } = queue;
@@ -163,6 +188,7 @@ export class UsedSide {
   /** The driver has read the used idx. */
   #looked(queue: Queue, where: Where): void {
     queue.looked = this.#fences.mark(where);
+    queue.lookedSince = true;
     queue.reenabled = queue.acknowledged = undefined;
     queue.handling = true;
     queue.kick.looked(where);

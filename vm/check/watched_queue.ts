@@ -42,6 +42,14 @@ export interface Watched {
   readonly stretches: readonly Stretch[];
 }
 
+/** What a driver has not read of what its device has used. */
+export interface Unread {
+  /** How many used buffers. */
+  readonly unread: number;
+  /** It has looked whether there is something, since the device used the last one. */
+  readonly looked: boolean;
+}
+
 /** A chain in flight. */
 export interface WatchedChain extends Watched {
   /** How many descriptors of the ring it has. */
@@ -74,8 +82,10 @@ export interface Queue {
   readonly kick: Kick;
   /** Descriptors of the ring in all chains in flight. */
   slots: number;
-  /** By place in the used ring: the device has written an element that the driver has not read yet. */
+  /** By place in the used ring, or in a packed one: the device has written what the driver has not read yet. */
   readonly unread: Uint8Array;
+  /** The driver has read the used idx, or flags of a packed ring, since the device used something last. */
+  lookedSince: boolean;
   /** flags of the available ring, as the driver stored them last. */
   flags: number;
   /** The driver asked for notifications again, and has not looked at the used idx since. */

@@ -4,6 +4,7 @@ import { type CheckResult, checkResult, reaches } from "../check/result.ts";
 import { parseSuppressions, type Suppression } from "../check/suppressions.ts";
 import { checkReport, coverageLine } from "../check/text.ts";
 import type { Profile } from "../check/rule.ts";
+import type { Unread } from "../check/watched_queue.ts";
 import type { Machine } from "../machine.ts";
 import { InputError, Status } from "./errors.ts";
 import { OutputFile, readInput } from "./files.ts";
@@ -24,8 +25,8 @@ export interface RunningCheck {
   readonly told: boolean;
   /** The exit status in place of `own`, for who wants to know of findings by it; after `end`. */
   status(own: number): number;
-  /** How many used buffers of a queue its driver has not read, where that is known. */
-  unread(device: string, queue: number): number | undefined;
+  /** What the driver of a queue has not read of what its device has used, where that is known. */
+  unread(device: string, queue: number): Unread | undefined;
 }
 
 /** Starts the checker with `profile`. What is wrong with its files is an InputError now, not after the run. */

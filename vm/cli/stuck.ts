@@ -2,7 +2,7 @@
 import { explainStall, stallLines } from "../check/stall/explain.ts";
 import { Sampler } from "../check/stall/sample.ts";
 import type { Machine } from "../machine.ts";
-import { stallView, type Unread } from "../machine/stall_view.ts";
+import { stallView, type UnreadOf } from "../machine/stall_view.ts";
 import type { Symbolizer } from "../trace/symbolizer.ts";
 
 /** Follows what the harts do. */
@@ -17,7 +17,7 @@ export interface Watch {
 export function watchHarts(
   machine: Machine,
   symbolize: Symbolizer | undefined,
-  unread: Unread | undefined,
+  unread: UnreadOf | undefined,
 ): Watch {
   const sampler = new Sampler();
   const end = machine.events.onRecords((view, count) => sampler.records(view, count));

@@ -1,5 +1,6 @@
 /** A machine as the stall explainer sees it. */
 import { virtBoard } from "../board.ts";
+import type { Unread } from "../check/watched_queue.ts";
 import type { StallView } from "../check/stall/view.ts";
 import { TRANSLATED } from "../hart/mmu.ts";
 import { Access } from "../hart/tlb.ts";
@@ -9,11 +10,11 @@ import { VirtioMmio } from "../../devices/virtio/mmio.ts";
 
 const PAGE = 4096n;
 
-/** How many used buffers the driver of a queue has not read, of who watches. */
-export type Unread = (device: string, queue: number) => number | undefined;
+/** What the driver of a queue has not read of what its device has used, of who watches. */
+export type UnreadOf = (device: string, queue: number) => Unread | undefined;
 
 /** How `machine` stands now. */
-export function stallView(machine: Machine, symbolize?: Symbolizer, unread?: Unread): StallView {
+export function stallView(machine: Machine, symbolize?: Symbolizer, unread?: UnreadOf): StallView {
   const { memory, bus, plic, harts } = machine;
   const sourced = virtBoard.filter((entry) => entry.irq !== undefined && entry.present);
   return {
@@ -30,7 +31,7 @@ export function stallView(machine: Machine, symbolize?: Symbolizer, unread?: Unr
         eventIdx: core.eventIdx,
         source: virtBoard.find(({ name }) => name === slot.name)!.irq!,
         queues: core.queues.flatMap(({ state, index, inFlight }) =>
-          state === undefined ? [] : [{ ...state, index, inFlight, unread: unread?.(slot.name, index) }]
+          state === undefined ? [] : [{ ...state, index, inFlight, ...unread?.(slot.name, index) }]
         ),
       }];
     }),

@@ -26,7 +26,6 @@ function view(
     interrupts: 2,
     vain: false,
     inFlight: 0,
-    unread: undefined,
     ...queue,
   };
   const { id = 4, eventIdx = false } = device;
@@ -89,6 +88,7 @@ Deno.test("a handler that does not look is named where that is known, and suppos
   assertEquals(unreadStall(view({ told: 3 }, {})), undefined);
   assertEquals(unreadStall(view({ told: 3, unread: 0 }, {})), undefined);
   assertStringIncludes(unreadStall(view({ told: 3, unread: 2 }, {}))!.why, "has used 2 buffers");
+  assertStringIncludes(unreadStall(view({ told: 3, unread: 2, looked: true }, {}))!.why, "another position");
   assertStringIncludes(answeredStall(view({ told: 3 }, {}))!.why, "if the program waits");
   assertEquals(answeredStall(view({ told: 3, unread: 0 }, {})), undefined);
   assertEquals(answeredStall(view({ told: 3, inFlight: 1 }, {})), undefined);

@@ -98,17 +98,37 @@ function late(what: string, verb: string): Pick<Stall, "why" | "next"> {
 export function unreadStall(view: StallView): Stall | undefined {
   const found = queuesOf(view).find(({ queue: { unread = 0, interrupts } }) => unread > 0 && interrupts > 0);
   if (found === undefined) return undefined;
-  const { unread } = found.queue;
+  const { unread, looked = false, format } = found.queue;
   const buffers = unread === 1 ? "a buffer" : `${unread} buffers`;
+  const done = `${nameOf(found)}: the device has used ${buffers} and interrupted, the interrupt was acknowledged, and`;
+  const seen = [queueText(view, found.queue), interruptsText(found.queue)];
+  if (looked) {
+    return {
+      link: "handler",
+      why: `${done} the handler has looked at ${
+        format === "split" ? "the used idx" : "flags of the ring"
+      } since and taken nothing: it looks for another position than the device's.`,
+      seen,
+      next: POSITION[format],
+    };
+  }
   return {
     link: "handler",
-    why:
-      `${nameOf(found)}: the device has used ${buffers} and interrupted, the interrupt was acknowledged, and nobody ` +
-      "has read the used ring since: the handler ignores the queue.",
-    seen: [queueText(view, found.queue), interruptsText(found.queue)],
+    why: `${done} nobody has read the ${
+      format === "split" ? "used ring" : "ring"
+    } since: the handler ignores the queue.`,
+    seen,
     next: TAKE,
   };
 }
+
+/** How a driver knows that there is something to take. */
+const POSITION = {
+  split:
+    "count what was taken in 16 bits, take while that is not the used idx, and take it modulo the size only for the element",
+  packed:
+    "used is a descriptor whose AVAIL and USED both equal the driver's wrap counter, which flips at the end of the ring",
+} as const;
 
 /** A queue that may be the one: its device has done everything, and it depends on the handler what comes of it. */
 export function answeredStall(view: StallView): Stall | undefined {
@@ -121,19 +141,12 @@ export function answeredStall(view: StallView): Stall | undefined {
     why: `every hart waits, and ${nameOf(found)} has used all buffers it was given and interrupted for them: if the ` +
       "program waits for one of them, its handler does not take them out of the used ring.",
     seen: [queueText(view, found.queue), interruptsText(found.queue)],
-    next: `${TAKE}; ${watched(found.queue)}. If the program is over, end it through the test finisher`,
+    next: `${TAKE}; --check tells whether it looks. If the program is over, end it through the test finisher`,
   };
 }
 
 const TAKE =
   "take used buffers in the handler until there are no more, after InterruptACK is written; then wake who waits";
-
-/** How to find out more. */
-function watched({ format }: StallQueue): string {
-  return format === "split"
-    ? "--check tells whether it looks"
-    : "used is a descriptor whose AVAIL and USED both equal the driver's wrap counter, which flips at the end of the ring";
-}
 
 function interruptsText({ interrupts }: StallQueue): string {
   return `${interrupts === 1 ? "one interrupt" : `${interrupts} interrupts`} sent for it; none is pending now`;

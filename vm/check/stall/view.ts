@@ -23,8 +23,12 @@ export interface StallQueue {
   readonly vain: boolean;
   /** Buffers that the device has taken and not given back. */
   readonly inFlight: number;
-  /** Used buffers that the driver has not read; undefined where nobody watches, or for packed rings. */
-  readonly unread: number | undefined;
+  /**
+   * Used buffers that the driver has not read, and whether it has looked for some since the last was used; absent where
+   * nobody watches.
+   */
+  readonly unread?: number;
+  readonly looked?: boolean;
 }
 
 /** A virtio device. */
