@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { CommandFolder } from "../support/command.ts";
+import { canTryPty, onPty } from "../support/pty.ts";
 
 Deno.test("a run that ends by a limit, the clock or a stall ends its report with why it is stuck", async () => {
   const cases: [program: string, args: string[], status: number, says: string][] = [
@@ -17,4 +18,26 @@ Deno.test("a run that ends by a limit, the clock or a stall ends its report with
     assertStringIncludes(last, "why it is stuck: ");
     assertStringIncludes(last.replaceAll("\n", " "), says);
   }
+});
+
+Deno.test({
+  name: "Ctrl-A w says why it is stuck, of loops and of guests that sleep",
+  ignore: !canTryPty(),
+  fn: async () => {
+    using folder = new CommandFolder();
+    const main = decodeURIComponent(new URL("../../vm/main.ts", import.meta.url).pathname);
+    const hello = "li t0, 0x10000000; li t1, 'A'; sb t1, 0(t0);";
+    // A timer wakes the second one now and then: else its run would end.
+    const sleeper = `${hello} la t0, h; csrw mtvec, t0; li t0, 0x80; csrw mie, t0; csrsi mstatus, 8
+      1: wfi
+      j 1b
+      .align 2
+      h: li t0, 0x02004000; li t1, 0x7fffffffffff; sd t1, 0(t0); mret`;
+    for (const [program, says] of [[`${hello} j .`, "endless loop"], [sleeper, "nothing is under way"]] as const) {
+      const image = folder.file(folder.program("image.bin", program));
+      const shown = await onPty(`${Deno.execPath()} run -A ${main} ${image}`, [["A", "\x01w"], [says, "\x01x"]]);
+      assertStringIncludes(shown, "why it is stuck: ");
+      assertStringIncludes(shown, says);
+    }
+  },
 });

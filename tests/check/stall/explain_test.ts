@@ -5,13 +5,13 @@ import { Sampler } from "../../../vm/check/stall/sample.ts";
 import type { Stall } from "../../../vm/check/stall/view.ts";
 import { stallView } from "../../../vm/machine/stall_view.ts";
 import { rngMachine } from "../../support/rng_machine.ts";
-import { load, RNG, rngProgram, store, type Waiting } from "../../support/rng_program.ts";
+import { type Format, load, RNG, rngProgram, store, type Waiting } from "../../support/rng_program.ts";
 
 const STEPS = 60_000;
 
 /** Runs a program to its stall or for a while, and says why it is stuck; undefined if it came to its end. */
-async function stuck(text: string): Promise<Stall | undefined> {
-  const machine = rngMachine(text);
+async function stuck(text: string, format: Format = "split"): Promise<Stall | undefined> {
+  const machine = rngMachine(text, "auto", format);
   const first = await machine.run({ steps: STEPS });
   if (first.reason === "pass") return undefined;
   const sampler = new Sampler();
@@ -20,21 +20,23 @@ async function stuck(text: string): Promise<Stall | undefined> {
   return explainStall(stallView(machine), machine.harts.map(({ index }) => sampler.sample(index)));
 }
 
-for (const waiting of ["poll", "interrupt"] as const) {
-  Deno.test(`${waiting}: the driver that does everything comes to its end`, async () => {
-    assertEquals(await stuck(rngProgram(waiting)), undefined);
-  });
+for (const format of ["split", "packed"] as const) {
+  for (const waiting of ["poll", "interrupt"] as const) {
+    Deno.test(`${format}, ${waiting}: the driver that does everything comes to its end`, async () => {
+      assertEquals(await stuck(rngProgram(waiting, {}, format), format), undefined);
+    });
+  }
 }
 
 /** A step, what is done in its place, and the link that is broken by it. */
-const MISTAKES: readonly (readonly [waiting: Waiting, step: string, text: string, link: string, words: string])[] = [
+type Mistake = readonly [waiting: Waiting, step: string, text: string, link: string, words: string];
+
+/** Mistakes that are the same ones with rings of either format: those that no ring has a part in. */
+const BOTH: readonly Mistake[] = [
   ["poll", "driverOk", "", "device", "never set DRIVER_OK"],
   ["poll", "ready", "", "poll", "waits for memory"],
-  ["poll", "ring", "", "", ""],
-  ["poll", "index", "", "avail", "descriptor 0 is filled in"],
-  ["poll", "index", store(RNG.avail + 2, 9, "sh"), "device", "DEVICE_NEEDS_RESET"],
+  ["poll", "descriptor", store(RNG.desc, 0x4000, "sd") + store(RNG.desc + 8, 8), "device", "DEVICE_NEEDS_RESET"],
   ["poll", "notify", "", "notify", "the notification is missing"],
-  ["poll", "wait", `waiting: ${load(RNG.used + 2, "lhu")} li t2, 2\n bne t1, t2, waiting\n`, "used", "given back all"],
   ["poll", "featuresOk", `wrong: ${load(RNG.slot + 0x70)} andi t1, t1, 8\n beqz t1, wrong\n`, "poll", "virtio0.Status"],
   ["interrupt", "notify", "", "notify", "the notification is missing"],
   ["interrupt", "priority", "", "plic-priority", "priority in the PLIC is 0"],
@@ -43,26 +45,38 @@ const MISTAKES: readonly (readonly [waiting: Waiting, step: string, text: string
   ["interrupt", "threshold", store(RNG.plic + 0x20_0000, 7), "plic-threshold", "not above the context's threshold"],
   ["interrupt", "mie", "", "mie", "mie.MEIE clear"],
   ["interrupt", "mie", "li t0, 8\n csrw mie, t0\n", "mie", ""],
-  [
-    "interrupt",
-    "descriptor",
-    store(RNG.desc, RNG.buffer, "sd") + store(RNG.desc + 8, 8) + store(RNG.desc + 12, 2) +
-    store(RNG.avail, 1, "sh"),
-    "used",
-    "VIRTQ_AVAIL_F_NO_INTERRUPT",
-  ],
   ["interrupt", "ack", "", "storm", "InterruptACK is not written"],
   ["interrupt", "claim", "li s2, 1\n", "storm", ""],
   ["interrupt", "driverOk", "", "device", "never set DRIVER_OK"],
+  ["interrupt", "mstatus", "", "mstatus", "mstatus.MIE is 0"],
+  ["interrupt", "done", "mret\n", "handler", "if the program waits"],
 ];
 
-for (const [waiting, step, text, link, words] of MISTAKES) {
-  Deno.test(`${waiting}: ${step} ${text === "" ? "left out" : "done wrong"}: ${link || "works all the same"}`, async () => {
-    const found = await stuck(rngProgram(waiting, { [step]: text }));
-    assertEquals(found?.link ?? "", link, found && stallLines(found).join("\n"));
-    assertStringIncludes(found?.why ?? "", words);
-    for (const line of found === undefined ? [] : stallLines(found)) assert(!line.includes("undefined"), line);
-  });
+const SPLIT: readonly Mistake[] = [
+  ["poll", "ring", store(RNG.desc + 12, 2), "", ""],
+  ["poll", "index", "", "avail", "descriptor 0 is filled in"],
+  ["poll", "index", store(RNG.avail + 2, 9, "sh"), "device", "DEVICE_NEEDS_RESET"],
+  ["poll", "wait", `waiting: ${load(RNG.used + 2, "lhu")} li t2, 2\n bne t1, t2, waiting\n`, "used", "given back all"],
+  ["interrupt", "barrier", store(RNG.avail, 1, "sh"), "used", "VIRTQ_AVAIL_F_NO_INTERRUPT"],
+];
+
+const PACKED: readonly Mistake[] = [
+  ["poll", "index", "", "avail", "descriptor 0 is filled in"],
+  ["interrupt", "index", store(RNG.desc + 14, 0x8002, "sh"), "avail", "available for the wrap counter 0"],
+  ["poll", "wait", `waiting: ${load(RNG.desc + 30, "lhu")} beqz t1, waiting\n`, "used", "given back all"],
+  ["interrupt", "barrier", store(RNG.avail + 2, 1, "sh"), "used", "RING_EVENT_FLAGS_DISABLE"],
+];
+
+for (const [format, mistakes] of Object.entries({ split: [...BOTH, ...SPLIT], packed: [...BOTH, ...PACKED] })) {
+  for (const [waiting, step, text, link, words] of mistakes) {
+    const how = text === "" ? "left out" : "done wrong";
+    Deno.test(`${format}, ${waiting}: ${step} ${how}: ${link || "works all the same"}`, async () => {
+      const found = await stuck(rngProgram(waiting, { [step]: text }, format as Format), format as Format);
+      assertEquals(found?.link ?? "", link, found && stallLines(found).join("\n"));
+      assertStringIncludes(found?.why ?? "", words);
+      for (const line of found === undefined ? [] : stallLines(found)) assert(!line.includes("undefined"), line);
+    });
+  }
 }
 
 Deno.test("interrupts off while the driver polls memory that its handler should write", async () => {

@@ -63,13 +63,21 @@ export function queueText(view: StallView, queue: StallQueue): string {
   return `queue ${index}: available idx ${idx}, the device has taken ${taken}; used idx ${ring}; ${flight}`;
 }
 
-/** A descriptor that is filled in while nothing was ever made available. */
+/** A descriptor that is filled in while nothing was ever made available; -1 if there is none. */
 function unexposed(view: StallView, queue: StallQueue): number {
-  if (queue.format === "packed" || queue.taken !== 0 || view.read(queue.driver + 2, 2) !== 0) return -1;
-  for (let i = 0; i < queue.size; i++) {
-    const at = queue.desc + 16 * i;
-    if (view.read(at + 8, 4) > 0 && (view.read(at, 4) !== 0 || view.read(at + 4, 4) !== 0)) return i;
+  const filled = (index: number) => {
+    const at = queue.desc + 16 * index;
+    return view.read(at + 8, 4) > 0 && (view.read(at, 4) !== 0 || view.read(at + 4, 4) !== 0);
+  };
+  if (queue.taken !== 0) return -1;
+  if (queue.format === "packed") {
+    // A used one may look like it, when the device has gone around the ring.
+    const used = queue.interrupts > 0 || queue.used > 0 || queue.wrap === 0;
+    const flags = view.read(queue.desc + 14, 2);
+    return !used && ((flags >>> AVAIL_SHIFT) & 1) === 0 && ((flags >>> USED_SHIFT) & 1) === 0 && filled(0) ? 0 : -1;
   }
+  if (view.read(queue.driver + 2, 2) !== 0) return -1;
+  for (let i = 0; i < queue.size; i++) if (filled(i)) return i;
   return -1;
 }
 
@@ -158,11 +166,17 @@ function brokenRing(
   }
   const hidden = unexposed(view, queue);
   if (hidden >= 0) {
+    const split = queue.format === "split";
+    const lacks = split
+      ? "nothing was ever put into the available ring (idx is 0)"
+      : "its flags do not make it available: AVAIL is 0";
     return {
       link: "avail",
-      why: `${name}: descriptor ${hidden} is filled in, but nothing was ever put into the available ring (idx is 0).`,
+      why: `${name}: descriptor ${hidden} is filled in, but ${lacks}.`,
       seen,
-      next: "put the head's index into ring[idx % size], then add 1 to idx, then notify",
+      next: split
+        ? "put the head's index into ring[idx % size], then add 1 to idx, then notify"
+        : "store flags last, with AVAIL (bit 7) equal to the driver's wrap counter and USED (bit 15) not, then notify",
     };
   }
   return undefined;

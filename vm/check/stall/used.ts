@@ -107,9 +107,9 @@ export function unreadStall(view: StallView): Stall | undefined {
       link: "handler",
       why: `${done} the handler has looked at ${
         format === "split" ? "the used idx" : "flags of the ring"
-      } since and taken nothing: it looks for another position than the device's.`,
+      } since and taken nothing: it compares with another position than the device's, or leaves the buffer there.`,
       seen,
-      next: POSITION[format],
+      next: `${TAKE}; ${POSITION[format]}`,
     };
   }
   return {
