@@ -85,6 +85,7 @@ static void add_port(u32 id)
 		port_fill_queue(port);
 	}
 	send_control_msg(id, VIRTIO_CONSOLE_PORT_READY, 1);
+	port->ready = true;
 	if (port->guest_connected)
 		send_control_msg(id, VIRTIO_CONSOLE_PORT_OPEN, 1);
 }
@@ -92,7 +93,7 @@ static void add_port(u32 id)
 /* Its queues stay with the device, which will not use them: the port may come back. */
 static void unplug_port(struct port *port)
 {
-	port->added = false;
+	port->added = port->ready = false;
 	port->guest_connected = port->host_connected = false;
 	port->name[0] = '\0';
 	port_discard(port);
@@ -192,7 +193,8 @@ void port_open(struct port *port, bool open)
 	if (port->guest_connected == open)
 		return;
 	port->guest_connected = open;
-	if (portdev->c_ovq != NULL)
+	/* After a restore the device adds the port again, and hears then how it is: nothing before PORT_READY (§5.3.6.2). */
+	if (port->ready)
 		send_control_msg(port->id, VIRTIO_CONSOLE_PORT_OPEN, open);
 }
 
@@ -333,8 +335,10 @@ static void stop(void)
 	void *buf;
 
 	virtio_reset_device(portdev->vdev);
-	for (u32 id = 0; id < portdev->nr_ports; id++)
+	for (u32 id = 0; id < portdev->nr_ports; id++) {
+		portdev->ports[id].ready = false;
 		port_detach_queue(&portdev->ports[id]);
+	}
 	if (portdev->c_ivq != NULL) {
 		while ((buf = virtqueue_detach_unused_buf(portdev->c_ivq)) != NULL)
 			kfree(buf);

@@ -19,6 +19,7 @@ struct port_buffer {
 struct port {
 	u32 id;
 	bool added;		/* MULTIPORT: the device said that it is there */
+	bool ready;		/* and this side that it is ready, since the last reset */
 	bool is_console;	/* for people; else a channel for programs */
 	bool host_connected;	/* somebody is at the other end */
 	bool guest_connected;	/* somebody is at this end */

@@ -4,9 +4,11 @@
  * starts anew. The console texts say what the guest thinks; these are the facts.
  */
 import { assert, assertEquals, assertFalse, assertMatch } from "@std/assert";
+import { VirtioMmio } from "../../devices/virtio/mmio.ts";
 import { virtioStatus } from "../../devices/virtio/registers.ts";
-import { guestPrograms } from "../../tools/guest_images.ts";
+import { guestPrograms, imageName } from "../../tools/guest_images.ts";
 import type { IrqEvent } from "../../vm/events.ts";
+import { bootImage, bootOptions } from "../support/boot_image.ts";
 import {
   chains,
   type Facts,
@@ -198,3 +200,27 @@ for (const name of ["demo", "block", "late_callback", "dummy"]) {
     for (const lives of facts.lives.values()) assert(lives.every(({ accepted }) => accepted >> 32n === 0n));
   });
 }
+
+Deno.test("console_ports: a port that is closed before its device, reset, has added it again is closed in silence", async () => {
+  const program = guestPrograms.find(({ name }) => name === "console_ports")!;
+  for (const xlen of [64, 32] as const) {
+    const violations: string[] = [];
+    let gaveUp = false;
+    const result = await bootImage(`${imageName(program, xlen)}.elf`, {
+      ...bootOptions(program, xlen),
+      engine: "interpreter",
+      started: ({ events, slots }) => {
+        events.on("violation", ({ id, what }) => violations.push(`${id}: ${what}`));
+        events.on("virtio", (fact) => {
+          // The end of what the guest sends to port 1, which it closes next.
+          if (fact.step !== "request" || fact.text !== "1 bytes out" || gaveUp) return;
+          const slot = slots.find((one) => one.name === fact.device);
+          assert(slot instanceof VirtioMmio);
+          gaveUp = true;
+          slot.core.needsReset("to see what the driver does");
+        });
+      },
+    });
+    assertEquals([result.reason, gaveUp, violations], ["pass", true, []], result.console);
+  }
+});
