@@ -17,7 +17,7 @@ const PRIORITY_MASK = 7;
 
 /** What a PLIC needs. */
 export interface PlicOptions {
-  /** The external-interrupt line of each context. The board's order: M then S of hart 0, M then S of hart 1, … */
+  /** The external-interrupt line of each context. The board's order: M then S of hart 0, M then S of hart 1, and so on. */
   readonly contexts: readonly IrqLine[];
   /** Where it tells of interrupts. */
   readonly events: EventStream;

@@ -73,7 +73,7 @@ export const ROOMS: readonly Room[] = [
     files: ["vm/bus/register.ts", /^devices\/(.+\/)?(.+_)?registers\.ts$/, "devices/virtio/features.ts"],
     imports: ["vm/bits.ts"],
   },
-  { name: "vm/boot", files: ["vm/boot/"], imports: ["vm/board.ts", "vm/bus", "vm/bits.ts"] },
+  { name: "vm/boot", files: ["vm/boot/"], imports: ["vm/board.ts", "vm/sbi", "vm/bus", "vm/bits.ts"] },
   { name: "vm/board.ts", files: ["vm/board.ts"], imports: ["vm/bits.ts"] },
   { name: "vm/trace", files: ["vm/trace/"], imports: READER_IMPORTS },
   // Findings word register accesses and addresses as traces do, and say file and line.

@@ -1,12 +1,12 @@
 /** Small number helpers that every room may use: no state, no imports. */
 
-/** `n` as `0x…`, at least `digits` hexadecimal digits; negative numbers are shown as unsigned 32-bit. */
+/** `n` as `0x` and at least `digits` hexadecimal digits; negative numbers are shown as unsigned 32-bit. */
 export function hex(n: number | bigint, digits = 1): string {
   const value = typeof n === "number" && n < 0 ? n >>> 0 : n;
   return `0x${value.toString(16).padStart(digits, "0")}`;
 }
 
-/** Whether `n` is 1, 2, 4, 8, … (up to 2^31). */
+/** Whether `n` is 1, 2, 4, 8 and so on (up to 2^31). */
 export function isPowerOfTwo(n: number): boolean {
   return n > 0 && (n & (n - 1)) === 0;
 }

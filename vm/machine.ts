@@ -43,7 +43,6 @@ import { RecordRing } from "./hart/record_ring.ts";
 import { CACHE_BLOCK } from "./isa/rv_zicbo.ts";
 import type { Isa } from "./isa/table.ts";
 import { checkOptions } from "./machine/check_options.ts";
-import { makeEnvironment, uartConsole } from "./machine/environment.ts";
 import { Engines } from "./machine/engines.ts";
 import { EventLoopTurns } from "./machine/event_loop_turns.ts";
 import { attachFirmwareDevices } from "./machine/firmware_devices.ts";
@@ -51,6 +50,7 @@ import { flashRegions } from "./machine/flash_banks.ts";
 import { makeHtif } from "./machine/htif_port.ts";
 import { loadBoot, loadFlash, offerKernel } from "./machine/load_boot.ts";
 import type { Stop, StopBy } from "./machine/stop.ts";
+import { uartConsole } from "./machine/uart_console.ts";
 import { wireEvents } from "./machine/wire_events.ts";
 import { makeVirtioSlots } from "./machine/virtio_slots.ts";
 import type { Sbi } from "./sbi/sbi.ts";
@@ -276,21 +276,23 @@ export class Machine {
     }
     const fdt = loadBoot(this.memory, boot, { xlen: this.isa.xlen, memorySize, tree });
     this.#boot = boot;
+    const console = uartConsole(this.#uart, this.#options.uart, this.events);
     this.#htif = makeHtif(boot.images, {
       memory: this.memory,
       events: this.events,
       xlen: this.isa.xlen,
-      console: uartConsole(this.#uart, this.#options.uart, this.events),
+      console,
       exit: (code) => this.#finish(code === 0 ? "pass" : "fail", code, "htif"),
     });
-    if (boot.mode === "machine") return;
-    this.#sbi ??= makeEnvironment({
+    if (boot.environment === undefined) return;
+    this.#sbi ??= boot.environment({
       harts: this.harts,
       memory: this.memory,
-      events: this.events,
-      uart: this.#uart,
-      port: this.#options.uart,
-      finish: (how, code) => this.#finish(how, code, "sbi"),
+      console,
+      end: (how, code) => {
+        if (this.events.wants("machine")) this.events.emit({ kind: "machine", step: how, code });
+        this.#finish(how, code, "sbi");
+      },
     });
     this.#sbi.start(boot.entry, fdt);
   }

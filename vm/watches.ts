@@ -1,6 +1,6 @@
 /**
  * Watching memory: which pages' loads and stores a listener wants to be told of, and how many fences harts have done.
- * Nobody listens → engines are made without any of it. While somebody does, only accesses to watched pages leave
+ * Nobody listens: engines are made without any of it. While somebody does, only accesses to watched pages leave
  * emitted code; fences are counted where they stand.
  */
 import type { Where } from "./events.ts";

@@ -28,7 +28,7 @@ export interface DeviceTypeDef {
   readonly id: number;
   /** The specification's wording (§5). */
   readonly name: string;
-  /** Short name: `--device` on the command line, `VIRTIO_ID_…` in C, and the middle of the feature names. */
+  /** Short name: `--device` on the command line, `VIRTIO_ID_NAME` in C, and the middle of the feature names. */
   readonly short: string;
   readonly since: VirtioVersion;
   /** Section of virtio 1.2 that specifies it; absent where no text exists. */

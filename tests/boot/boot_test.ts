@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type BootFile, type BootFiles, checkOverlap, fileDeviceTree } from "../../vm/boot/boot.ts";
+import { type Boot, type BootFile, type BootFiles, checkOverlap, fileDeviceTree } from "../../vm/boot/boot.ts";
 import { planBoot } from "../../vm/boot/plan.ts";
 import { ImageError } from "../../vm/boot/error.ts";
 import { cells, decodeFdt, encodeFdt, nodeAt, property, strings } from "../../vm/boot/fdt.ts";
@@ -10,22 +10,25 @@ const machine = { xlen: 64, memorySize: 256 * MIB } as const;
 const plan = (files: BootFiles, memory = 256): ReturnType<typeof planBoot> =>
   planBoot(files, { ...machine, memorySize: memory * MIB });
 
+/** The mode that it begins in. */
+const mode = ({ environment }: Boot): string => environment === undefined ? "machine" : "supervisor";
+
 Deno.test("boot: firmware at the start of RAM, the kernel behind it, entered by fw_dynamic", () => {
   const boot = plan({ bios: file("fw", 0x4_2000), kernel: file("k", 4096) });
   assertEquals(boot.images.map((image) => image.entry), [0x8000_0000, 0x8020_0000]);
-  assertEquals([boot.entry, boot.mode, boot.next], [0x8000_0000, "machine", 0x8020_0000]);
+  assertEquals([boot.entry, mode(boot), boot.next], [0x8000_0000, "machine", 0x8020_0000]);
 });
 
 Deno.test("boot: the built-in SBI enters the kernel where it would be behind OpenSBI, in S-mode", () => {
   const boot = plan({ bios: "builtin", kernel: file("k", 4096) });
-  assertEquals([boot.entry, boot.mode, boot.next], [0x8020_0000, "supervisor", 0]);
+  assertEquals([boot.entry, mode(boot), boot.next], [0x8020_0000, "supervisor", 0]);
   const rv32 = planBoot({ bios: "builtin", kernel: file("k", 4096) }, { xlen: 32, memorySize: 64 * MIB });
   assertEquals(rv32.entry, 0x8040_0000);
 });
 
 Deno.test("boot: without firmware the kernel is at the start of RAM, in M-mode", () => {
   const boot = plan({ bios: "none", kernel: file("k", 4096) });
-  assertEquals([boot.entry, boot.mode], [0x8000_0000, "machine"]);
+  assertEquals([boot.entry, mode(boot)], [0x8000_0000, "machine"]);
 });
 
 Deno.test("boot: flash is entered in M-mode, or started in place of the kernel it is offered", () => {
@@ -34,7 +37,7 @@ Deno.test("boot: flash is entered in M-mode, or started in place of the kernel i
   const firmware = plan({ bios: file("fw", 4096), flash });
   assertEquals([firmware.entry, firmware.next], [0x8000_0000, 0x2000_0000]);
   const builtin = plan({ bios: "builtin", flash, kernel: file("k", 4096), initrd: file("i", 10) });
-  assertEquals([builtin.entry, builtin.mode, builtin.images.length], [0x2000_0000, "supervisor", 0]);
+  assertEquals([builtin.entry, mode(builtin), builtin.images.length], [0x2000_0000, "supervisor", 0]);
   assertEquals([builtin.offered?.kernel.name, builtin.offered?.initrd?.name], ["k", "i"]);
 });
 

@@ -1,6 +1,7 @@
 import { hex } from "../bits.ts";
 import { ImageError } from "./error.ts";
 import { decodeFdt, encodeFdt, FdtError, type FdtNode, type FdtProperty, strings } from "./fdt.ts";
+import type { Sbi, SbiOptions } from "../sbi/sbi.ts";
 import type { Image, LoadedRange } from "./image.ts";
 import { initrdProperties } from "./device_tree.ts";
 
@@ -34,8 +35,13 @@ export interface Boot {
   readonly images: readonly Image[];
   /** Guest-physical address at which execution begins. */
   readonly entry: number;
-  /** The mode it begins in: S-mode on the built-in SBI, else M-mode. */
-  readonly mode: "machine" | "supervisor";
+  /**
+   * Makes the environment of a boot that begins in S-mode, the built-in SBI; undefined for one that begins in M-mode. What
+   * plans such a boot brings it, so that it is loaded for no other.
+   *
+   * @internal
+   */
+  readonly environment: ((options: SbiOptions) => Sbi) | undefined;
   /** Where OpenSBI is to go on (fw_dynamic); 0 where nothing follows the firmware. */
   readonly next: number;
   /** The initial RAM disk, and where it goes. */
@@ -55,7 +61,7 @@ export function imageBoot(image: Image): Boot {
   return {
     images: [image],
     entry: image.entry,
-    mode: "machine",
+    environment: undefined,
     next: 0,
     initrd: undefined,
     dtb: undefined,

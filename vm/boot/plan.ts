@@ -2,6 +2,7 @@
 import { hex } from "../bits.ts";
 import { boardEntry, RAM_BASE } from "../board.ts";
 import type { Boot, BootFile, BootFiles } from "./boot.ts";
+import { Sbi } from "../sbi/sbi.ts";
 import { ImageError } from "./error.ts";
 import { type Image, readImage } from "./image.ts";
 import { builtinEnd, readKernel } from "./kernel.ts";
@@ -42,7 +43,7 @@ export function planBoot(files: BootFiles, machine: BootMachine): Boot {
   return {
     images: [firmware, system].filter((image) => image !== undefined),
     entry: firmware?.entry ?? payload,
-    mode: bios === "builtin" ? "supervisor" : "machine",
+    environment: bios === "builtin" ? (options) => new Sbi(options) : undefined,
     next: firmware === undefined ? 0 : payload,
     initrd: initrd && system && placeInitrd(initrd, system, memorySize),
     dtb: files.dtb,

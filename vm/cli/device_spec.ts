@@ -44,7 +44,7 @@ export function parseDevice(text: string): DeviceSpec {
 /** Parses the value of `--drive`. A comma in the file's name is written twice. */
 export function parseDrive(text: string): DeviceSpec {
   const [file = "", ...rest] = partsOf(text);
-  if (file === "") throw new UsageError(`--drive: expected FILE[,ro][,slot=N]…, got "${text}"`);
+  if (file === "") throw new UsageError(`--drive: expected FILE[,ro][,slot=N]\u2026, got "${text}"`);
   const spec: DeviceSpec = { kind: "blk", written: `--drive ${text}`, file };
   setParameters("--drive", spec, "file", rest);
   return spec;

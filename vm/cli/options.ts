@@ -156,7 +156,7 @@ export const options: readonly OptionRow[] = [
   {
     name: "drive",
     section: "Devices",
-    value: "FILE[,…]",
+    value: "FILE[,\u2026]",
     series: "devices",
     help: "a virtio disk with a file behind it; the first one replaces the default disk. " +
       "After commas: parameters, which --drive FILE,help lists; a comma in the name is written twice",
@@ -165,7 +165,7 @@ export const options: readonly OptionRow[] = [
   {
     name: "device",
     section: "Devices",
-    value: "KIND[,…]",
+    value: "KIND[,\u2026]",
     series: "devices",
     help:
       "a virtio device; it replaces the default one of its kind. --device help lists the kinds, --device KIND,help " +
@@ -232,7 +232,7 @@ export const options: readonly OptionRow[] = [
   {
     name: "trace-filter",
     section: "Trace",
-    value: "KEY=VALUE[,…]",
+    value: "KEY=VALUE[,\u2026]",
     series: "trace-filter",
     help: "trace only matching instructions; the same key again means either, another key both",
     set: (s, text) => void s.traceFilters.push(text),
@@ -319,7 +319,7 @@ export const options: readonly OptionRow[] = [
   {
     name: "chaos",
     section: "Run",
-    value: "seed=N[,KIND=on|off]…",
+    value: "seed=N[,KIND=on|off]\u2026",
     help: "make the virtio devices legal but hostile, by chance that N repeats: drivers that this breaks have bugs. " +
       "--chaos help lists kinds; all of them are on unless switched off, all=off stands for every one",
     set: (s, text) => {

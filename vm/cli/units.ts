@@ -6,7 +6,7 @@ export interface Bounds {
   readonly max: number;
 }
 
-/** `text` as a whole number: decimal or `0x…`, with `_` between digits if wished; RangeError otherwise. */
+/** `text` as a whole number: decimal, or hexadecimal behind `0x`, with `_` between digits if wished; RangeError otherwise. */
 export function parseInteger(text: string, bounds: Bounds = { min: 0, max: Number.MAX_SAFE_INTEGER }): number {
   const plain = /^(?:0x[0-9a-f]+(?:_[0-9a-f]+)*|[0-9]+(?:_[0-9]+)*)$/i.test(text) ? text.replaceAll("_", "") : "";
   const value = plain === "" ? NaN : Number(plain);

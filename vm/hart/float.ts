@@ -297,7 +297,7 @@ export interface FloatComparison {
   readonly flags: number;
 }
 
-/** a = b (quiet), a < b or a ≤ b (signaling) (unpriv §20.8). */
+/** a = b (quiet), a < b or a <= b (signaling) (unpriv §20.8). */
 export function compare(a: bigint, b: bigint, format: FloatFormat, what: "feq" | "flt" | "fle"): FloatComparison {
   const [x, y] = [unpack(a, format), unpack(b, format)];
   const nan = ofNaNs(format, x, y);

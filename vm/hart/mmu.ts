@@ -39,11 +39,11 @@ export function modeSupported(mode: number): boolean {
 
 /** The page-table walker of one hart. */
 export class Mmu {
-  /** What the last successful translation found: the number of the physical page, … */
+  /** What the last successful translation found: the number of the physical page. */
   frame = 0;
-  /** … pages of the mapping that it is a part of, 1 or more, … */
+  /** And the pages of the mapping that it is a part of, 1 or more. */
   pages = 1;
-  /** … and whether a store there would succeed too, without any change of the page tables. */
+  /** And whether a store there would succeed too, without any change of the page tables. */
   storeToo = false;
   /** menvcfg.ADUE: A and D bits are set by hardware (Svadu); else a clear one is a page fault (Svade). */
   hardwareUpdates = false;

@@ -16,7 +16,7 @@ export interface CsrName {
 /** Consecutive numbers: from which on, the names (`-` leaves one out), and whether they are RV32's high halves. */
 type Run = readonly [first: number, names: string | (() => string), rv32?: true];
 
-/** `count` names: `prefix3 prefix4 …`, each with `suffix`. They are many, and made when one of them is looked for. */
+/** `count` names: `prefix3 prefix4 ...`, each with `suffix`. They are many, and made when one of them is looked for. */
 function numbered(prefix: string, from: number, count: number, suffix = ""): () => string {
   return () => Array.from({ length: count }, (_, i) => `${prefix}${from + i}${suffix}`).join(" ");
 }

@@ -37,7 +37,7 @@ export type CacheBlockOperation = "cbo.inval" | "cbo.clean" | "cbo.flush" | "cbo
  *
  * Two rules make one text serve both: every value is used exactly once and in the order in which it was made (an
  * emitter writes stack code as it goes); what is needed twice goes through `let`. Effects (`rd`, `store`, `branch`,
- * …) come after every operand has been read. An effect that traps ends the instruction: what follows has no effect.
+ * ...) come after every operand has been read. An effect that traps ends the instruction: what follows has no effect.
  */
 export interface Sem<V, B> extends FloatSem<V, B> {
   readonly xlen: Xlen;

@@ -75,7 +75,7 @@ export interface Isa {
   readonly xlen: Xlen;
   /** Canonical form: `rv64imac_zicntr_zicsr_zifencei`. */
   readonly name: string;
-  /** Their names, in table order: `i`, `m`, …, `zicsr`. */
+  /** Their names, in table order: `i`, `m`, and so on to `zicsr`. */
   readonly extensions: readonly string[];
   /**
    * Rows in table order.
