@@ -5,7 +5,6 @@
 import { AVAIL, INDIRECT, NEXT, USED, WRITE } from "./packed_driver.ts";
 import type { CheckRig } from "./check_rig.ts";
 import type { Random } from "./random.ts";
-import type { HoldingDevice } from "./virtio_device.ts";
 import type { Shape } from "./random_driver.ts";
 
 /** A descriptor before it is one. */
