@@ -59,7 +59,7 @@ export class VirtioCore implements VirtioTransport, QueueHost {
   /** The driver has set SUSPEND, and the device finishes what it has begun (virtio 1.4 §3.4.2). */
   #suspending = false;
   /** Completions that were asked for while the device is suspended, and whether its configuration has changed since. */
-  #deferred: (() => void)[] = [];
+  #deferred: { readonly queue: number; readonly run: () => void }[] = [];
   #changed = false;
   #epoch = 0;
   /** What the driver wrote, word by word; in force when FEATURES_OK is accepted. */
@@ -179,6 +179,8 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     queue.stop();
     this.#notifiedEarly.delete(index);
     this.device.queueStopped?.(index);
+    // What a device that is to be suspended has begun may be gone with the queue.
+    if (this.#suspending) this.#suspendWhenIdle();
   }
 
   /** An available buffer notification (virtio 1.2 §2.9): `value` is what the driver wrote. */
@@ -242,7 +244,7 @@ export class VirtioCore implements VirtioTransport, QueueHost {
   after(queue: number, nanoseconds: number, run: () => void): void {
     if (this.queues[queue]?.ready !== true) return;
     if (this.suspended) {
-      this.#deferred.push(() => this.after(queue, nanoseconds, run));
+      this.#deferred.push({ queue, run: () => this.after(queue, nanoseconds, run) });
       return;
     }
     const scheduled = this.#scheduled[queue]!;
@@ -378,10 +380,14 @@ export class VirtioCore implements VirtioTransport, QueueHost {
   #resume(): void {
     this.device.config.thaw();
     this.#setStatus(this.status & ~SUSPEND | DRIVER_OK);
-    if (!this.live) return;
+    if (!this.live) {
+      // §2.1.2: a device that broke meanwhile could not tell.
+      if ((this.status & DEVICE_NEEDS_RESET) !== 0) this.#signal(virtioInterrupt.CONFIG_CHANGE);
+      return;
+    }
     if (this.#changed) this.configChanged();
     this.#changed = false;
-    for (const later of this.#deferred.splice(0)) later();
+    for (const later of this.#deferred.splice(0)) later.run();
     for (const queue of this.queues) if (queue.ready) this.device.process(queue.index);
   }
 
@@ -402,6 +408,7 @@ export class VirtioCore implements VirtioTransport, QueueHost {
   #cancel(queue: number): void {
     for (const deadline of this.#scheduled[queue]!) this.#clock.cancel(deadline);
     this.#scheduled[queue]!.clear();
+    this.#deferred = this.#deferred.filter((one) => one.queue !== queue);
   }
 
   #emit(step: VirtioStep): void {

@@ -10,6 +10,8 @@ import { featureBit } from "../../../devices/virtio/feature_set.ts";
 import { virtioStatus } from "../../../devices/virtio/registers.ts";
 import { VirtioRng } from "../../../devices/virtio/rng.ts";
 import { TestPort } from "../../support/char_port.ts";
+import { IN_ORDER, PackedDriverQueue, RING_PACKED } from "../../support/packed_driver.ts";
+import { holdingDriver } from "../../support/virtio_device.ts";
 import {
   type DriverQueue,
   EVENT_IDX,
@@ -20,6 +22,7 @@ import {
   ROM,
   TestBoard,
   TestDriver,
+  VERSION_1,
 } from "../../support/virtio_driver.ts";
 
 const F_FLUSH = featureBit(2, "VIRTIO_BLK_F_FLUSH");
@@ -271,4 +274,32 @@ Deno.test("a chain of gigabytes over little memory holds the host only for a mom
     assert(written.every((bytes) => bytes <= 65536), which);
     d.write("Status", 0);
   }
+});
+
+Deno.test("features negotiated anew over a queue in use: it stays what it is until it is handed over again", () => {
+  const { d, device } = holdingDriver({ switches: { packed: true, suspend: true, in_order: true } });
+  const { ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK } = virtioStatus;
+  const split = d.bringUp([INDIRECT_DESC]);
+  const room = d.board.alloc(16);
+  split.post([{ addr: room, length: 16, write: true }]);
+  d.write("Status", ACKNOWLEDGE | DRIVER);
+  d.accept([VERSION_1, RING_PACKED, EVENT_IDX, IN_ORDER]);
+  d.write("Status", ACKNOWLEDGE | DRIVER | FEATURES_OK);
+  d.write("Status", ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
+  assertEquals(d.board.violations, ["status-cleared"]);
+  // The buffer from before, and one more, in the split ring.
+  split.post([{ addr: room, length: 16, write: true }]);
+  for (const chain of device.held.splice(0)) device.transport.queue(0).push(chain, 1);
+  assertEquals(split.collect().map(({ length }) => length), [1, 1]);
+  split.post([{ addr: room, length: 16, write: true }]);
+  const [stale] = device.held.splice(0);
+  d.write("QueueReady", 0);
+  const packed = new PackedDriverQueue(d, 0, 5);
+  packed.post([{ addr: room, length: 16, write: true }]);
+  const queue = device.transport.queue(0);
+  queue.push(stale!, 1);
+  assertEquals(packed.collect().length, 0);
+  queue.push(device.held.splice(0)[0]!, 1);
+  assertEquals(packed.collect().length, 1);
+  assertEquals(d.board.violations, ["status-cleared"]);
 });

@@ -186,6 +186,46 @@ Deno.test("a device that breaks while it finishes shows DEVICE_NEEDS_RESET, not 
   assertEquals(d.read("Status"), 0);
 });
 
+Deno.test("a device that waits to be suspended does not wait for what is gone with its queue", () => {
+  const { d, device } = holdingDriver({ switches: { suspend: true } });
+  d.negotiate([SUSPEND]);
+  d.setupQueue(0);
+  d.driverOk();
+  device.transport.complete(0, () => {});
+  d.write("Status", ASKED);
+  assertEquals(d.read("Status"), LIVE);
+  d.write("QueueSel", 0);
+  d.write("QueueReady", 0);
+  assertEquals(d.read("Status"), SUSPENDED);
+});
+
+Deno.test("what is put off by a suspension is dropped with its queue, though there is another by then (§4.2.2.1)", () => {
+  const { d, device } = holdingDriver({ switches: { suspend: true } });
+  d.negotiate([SUSPEND]);
+  d.setupQueue(0);
+  d.driverOk();
+  d.write("Status", ASKED);
+  let done = 0;
+  device.transport.complete(0, () => done++);
+  d.write("QueueReady", 0);
+  d.setupQueue(0);
+  device.transport.complete(0, () => done += 10);
+  d.write("Status", LIVE);
+  d.wait();
+  assertEquals(done, 10);
+});
+
+Deno.test("a device that breaks while it is suspended tells when it is resumed (§2.1.2)", () => {
+  const { d } = holdingDriver({ switches: { suspend: true } });
+  d.negotiate([SUSPEND]);
+  d.driverOk();
+  d.write("Status", ASKED);
+  d.slot.core.needsReset("on purpose");
+  assertEquals([d.read("Status"), d.read("InterruptStatus")], [SUSPENDED | DEVICE_NEEDS_RESET, 0]);
+  d.write("Status", LIVE);
+  assertEquals([d.read("Status"), d.read("InterruptStatus")], [LIVE | DEVICE_NEEDS_RESET, 2]);
+});
+
 Deno.test("a reset ends a suspension, and what was put off with it", () => {
   const port = new TestPort();
   const d = driver(new VirtioConsole({ port }), false);
