@@ -8,6 +8,7 @@
 import { compileFlags, inParallel, linkFlags, run, sha256, targetFlags, toolVersions } from "./build_guest.ts";
 import { argumentsOf, type Base, baseOf, type Change, changed, type Mistake, shapeOf } from "./gallery/mistake.ts";
 import { galleryNames, mistakes } from "./gallery/table.ts";
+import { OPTIONS_SECTION } from "../vm/cli/settings.ts";
 import { driverSources, libSources, virtioSources } from "./guest_images.ts";
 
 const root = new URL("../", import.meta.url).pathname;
@@ -15,13 +16,13 @@ const folder = `${root}images/gallery/`;
 const guest = `${root}guest/`;
 
 /** Library files whose functions a finding can name: those have debug information. */
-const TOLD: readonly string[] = ["lib/start.S", "lib/main.c", "lib/trap.c", "lib/plic.c"];
+const TOLD: readonly string[] = ["lib/start.S", "lib/main.c", "lib/trap.c", "lib/plic.c", "lib/timer.c"];
 
 /** One image as the manifest has it. */
 export interface GalleryImage {
   readonly name: string;
   readonly base: string;
-  /** Options before the image. */
+  /** What it asks of its machine. */
   readonly arguments: readonly string[];
   /** SHA-256 of the image, and of everything it is made from. */
   readonly sha256: string;
@@ -76,6 +77,7 @@ export async function sourcesHash(base: Base, mistake: Mistake | undefined): Pro
     ...[...headers.sort(), "lib/link.ld"].map((file) => [file, read(file)]),
     galleryLinkFlags(),
     small,
+    argumentsOf(base, mistake),
   ];
   return await sha256(new TextEncoder().encode(JSON.stringify(parts)));
 }
@@ -147,13 +149,15 @@ export async function buildGallery(
   // A change that no longer fits is told before anything is compiled.
   const images = names.map((name) => {
     const { base, mistake } = galleryEntry(name);
-    return { name, sources: gallerySources(base, mistake) };
+    return { name, sources: gallerySources(base, mistake), options: argumentsOf(base, mistake) };
   });
-  return await inParallel(images.map(({ name, sources }) => async () => {
+  return await inParallel(images.map(({ name, sources, options }) => async () => {
     const made = await Promise.all(sources.map((source) => objects.compile(source)));
     const path = `${dir}/${name}.elf`;
     await run("gcc", [...targetFlags(64), ...galleryLinkFlags(), "-o", path, ...made, "-lgcc"]);
-    await run("objcopy", [...small, path]);
+    await Deno.writeTextFile(`${path}.options`, options.join(" "));
+    const section = options.length === 0 ? [] : ["--add-section", `${OPTIONS_SECTION}=${path}.options`];
+    await run("objcopy", [...small, ...section, path]);
     return { name, elf: await Deno.readFile(path) };
   }));
 }
@@ -213,7 +217,7 @@ async function write(built: Built, versions: { compiler: string; linker: string 
     await Deno.writeFile(`${folder}${name}.elf`, elf);
     const { base, mistake } = galleryEntry(name);
     const hashes = { sha256: await sha256(elf), sources: await sourcesHash(base, mistake) };
-    entries.set(name, { name, base: base.name, arguments: argumentsOf(base), ...hashes });
+    entries.set(name, { name, base: base.name, arguments: argumentsOf(base, mistake), ...hashes });
   }
   for await (const { name } of Deno.readDir(folder)) {
     if (name.endsWith(".elf") && !galleryNames.includes(name.slice(0, -4))) await Deno.remove(folder + name);

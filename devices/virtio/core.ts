@@ -8,7 +8,7 @@ import { featureName, findFeature } from "./features.ts";
 import { type FeatureSwitches, offeredBy } from "./offered.ts";
 import { PackedQueue } from "./packed.ts";
 import { type ManagedVirtqueue, type QueueHost, type QueueLayout, splitSizeMax, type Virtqueue } from "./queue.ts";
-import { virtioInterrupt, virtioStatus } from "./registers.ts";
+import { statusText, virtioInterrupt, virtioStatus } from "./registers.ts";
 import { type VirtioRule, virtioRules } from "./rules.ts";
 import { SplitQueue } from "./split.ts";
 import { DEFINED_STATUS, statusViolations } from "./status.ts";
@@ -195,10 +195,10 @@ export class VirtioCore implements VirtioTransport, QueueHost {
       this.events.emit({ kind: "virtqueue", device: this.name, queue: index, step: "notified", value });
     }
     if ((this.status & (DEVICE_NEEDS_RESET | FAILED)) !== 0) {
-      return this.violation("notify-dead-device", `queue ${index}, Status is ${hex(this.status, 2)}`);
+      return this.violation("notify-dead-device", `queue ${index}, Status is ${statusText(this.status)}`);
     }
     if (this.#suspending || this.suspended) {
-      return this.violation("suspend-notify", `queue ${index}, Status is ${hex(this.status, 2)}`);
+      return this.violation("suspend-notify", `queue ${index}, Status is ${statusText(this.status)}`);
     }
     if (!queue.ready) return this.violation("notify-stopped-queue", `queue ${index} is not ready`);
     if (this.notificationData && this.events.wants("violation")) {
@@ -207,7 +207,7 @@ export class VirtioCore implements VirtioTransport, QueueHost {
     }
     if (!this.live) {
       // §2.1.2: no buffer is taken before DRIVER_OK. Drivers that notify too early work elsewhere: it is kept for then.
-      this.violation("notify-before-driver-ok", `queue ${index}, Status is ${hex(this.status, 2)}`);
+      this.violation("notify-before-driver-ok", `queue ${index}, Status is ${statusText(this.status)}`);
       if (!this.strict) this.#notifiedEarly.add(index);
       return;
     }

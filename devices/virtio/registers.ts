@@ -4,6 +4,7 @@
  * legacy interface (§4.2.4) calls the same register otherwise, `legacyName` says so.
  */
 
+import { hex } from "../../vm/bits.ts";
 import type { RegisterDef } from "../../vm/bus/register.ts";
 
 /** What MagicValue reads: "virt" in little-endian ASCII (virtio 1.2 §4.2.2). */
@@ -31,6 +32,12 @@ export const virtioInterrupt = {
   USED_BUFFER: 1,
   CONFIG_CHANGE: 2,
 } as const;
+
+/** A status with the names of its bits: `0x0b ACKNOWLEDGE|DRIVER|FEATURES_OK`. */
+export function statusText(status: number): string {
+  const names = Object.entries(virtioStatus).filter(([, bit]) => (status & bit) !== 0).map(([name]) => name);
+  return [hex(status, 2), ...(names.length === 0 ? [] : [names.join("|")])].join(" ");
+}
 
 const statusBits = Object.entries(virtioStatus).map(([name, mask]) => ({ name, mask }));
 const interruptBits = Object.entries(virtioInterrupt).map(([name, mask]) => ({ name, mask }));

@@ -26,7 +26,8 @@ Deno.test("a finding tells what, where, why, how to mend it, and what the driver
   assertEquals(broken.length, 1);
   assertEquals(
     report(checker, { symbolize }),
-    `error: virtio0 (Ringside test device): A status bit was set before the one that the initialisation has before it.
+    `error: virtio0 (Ringside test device): A status bit was set before the one that the initialisation
+  has before it.
   seen   Status := 0x02: DRIVER before ACKNOWLEDGE; once
   where  probe+0x18 (0x80000018); M mode, hart 0, after 6 instructions
   why    The steps tell the device what it may rely on: ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK.
@@ -40,6 +41,11 @@ Deno.test("a finding tells what, where, why, how to mend it, and what the driver
     W Status            = 0x00                        probe+0x10 (0x80000010)
     R Status            = 0x00                        probe+0x14 (0x80000014)
     W Status            = 0x02 DRIVER                 probe+0x18 (0x80000018)
+
+what the words mean:
+  Status           register that says how far the driver is: ACKNOWLEDGE 1, DRIVER 2, FEATURES_OK 8,
+                   DRIVER_OK 4, one after the other; FAILED 0x80: the driver gave up;
+                   DEVICE_NEEDS_RESET 0x40: the device did; writing 0 resets the device
 
 driver check: 1 error; of ${rules.length} rules ${
       passed.length + 1

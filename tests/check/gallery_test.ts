@@ -3,13 +3,15 @@ import { assert, assertEquals } from "@std/assert";
 import { readGalleryManifest, sourcesHash } from "../../tools/build_gallery.ts";
 import { sha256 } from "../../tools/build_guest.ts";
 import { galleryDocument, printed } from "../../tools/gallery/document.ts";
-import { baseOf, bases, changed } from "../../tools/gallery/mistake.ts";
+import { argumentsOf, baseOf, bases, changed } from "../../tools/gallery/mistake.ts";
 import { galleryNames, mistakes } from "../../tools/gallery/table.ts";
+import { readElf } from "../../vm/boot/elf.ts";
 import { checkJson } from "../../vm/check/json.ts";
 import type { PlacedFinding } from "../../vm/check/result.ts";
 import { findRule } from "../../vm/check/rules.ts";
 import { stallLines } from "../../vm/check/stall/explain.ts";
 import { checkReport } from "../../vm/check/text.ts";
+import { OPTIONS_SECTION } from "../../vm/cli/settings.ts";
 import { foundIn, runGallery } from "../support/gallery.ts";
 import { galleryEntry } from "../../tools/build_gallery.ts";
 
@@ -116,6 +118,15 @@ Deno.test("the images are made from the guest of today (deno task guest), and al
     const { base, mistake } = galleryEntry(image.name);
     assertEquals(image.sources, await sourcesHash(base, mistake), `${image.name}: deno task guest`);
     assertEquals(image.sha256, await sha256(await Deno.readFile(new URL(`${image.name}.elf`, images))), image.name);
+  }
+});
+
+Deno.test("every image asks for the devices that its driver is run on", () => {
+  for (const name of galleryNames) {
+    const { base, mistake } = galleryEntry(name);
+    const { sections } = readElf(Deno.readFileSync(new URL(`${name}.elf`, images)), name);
+    const section = sections.find((one) => one.name === OPTIONS_SECTION);
+    assertEquals(section && new TextDecoder().decode(section.data), argumentsOf(base, mistake).join(" ") || undefined);
   }
 });
 

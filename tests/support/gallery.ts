@@ -1,6 +1,5 @@
 /** Images of the gallery of wrong drivers, run with the checker as the command line runs them. */
-import { STEPS_MAX } from "../../tools/gallery/document.ts";
-import type { Base } from "../../tools/gallery/mistake.ts";
+import { type Base, STEPS_MAX } from "../../tools/gallery/mistake.ts";
 import { debugSections } from "../../vm/boot/debug_sections.ts";
 import { readElf } from "../../vm/boot/elf.ts";
 import { SymbolTable } from "../../vm/boot/symbols.ts";

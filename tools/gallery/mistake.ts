@@ -167,9 +167,13 @@ export function changed(file: string, source: string, changes: readonly Change[]
   }, source);
 }
 
-/** What a base's command line has, before the image. */
-export function argumentsOf({ version, devices = [] }: Base): string[] {
+/** Steps that an image is given whose driver does not come to an end. */
+export const STEPS_MAX = 2_000_000;
+
+/** What an image asks of its machine, as options. */
+export function argumentsOf({ version, devices = [] }: Base, mistake: Mistake | undefined): string[] {
   return [
+    ...(mistake?.ends === "limit" ? ["--timeout-insns", `${STEPS_MAX / 1e6}M`] : []),
     ...(version === undefined ? [] : ["--virtio-version", `${version}`]),
     ...devices.flatMap((device) => ["--device", device]),
   ];

@@ -1,8 +1,10 @@
 /** What docs/RULES.md says, out of the tables of rules. */
+import { wrap } from "./fields.ts";
 import { type Rule, statementsOf } from "./rule.ts";
 import { ruleGroups, rules } from "./rules.ts";
 import { statementCoverage, type Unchecked, unchecked } from "./statements.ts";
-import { monitorsText, ruleSourceText, wrap } from "./text.ts";
+import { monitorsText, ruleSourceText } from "./text.ts";
+import { words } from "./words.ts";
 
 /** Width of the page's lines, and of those of a list. */
 const WIDTH = 120;
@@ -31,7 +33,10 @@ export function rulesDocument(): string {
     `1.4) they are about ${checked}; the others are at the end, each with the reason.`;
   const head = [...HEAD, count].map((text) => paragraph(text));
   const groups = ruleGroups.flatMap(({ title, rules }) => [`## ${title}`, ...rules.map(ruleSection)]);
-  return `${[...head, ...groups, "## Statements without a rule", ...unchecked.map(reason)].join("\n\n")}\n`;
+  const glossary = words.map(({ name, means }) => item(`**${name}**: ${means}`)).join("\n");
+  return `${
+    [...head, "## Words", glossary, ...groups, "## Statements without a rule", ...unchecked.map(reason)].join("\n\n")
+  }\n`;
 }
 
 function ruleSection(rule: Rule): string {

@@ -25,18 +25,21 @@ export interface Shown {
 
 const NOTHING: Shown = { draw: () => undefined };
 
-/** What finds the descriptor at fault. */
+/** What the descriptor at fault is found by. */
 type Judged = Pick<DescriptorFact, "table" | "index" | "length" | "flags"> & { readonly next?: number };
 
 /** Of a rule on chains: the field that it is about. */
 interface Fault {
   readonly field: DescriptorField;
-  /** Finds the descriptor, which else is the last that was read. */
-  readonly is?: (descriptor: Judged) => boolean;
+  /** Finds the descriptor, which else is the last that was read; `parts` are those of buffers. */
+  readonly is?: (descriptor: Judged, parts: readonly Judged[]) => boolean;
   /** It is the descriptor after those that were read. */
   readonly beyond?: boolean;
 }
 
+/** Bytes of a disk request's header, and of a sector (virtio 1.2 §5.2.6). */
+const BLK_HEADER = 16;
+const SECTOR = 512;
 const NEXT = 1;
 const WRITE = 2;
 const INDIRECT = 4;
@@ -59,7 +62,29 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "rng-direction": { field: "flags", is: ({ flags }) => (flags & (WRITE | INDIRECT)) === 0 },
   "dummy-direction": { field: "flags", is: ({ flags }) => (flags & (WRITE | INDIRECT)) === 0 },
   "blk-header": { field: "length", is: ({ flags }) => (flags & INDIRECT) === 0 },
+  "blk-status": { field: "flags" },
+  "blk-data-length": { field: "length", is: notWhole },
 };
+
+/** By rule and what was seen, where that says which field it is. */
+const FAULTS_SEEN: Readonly<Record<string, readonly (readonly [RegExp, Fault])[]>> = {
+  "descriptor-address": [[/the length is negative/, { field: "length" }]],
+  "blk-direction": [
+    [/device-writable/, { field: "flags", is: (one, parts) => (one.flags & WRITE) !== 0 && one !== parts.at(-1) }],
+    [/device-readable/, { field: "flags", is: (one, parts) => (one.flags & WRITE) === 0 && one !== parts[0] }],
+  ],
+  "console-direction": [
+    [/receiveq/, { field: "flags", is: ({ flags }) => (flags & (WRITE | INDIRECT)) === 0 }],
+    [/transmitq/, { field: "flags", is: ({ flags }) => (flags & WRITE) !== 0 }],
+  ],
+};
+
+/** Of a disk's request: the header is not 16 bytes, so that the data begins or ends elsewhere, or the data is not sectors. */
+function notWhole(one: Judged, parts: readonly Judged[]): boolean {
+  const [header, status] = [parts[0], parts.at(-1)];
+  if (header !== undefined && header.length < BLK_HEADER) return one === header;
+  return parts.includes(one) && one !== header && one !== status && one.length % SECTOR !== 0;
+}
 
 /** The same where a packed ring differs: the end of a list is in its flags, and its name in `id`. */
 const PACKED_FAULTS: Readonly<Record<string, Fault>> = {
@@ -168,7 +193,8 @@ export class Drawings {
     if (chain === undefined) return NOTHING;
     const from = this.#queues.get(`${device}.${chain.queue}`);
     const format = from?.configured.format ?? "split";
-    const fault = (format === "packed" ? PACKED_FAULTS[rule] : undefined) ?? FAULTS[rule];
+    const fault = FAULTS_SEEN[rule]?.find(([seen]) => seen.test(what))?.[1] ??
+      (format === "packed" ? PACKED_FAULTS[rule] : undefined) ?? FAULTS[rule];
     const marked = markOf(fault, chain.descriptors);
     const drawing: ChainDrawing = {
       kind: "chain",
@@ -283,7 +309,8 @@ function packedPlaces(
 function markOf(fault: Fault | undefined, descriptors: readonly Judged[]): DescriptorMark | undefined {
   if (fault === undefined) return undefined;
   const { field, is } = fault;
-  const at = is === undefined ? descriptors.length - 1 : descriptors.findIndex(is);
+  const parts = descriptors.filter(({ flags }) => (flags & INDIRECT) === 0);
+  const at = is === undefined ? descriptors.length - 1 : descriptors.findIndex((one) => is(one, parts));
   return at < 0 ? undefined : { at, field };
 }
 

@@ -1,11 +1,11 @@
 /** A rule's page for a terminal, by what somebody has of it: its id, its name, or the number of its statement. */
+import { fields, WIDTH, wrap } from "./fields.ts";
 import { type Rule, statementsOf } from "./rule.ts";
 import { ruleGroups, rules } from "./rules.ts";
 import { unchecked, uncheckedStatement } from "./statements.ts";
 import { ruleCalled } from "./suppressions.ts";
-import { fields, monitorsText, ruleSourceText, wrap } from "./text.ts";
-
-const WIDTH = 100;
+import { monitorsText, ruleSourceText } from "./text.ts";
+import { wordLines, wordsIn } from "./words.ts";
 
 /** The rules that `query` means: by id or name one, by the number of a statement all that are about it. */
 export function rulesCalled(query: string): readonly Rule[] {
@@ -46,6 +46,8 @@ export function rulePage(rule: Rule): string {
       about: group,
       skip: `a line "${name}" in a file given with --check-suppress; "${name} SYMBOL" for one function`,
     }),
+    "",
+    ...wordLines(wordsIn([wrong, mend, why])),
   ];
-  return `${lines.join("\n")}\n`;
+  return `${lines.join("\n").trimEnd()}\n`;
 }

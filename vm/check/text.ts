@@ -3,10 +3,11 @@ import { hex } from "../bits.ts";
 import { deviceType } from "../../devices/virtio/features.ts";
 import type { MmioEvent } from "../events.ts";
 import { harmless, painter } from "../trace/colour.ts";
-import type { Paint } from "../trace/colour.ts";
+import type { Paint, Painter } from "../trace/colour.ts";
 import { privilegeName } from "../trace/record.ts";
 import { accessedRegister, registerName, valueText } from "../trace/register_text.ts";
 import { drawingLines } from "./drawing.ts";
+import { field, WIDTH, wrap } from "./fields.ts";
 import type { Finding } from "./finding.ts";
 import type { Access } from "./history.ts";
 import { frameText, type Place, type Places, placeText } from "./places.ts";
@@ -20,6 +21,7 @@ import {
   statementsOf,
   virtioVersions,
 } from "./rule.ts";
+import { wordLines, wordsIn } from "./words.ts";
 
 /** How to write findings. */
 export interface TextOptions {
@@ -27,12 +29,11 @@ export interface TextOptions {
   readonly colour?: boolean | undefined;
 }
 
-/** Columns of a report. */
-export const WIDTH = 100;
-const LEFT = 9;
 /** Columns of the history: most names and values fit, and what is longer moves only its own line. */
 const REGISTER_WIDTH = 17;
 const VALUE_WIDTH = 26;
+/** Findings whose words are explained. */
+const EXPLAINED_MAX = 5;
 /** Accesses that are shown of a long history; JSON has more. */
 const HISTORY_FIRST = 6;
 const HISTORY_LAST = 14;
@@ -43,40 +44,98 @@ const MONITORS: Readonly<Record<Monitor, string>> = { qemu: "QEMU", firecracker:
 /** Everything a checker found, and how far it got; ends in a newline. */
 export function checkReport(result: CheckResult, options: TextOptions = {}): string {
   const { findings } = result;
-  const parts = findings.map((finding, i) => `${findingText(finding, result, options, findings[i - 1])}\n`);
+  const told = new Set<Rule>();
+  const parts = findings.map((finding, i) => {
+    const { rule } = finding.finding;
+    const text = findingText(finding, result, options, { before: findings[i - 1], again: told.has(rule) });
+    told.add(rule);
+    return `${text}\n`;
+  });
   for (const [id, times] of result.unruled) {
     parts.push(`also told by a device, ${timesText(times)}: ${id} (see --trace-devices)\n`);
   }
   if (result.lost > 0) parts.push(`${result.lost} more times a rule was broken, in places that are not listed\n`);
   for (const { line, text } of result.unused) parts.push(`suppression of line ${line} was not needed: ${text}\n`);
+  parts.push(
+    ...[firstLines(findings), wordLines(wordsOf(result))].flatMap((lines) => lines.map((l) => `${l}\n`).join("") || []),
+  );
   return `${parts.join("\n")}${parts.length > 0 ? "\n" : ""}${coverageLine(result)}\n`;
 }
 
-/** One finding, in lines; without a newline at the end. What `before`, told just before it, has too is not repeated. */
+/** The words of the findings that are told. */
+export function wordsOf({ findings }: CheckResult): ReturnType<typeof wordsIn> {
+  const texts = findings.slice(0, EXPLAINED_MAX).map(({ finding }) => finding);
+  return wordsIn([
+    ...texts.map(({ rule }) => rule.wrong),
+    ...texts.flatMap(({ rule, what, drawing }) => [
+      ...(drawing === undefined ? [] : drawingLines(drawing)),
+      rule.mend,
+      rule.why,
+      what,
+    ]),
+  ]);
+}
+
+/** Where to begin, if a device has several findings of different rules. */
+function firstLines(findings: readonly PlacedFinding[]): string[] {
+  const devices = new Map<string, PlacedFinding>();
+  for (const finding of findings) {
+    const first = devices.get(finding.finding.device);
+    if (first === undefined) devices.set(finding.finding.device, finding);
+    else if (first.finding.rule !== finding.finding.rule) {
+      const place = placeText(first.place);
+      const text = `begin with the first finding of ${harmless(first.finding.device)}, at ${place}: those after it ` +
+        "may only follow from it.";
+      return wrap(text, WIDTH);
+    }
+  }
+  return [];
+}
+
+/** What a reader has seen already, and need not read again. */
+export interface Told {
+  /** The finding before. */
+  readonly before?: PlacedFinding | undefined;
+  /** Whether a finding before was of the same rule. */
+  readonly again?: boolean;
+}
+
+/** One finding, in lines; without a newline at the end. */
 export function findingText(
   placed: PlacedFinding,
   { places }: CheckResult,
   options: TextOptions = {},
-  before?: PlacedFinding,
+  { before, again = false }: Told = {},
 ): string {
   const { finding, place, notified } = placed;
   const { rule, what, count, drawing } = finding;
   const paint = painter(options.colour ?? false);
   const elsewhere = monitorsText(rule);
+  const named = (name: string) => paint(name, name === "mend" ? "good" : "quiet");
+  const row = (name: string, text: string) => field(name, text, undefined, named);
+  const [title, ...rest] = wrap(`${deviceText(finding)}: ${rule.wrong}`, WIDTH, rule.severity.length + 2);
   const lines = [
-    `${paint(`${rule.severity}:`, PAINTS[rule.severity])} ${deviceText(finding)}: ${rule.wrong}`,
-    ...field("seen", `${harmless(what)}; ${timesText(count)}`),
-    ...field("where", whereText(place, finding)),
-    ...(notified === undefined ? [] : field("notify", notifyText(notified, finding))),
-    ...field("why", rule.why),
-    ...field("mend", rule.mend),
-    ...field("rule", `${rule.id}; ${ruleSourceText(rule)}`),
-    ...(elsewhere === "" ? [] : field("hosts", elsewhere)),
-    ...(drawing === undefined ? [] : drawingLines(drawing).map((line) => `  ${line}`)),
+    [paint(`${rule.severity}:`, PAINTS[rule.severity]), paint(title!, "device")].join(" "),
+    ...rest.map((line) => paint(`  ${line}`, "device")),
+    ...row("seen", `${harmless(what)}; ${timesText(count)}`),
+    ...row("where", whereText(place, finding)),
+    ...(notified === undefined ? [] : row("notify", notifyText(notified, finding))),
+    ...(again ? row("rule", `${rule.id}: why and how to mend it as above`) : [
+      ...row("why", rule.why),
+      ...row("mend", rule.mend),
+      ...row("rule", `${rule.id}; ${ruleSourceText(rule)}`),
+      ...(elsewhere === "" ? [] : row("hosts", elsewhere)),
+    ]),
+    ...(drawing === undefined ? [] : drawingLines(drawing).map((line) => `  ${markText(line, paint)}`)),
     ...stackLines(placed, before),
     ...historyLines(finding, before?.finding, places),
   ];
   return lines.join("\n");
+}
+
+/** A line of a drawing; the mark beneath what is at fault stands out. */
+function markText(line: string, paint: Painter): string {
+  return line.replace(/^( *)(\^+)$/, (_, before, mark) => `${before}${paint(mark, "bad")}`);
 }
 
 function timesText(count: number): string {
@@ -193,27 +252,4 @@ function accessText(fact: MmioEvent): string {
   const found = accessedRegister(fact);
   const name = registerName(fact, found).padEnd(REGISTER_WIDTH);
   return `${fact.write ? "W" : "R"} ${name} = ${valueText(fact, found).padEnd(VALUE_WIDTH)}`;
-}
-
-/** A name and a text beside it, wrapped. */
-export function field(name: string, text: string): string[] {
-  return wrap(text, WIDTH - LEFT).map((part, i) => `${(i === 0 ? `  ${name}` : "").padEnd(LEFT)}${part}`);
-}
-
-/** Names and texts in two columns. */
-export function fields(texts: Readonly<Record<string, string>>): string[] {
-  return Object.entries(texts).flatMap(([name, text]) => field(name, text));
-}
-
-/** `text` in lines of at most `width` characters. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -2,7 +2,7 @@
 import { Checker } from "../check/checker.ts";
 import { type CheckResult, checkResult, reaches } from "../check/result.ts";
 import { parseSuppressions, type Suppression } from "../check/suppressions.ts";
-import { checkReport, coverageLine } from "../check/text.ts";
+import { checkReport, coverageLine, wordsOf } from "../check/text.ts";
 import type { Profile } from "../check/rule.ts";
 import type { Unread } from "../check/watched_queue.ts";
 import type { Machine } from "../machine.ts";
@@ -23,6 +23,8 @@ export interface RunningCheck {
   end(): Promise<string>;
   /** Whether `end` has told of anything on standard error. */
   readonly told: boolean;
+  /** The words that it has explained there. */
+  readonly words: ReadonlySet<string>;
   /** The exit status in place of `own`, for who wants to know of findings by it; after `end`. */
   status(own: number): number;
   /** What the driver of a queue has not read of what its device has used, where that is known. */
@@ -38,9 +40,13 @@ export function startCheck(settings: Settings, profile: Profile, machine: Machin
   checker.attach(machine.events);
   let failed = false;
   let told = false;
+  let words: ReadonlySet<string> = new Set();
   return {
     get told() {
       return told;
+    },
+    get words() {
+      return words;
     },
     end: async () => {
       checker.end();
@@ -50,6 +56,7 @@ export function startCheck(settings: Settings, profile: Profile, machine: Machin
       failed = checkFail !== undefined &&
         result.findings.some(({ finding }) => reaches(finding.rule.severity, checkFail));
       told = output === undefined && (checkFormat ?? "text") === "text" && result.findings.length > 0;
+      if (told) words = new Set(wordsOf(result).map(({ name }) => name));
       if (output === undefined) return await documentOf(result, settings, Deno.stderr.isTerminal());
       output.write(new TextEncoder().encode(await documentOf(result, settings, false)));
       return `${coverageLine(result)}\n`;

@@ -10,12 +10,12 @@ import { defaultIsa } from "./default_isa.ts";
 import { assignSlots } from "./device_spec.ts";
 import type { DeviceActions } from "./do_actions.ts";
 import type { RunningCheck } from "./checking.ts";
-import { fileError, Status, writeStderr } from "./errors.ts";
+import { fileError, oneLine, Status, writeStderr } from "./errors.ts";
 import { OutputFile } from "./files.ts";
 import { HostConsole, type RunControl } from "./host_console.ts";
 import { ImageNames } from "./image_names.ts";
 import type { OpenMonitor } from "./open_monitor.ts";
-import type { Settings } from "./options.ts";
+import { OPTIONS_SECTION, type Settings } from "./settings.ts";
 import { statusOf, type StopCause } from "./outcome.ts";
 import type { ReportContext } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -29,13 +29,17 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 const FOLLOW_MS = 30;
 const FOLLOWED_STEPS = 16_384;
 
+/** Version of virtio-mmio where nobody asks for one. */
+const VIRTIO_VERSION = 2;
+
 /** How often traces that somebody may be watching are handed over, in milliseconds. */
 const TRACE_FLUSH_MS = 100;
 
 /** Runs the image and returns the exit status. Errors of the user's are thrown before anything is written. */
-export async function runMachine(settings: Settings): Promise<number> {
-  if (settings.dumpDtb !== undefined) return dumpDeviceTree(settings.dumpDtb, settings);
-  const planned = await readBoot(settings);
+export async function runMachine(given: Settings): Promise<number> {
+  if (given.dumpDtb !== undefined) return dumpDeviceTree(given.dumpDtb, given);
+  const planned = await readBoot(given);
+  const settings = await askedFor(given, planned);
   const { boot } = planned;
   const names = settings.symbols === undefined ? ImageNames.ofBoot(boot) : ImageNames.ofFile(settings.symbols);
   const run = new Run();
@@ -44,7 +48,7 @@ export async function runMachine(settings: Settings): Promise<number> {
   const host = new HostConsole(settings, specs, run);
   run.wake = () => host.pacing.wake();
   const slots = await makeSlots(specs, {
-    defaultVersion: settings.virtioVersion,
+    defaultVersion: settings.virtioVersion ?? VIRTIO_VERSION,
     seed: settings.seed,
     port: (slot, id) => host.port(slot, id),
     size: host.size,
@@ -57,7 +61,7 @@ export async function runMachine(settings: Settings): Promise<number> {
       engine: settings.engine,
       uart: host.port("uart"),
       slots: slots.options,
-      emptyVersion: settings.virtioVersion,
+      emptyVersion: settings.virtioVersion ?? VIRTIO_VERSION,
       rtcEpoch: settings.rtc === "host" ? Date.now() : settings.rtc,
       pacing: host.pacing,
     });
@@ -103,6 +107,16 @@ export async function runMachine(settings: Settings): Promise<number> {
     await slots.flush();
     slots.close();
   }
+}
+
+/** `given`, and what a plain image asks for beside it in a section of its own; that is told. */
+async function askedFor(given: Settings, { boot }: PlannedBoot): Promise<Settings> {
+  const image = given.image === undefined ? undefined : boot.images[0];
+  if (image?.elf?.sections.some(({ name }) => name === OPTIONS_SECTION) !== true) return given;
+  const asked = (await import("./image_options.ts")).withImageOptions(given, image);
+  if (asked === undefined) return given;
+  writeStderr(`ringside: ${oneLine(`${image.name} asks for ${asked.words}`)}\n`);
+  return asked.settings;
 }
 
 /** What `--at` and `--do` do to devices, if they are given. */
@@ -212,7 +226,7 @@ class Run implements RunControl {
   async #follow(): Promise<void> {
     const { machine, names } = this.context!;
     const { watchHarts } = await import("./stuck.ts");
-    this.#watch ??= watchHarts(machine, names.symbolize, this.check?.unread);
+    this.#watch ??= watchHarts(machine, names.symbolize, this.check?.unread, () => this.check?.words);
   }
   #unfollow(): void {
     this.#watch?.end();

@@ -53,7 +53,8 @@ export interface Settings {
   readonly devices: DeviceSpec[];
   /** Write this drive's overlay to its file instead of running. */
   commit?: DeviceSpec;
-  virtioVersion: 1 | 2;
+  /** Of devices that name none; absent: 2, unless the image asks for the other. */
+  virtioVersion?: 1 | 2;
   defaultDevices: boolean;
   symbols?: string;
   /** Where the instruction trace goes: a file's name, or "" for standard error. */
@@ -99,6 +100,9 @@ export interface Settings {
 /** What can be printed in place of a run. */
 export type Showing = "help" | "version" | "chaos" | { readonly devices: "kinds" | Place };
 
+/** Section of an ELF image in which it asks for options: `image_options.ts` reads it. */
+export const OPTIONS_SECTION = ".ringside";
+
 /** Settings of an empty command line. */
 export function defaultSettings(): Settings {
   return {
@@ -108,7 +112,6 @@ export function defaultSettings(): Settings {
     rtc: RTC_EPOCH,
     flash: [],
     devices: [],
-    virtioVersion: 2,
     defaultDevices: true,
     traceFilters: [],
     seed: 0,

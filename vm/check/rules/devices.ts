@@ -69,8 +69,10 @@ export const deviceRules: Readonly<Record<string, RuleRow>> = {
     section: "5.2.6.1",
     keyword: "MUST",
     wrong: "The data is not a multiple of 512 bytes (20 bytes for GET_ID).",
-    why: "Disks move whole sectors; the device fails the request.",
-    mend: "Count in sectors of 512 bytes whatever blk_size is.",
+    why:
+      "Disks move whole sectors; the device fails the request. What it takes for data begins after 16 readable bytes of " +
+      "header, in whichever descriptor that is.",
+    mend: "Count in sectors of 512 bytes whatever blk_size is, and give the header 16 bytes of its own.",
   },
   "blk-segments": {
     ...blk,

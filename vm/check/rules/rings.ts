@@ -31,7 +31,9 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     occasion: "available",
     wrong: "A chain was made available that the device still has.",
     why: "Its descriptors are used twice at once, and come back twice: the driver's free list breaks.",
-    mend: "Free a descriptor only when its head has come back in the used ring.",
+    mend:
+      "Free a descriptor only when its head has come back in the used ring, and add 1 to idx for each chain, not for each " +
+      "descriptor: entries that nobody has written name old heads.",
   },
   "avail-overcommitted": {
     ...implied,
@@ -66,7 +68,7 @@ export const ringRules: Readonly<Record<string, RuleRow>> = {
     section: "2.7.5",
     occasion: "chain",
     wrong: "A buffer does not lie in memory that the device can read or write.",
-    why: "The device stops. Often the address is virtual, or has lost its upper half.",
+    why: "The device stops. Often the address is virtual, or has lost its upper half, or the length is no length.",
     mend: "Write the physical address in 64 bits, and check the length.",
   },
   "descriptor-flags": {

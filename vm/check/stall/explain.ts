@@ -3,11 +3,11 @@
  * InterruptStatus, PLIC, mip and mie to the handler is walked, and the first broken link named, with the evidence and
  * what to try next. Where the evidence is open, what is known is said and nobody accused.
  */
-import { virtioStatus } from "../../../devices/virtio/registers.ts";
+import { statusText, virtioStatus } from "../../../devices/virtio/registers.ts";
 import { hex } from "../../bits.ts";
 import { csrNumber } from "../../isa/csr_names.ts";
 import type { HartView } from "../../trace/hart_view.ts";
-import { field, WIDTH, wrap } from "../text.ts";
+import { field, WIDTH, wrap } from "../fields.ts";
 import { brokenInterrupt, hartText } from "./interrupts.ts";
 import { loopOf } from "./loops.ts";
 import { chainStall, deviceText, queueText } from "./queues.ts";
@@ -47,7 +47,7 @@ function waitingStall(view: StallView): Stall {
     return {
       link: "device",
       why: `the driver of ${deviceText(unfinished)} stopped half-way: Status is ${
-        hex(unfinished.status, 2)
+        statusText(unfinished.status)
       }, without DRIVER_OK.`,
       seen,
       next: "follow the driver's probe function to where it waits, and see what it waits for",
@@ -91,7 +91,7 @@ function started({ status }: StallDevice): boolean {
 
 function deviceTexts(view: StallView): string[] {
   return view.devices.filter(({ status }) => status !== 0).flatMap((device) => [
-    `${deviceText(device)}: Status ${hex(device.status, 2)}, InterruptStatus ${device.interruptStatus}`,
+    `${deviceText(device)}: Status ${statusText(device.status)}, InterruptStatus ${device.interruptStatus}`,
     ...device.queues.map((queue) => `  ${queueText(view, queue)}`),
   ]);
 }

@@ -1,5 +1,5 @@
 /** Loops that get nowhere: what they read, what interrupts them, what traps in them. */
-import { virtioStatus } from "../../../devices/virtio/registers.ts";
+import { statusText, virtioStatus } from "../../../devices/virtio/registers.ts";
 import { findRegister } from "../../bus/register.ts";
 import { hex } from "../../bits.ts";
 import { causeName } from "../../isa/causes.ts";
@@ -131,7 +131,7 @@ function polledDevice(view: StallView, sample: Sample, load: SampledLoad): Stall
     seen: [
       ...seen,
       ...(device === undefined ? [] : [
-        `${deviceText(device)}: Status ${hex(device.status, 2)}, InterruptStatus ${device.interruptStatus}`,
+        `${deviceText(device)}: Status ${statusText(device.status)}, InterruptStatus ${device.interruptStatus}`,
         ...device.queues.map((queue) => queueText(view, queue)),
       ]),
     ],

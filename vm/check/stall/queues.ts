@@ -1,6 +1,6 @@
 /** The links between a driver's descriptors and the device's used ring (virtio 1.2 §2.7, §2.8). */
 import { deviceType } from "../../../devices/virtio/features.ts";
-import { virtioStatus } from "../../../devices/virtio/registers.ts";
+import { statusText, virtioStatus } from "../../../devices/virtio/registers.ts";
 import { hex } from "../../bits.ts";
 import type { Stall, StallDevice, StallQueue, StallView } from "./view.ts";
 
@@ -90,7 +90,7 @@ export function chainStall(view: StallView): Stall | undefined {
 function brokenQueue(view: StallView, device: StallDevice): Stall | undefined {
   const { status, queues } = device;
   const name = deviceText(device);
-  const states = [`${name}: Status ${hex(status, 2)}`, ...queues.map((queue) => queueText(view, queue))];
+  const states = [`${name}: Status ${statusText(status)}`, ...queues.map((queue) => queueText(view, queue))];
   if ((status & virtioStatus.DEVICE_NEEDS_RESET) !== 0) {
     return {
       link: "device",
