@@ -39,6 +39,8 @@ export const HART = {
   space: 0x14c,
   /** u32: hart id. */
   index: 0x150,
+  /** u32: how often the interpreter came to a translated region. */
+  entered: 0x154,
   /** u32 each, by `FenceOrder`: fences done while somebody watches memory. */
   fences: 0x160,
   /** u32 each, by `RegionEnd`: how often translated regions were left. */

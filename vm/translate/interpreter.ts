@@ -23,10 +23,17 @@ const SYSTEM = 0x73;
 /** Most instructions per call of emitted code: re-entry is how V8 swaps in its optimised version. */
 const QUANTUM = 100_000;
 
-/** The same while code is still being looked for that is worth translating: the last branches are looked at after each. */
-const SAMPLED_QUANTUM = 20_000;
-/** How much longer each time nothing is found. */
-const QUANTUM_GROWTH = 1.05;
+/**
+ * Between looks at the last branches the interpreter must have worked so much: a look after so many steps of any kind sees
+ * the few that it still does, however seldom it does them, and what is seldom done is not worth its translation.
+ */
+const LOOK = 20_000;
+/** What a way from the interpreter into a region and out again is worth, in interpreted instructions. */
+const ENTRY_WORK = 16;
+/** How much longer than that emitted code may run while it is nearly all translated code, and the share that this means. */
+const LONGER = 5;
+/** By which factor it becomes longer, and shorter. */
+const QUANTUM_GROWTH = 1.25;
 
 /** What the harts' interpreters share, and what their code is made for. */
 export interface InterpreterOptions {
@@ -37,7 +44,7 @@ export interface InterpreterOptions {
   readonly running: number;
   /** Translated code; absent: everything is interpreted. */
   readonly regions: Regions | undefined;
-  /** Steps between looks at the last branches. */
+  /** Interpreted instructions between looks at the last branches. */
   readonly quantum?: number | undefined;
 }
 
@@ -57,8 +64,10 @@ export class Interpreter implements Engine {
   /** Where emitted code expects the state of the hart that runs, and where it is else. */
   readonly #running: number;
   readonly #home: number;
-  /** Steps since the last branches were looked at. */
-  #unsampled = 0;
+  /** Steps of this quantum so far; and what the interpreter did since the last look, and before this quantum. */
+  #steps = 0;
+  #work = 0;
+  #workBefore = 0;
 
   /** How often emitted code came back, by `Exit`; steps that the reference executor did, and those before this engine. */
   readonly #left: number[] = Object.values(Exit).map(() => 0);
@@ -67,9 +76,9 @@ export class Interpreter implements Engine {
   #now: (() => number) | undefined;
   readonly #time = { emitted: 0, translating: 0, longest: 0 };
 
-  /** Steps between looks at the last branches: now, and at the start. */
+  /** Steps between questions whether a look is due; and the interpreter's work between looks. */
   #quantum: number;
-  readonly #shortest: number;
+  readonly #look: number;
 
   constructor(hart: Hart, { pages, memory, code, running, regions, quantum }: InterpreterOptions) {
     this.#hart = hart;
@@ -83,8 +92,8 @@ export class Interpreter implements Engine {
     this.#code = code;
     this.#running = running;
     this.#home = hart.base;
-    this.#shortest = quantum ?? SAMPLED_QUANTUM;
-    this.#quantum = this.#shortest;
+    this.#look = quantum ?? LOOK;
+    this.#quantum = this.#look;
     this.name = regions === undefined ? "interpreter" : "auto";
     this.regions = regions;
     hart.code = pages;
@@ -121,12 +130,12 @@ export class Interpreter implements Engine {
       }
       this.#code.widen();
       const sampled = this.regions !== undefined && !hart.records.active;
-      // Wherever emitted code came back in between, the next look is due after so many steps: looks at where it comes back
+      // Wherever emitted code came back in between, the quantum ends after so many steps: looks at where it comes back
       // would not see what it does else.
-      const quantum = sampled ? Math.max(1, Math.floor(this.#quantum) - this.#unsampled) : QUANTUM;
+      const quantum = sampled ? Math.max(1, Math.floor(this.#quantum) - this.#steps) : QUANTUM;
       const exit = this.#burst(Math.min(Math.ceil(clock.sliceEnd - clock.now), quantum));
       this.#left[exit]!++;
-      if (sampled && exit === Exit.Budget && this.#unsampled >= Math.floor(this.#quantum)) this.#sample(this.regions);
+      if (sampled && exit === Exit.Budget && this.#steps >= Math.floor(this.#quantum)) this.#endQuantum(this.regions);
       // Emitted code finds out about the page before it looks at the budget: the slice may be over all the same.
       if (clock.now >= clock.sliceEnd) return;
       if (exit === Exit.Slow) this.#slow();
@@ -154,13 +163,17 @@ export class Interpreter implements Engine {
       this.#u32[state + HART.step / 4 + 1] = Math.floor(step / 0x1_0000_0000);
     }
     const from = this.#now?.() ?? 0;
+    const translated = this.#u32[state + HART.regionSteps / 4]!;
+    const entered = this.#u32[state + HART.entered / 4]!;
     const exit = this.#code.run(n);
     if (this.#now !== undefined) this.#time.emitted += this.#now() - from;
     const retired = n - this.#u32[state + HART.left / 4]!;
     if (records.active) records.next = this.#u32[state + HART.record / 4]!;
     hart.steps += retired;
     hart.clock.inSlice += retired;
-    this.#unsampled += retired;
+    this.#steps += retired;
+    this.#work += retired - ((this.#u32[state + HART.regionSteps / 4]! - translated) >>> 0) +
+      ENTRY_WORK * ((this.#u32[state + HART.entered / 4]! - entered) >>> 0);
     return exit;
   }
 
@@ -294,19 +307,28 @@ export class Interpreter implements Engine {
     this.#u32[state + HART.edge / 4] = next;
   }
 
-  /** Has the last branches looked at, more and more seldom while nothing is found. */
+  /** Has the last branches looked at, if the interpreter has worked enough. */
+  #endQuantum(regions: Regions): void {
+    const little = (this.#work - this.#workBefore) * LONGER < this.#steps;
+    const next = little ? this.#quantum * QUANTUM_GROWTH : this.#quantum / QUANTUM_GROWTH;
+    // A region is entered only where what is left covers it: calls as short as that would hardly ever enter it.
+    const shortest = Math.max(this.#look, LONGER * regions.longest);
+    this.#quantum = Math.max(shortest, Math.min(LONGER * this.#look, next));
+    this.#steps = 0;
+    if (this.#work >= this.#look) {
+      this.#work = 0;
+      this.#sample(regions);
+    }
+    this.#workBefore = this.#work;
+  }
+
   #sample(regions: Regions): void {
-    const made = regions.stats.made;
-    this.#unsampled = 0;
     const from = this.#now?.() ?? 0;
     regions.sample(this.#hart);
-    if (this.#now !== undefined) {
-      const took = this.#now() - from;
-      this.#time.translating += took;
-      this.#time.longest = Math.max(this.#time.longest, took);
-    }
-    if (regions.stats.made !== made) this.#quantum = this.#shortest;
-    else this.#quantum = Math.min(QUANTUM, this.#quantum * QUANTUM_GROWTH);
+    if (this.#now === undefined) return;
+    const took = this.#now() - from;
+    this.#time.translating += took;
+    this.#time.longest = Math.max(this.#time.longest, took);
   }
 
   observe({ now, region }: EngineObserver): void {

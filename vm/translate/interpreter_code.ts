@@ -135,6 +135,8 @@ class InterpreterEmitter extends EntryEmitter {
     this.#checkSpace(table, entry);
     this.noteFrom(EdgeMark.NotDone | EdgeMark.Translated);
     f.i32(0).get(this.edge).memory(Op.I32Store, this.hart + HART.edge);
+    f.i32(0).i32(0).memory(Op.I32Load, this.hart + HART.entered).i32(1).op(Op.I32Add);
+    f.memory(Op.I32Store, this.hart + HART.entered);
     f.get(this.left).i32(1).op(Op.I32Add);
     f.get(this.ip).memory(Op.I32Load, ENTRY.word);
     f.call(this.chain).tee(entry).i32(2).op(Op.I32ShrU).set(this.left);

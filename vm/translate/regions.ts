@@ -29,7 +29,7 @@ import { structure } from "./structure.ts";
 import { type WaysOut, waysOut } from "./ways_out.ts";
 
 /** How often a place must be seen among the last branches before it is translated, unless said otherwise. */
-const HOT = 14;
+const HOT = 9;
 /** How many of the last branches are looked at after a burst. */
 const SAMPLE = 16;
 /** Most places that a jump is expected to go to. */
@@ -84,6 +84,8 @@ export class Regions {
   readonly functions: WebAssembly.Table = new WebAssembly.Table({ element: "anyfunc", initial: REGION.max });
   /** How many were made, and how many instructions they hold. */
   readonly stats = { made: 0, instructions: 0, remade: 0, dropped: 0, flushed: 0 };
+  /** Most steps that the budget must cover for any of them to be entered. */
+  longest = 0;
   /** Told of each region that is made. */
   made: ((region: TranslatedRegion) => void) | undefined;
   readonly #o: RegionsOptions;
@@ -281,6 +283,7 @@ export class Regions {
       places.add(at);
       const index = this.#free.pop() ?? this.#count++;
       this.functions.set(index, instance.exports["region"] as () => void);
+      this.longest = Math.max(this.longest, longest);
       this.#describe(table + index * REGION.bytes, longest, level, pc + BigInt(offset));
       const row = (table + index * REGION.bytes) >>> 2;
       this.#u32[row + REGION.entry / 4] = i;
