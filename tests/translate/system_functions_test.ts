@@ -1,4 +1,4 @@
-/** Instructions that the interpreter has functions for, against the reference executor: counters and fences. */
+/** Instructions that the interpreter has functions for, against the reference executor: counters, fences, waits, returns. */
 import { assertEquals, assertGreater } from "@std/assert";
 import { Assembler } from "../../vm/isa/assemble.ts";
 import { parseIsa } from "../../vm/isa/table.ts";
@@ -116,4 +116,51 @@ for (const [name, wide] of [["rv64ima", true], ["rv32ima", false]] as const) {
       assertGreater(Number(both[1].hart.x(12)), 2000, "the other page was never seen");
     });
   }
+}
+
+for (const name of ["rv64ima", "rv32ima"]) {
+  Deno.test(`${name}: waits go on where an interrupt is pending, and returns lead to where mepc says`, () => {
+    const { bytes } = new Assembler(parseIsa(name)).program(
+      `
+            la t0, trap
+            csrw mtvec, t0
+            # Pending and enabled in mie, but not in mstatus.
+            csrwi mip, 2
+            csrwi mie, 2
+            li s0, 100
+    loop:   wfi
+            addi a1, a1, 1
+            la t0, back
+            csrw mepc, t0
+            # Back to M-mode, where interrupts stay disabled.
+            li t0, 0x80
+            csrc mstatus, t0
+            li t0, 0x1800
+            csrs mstatus, t0
+            mret
+            addi a2, a2, 1
+    back:   csrci mie, 2
+            csrsi mie, 2
+            addi s0, s0, -1
+            bnez s0, loop
+            # In U-mode both are illegal.
+            la t0, lower
+            csrw mepc, t0
+            li t0, 0x1800
+            csrc mstatus, t0
+            csrwi mie, 0
+            mret
+    lower:  wfi
+            mret
+            j lower
+            ${HANDLER}
+      `,
+      BigInt(BARE.ram),
+    );
+    const both = twoEngines(bytes, name);
+    compareEngines(both, 10_000);
+    const { hart } = both[1];
+    assertEquals([hart.x(11), hart.x(12)], [100n, 0n]);
+    assertGreater(Number(hart.x(10)), 100);
+  });
 }

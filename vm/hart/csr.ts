@@ -37,8 +37,10 @@ export interface CsrBits {
   readonly read: (hart: Hart) => bigint;
   /** The bits that a write changes. */
   readonly write: (hart: Hart) => bigint;
-  /** Of these, the ones whose change means nothing but that an interrupt may be taken now; absent: all of them mean nothing. */
+  /** mstatus only: of these, the ones whose change means nothing but that an interrupt may be taken now. */
   readonly free?: bigint;
+  /** Of these, the ones that enable interrupts: one may be taken once they are set. */
+  readonly enables?: bigint;
 }
 
 /** Bits of mstatus (priv §3.1.6). */
@@ -137,7 +139,7 @@ function status(name: string, spec: string, read: (hart: Hart) => bigint, write:
     partOf: CSR.mstatus,
     read: (hart) => hart.statusFor(read(hart)),
     write: (hart, value) => writeStatus(hart, value, mask(hart)),
-    bits: { of: "mstatus", read, write: mask, free: INTERRUPT_STACK },
+    bits: { of: "mstatus", read, write: mask, free: INTERRUPT_STACK, enables: MSTATUS.SIE | MSTATUS.MIE },
   });
 }
 
@@ -219,6 +221,8 @@ function interruptMask(name: "mie" | "mideleg", spec: string, mask: bigint): Csr
       hart.store(number, value & mask);
       hart.attention = true;
     },
+    // What is not delegated any more is M-mode's: clearing a bit of mideleg enables too.
+    ...(name === "mie" && { bits: { of: name, read: () => mask, write: () => mask, enables: mask } }),
   });
 }
 

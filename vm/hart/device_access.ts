@@ -20,6 +20,9 @@ interface Plan {
   readonly signed: boolean;
   /** The register that is loaded, or stored. */
   readonly register: number;
+  /** The register with the address, and what is added. */
+  readonly base: number;
+  readonly offset: number;
   /** Bytes of the instruction. */
   readonly length: 2 | 4;
 }
@@ -43,10 +46,24 @@ export class DeviceAccess {
    * that answers, and counts as one step. False: nothing is done, the reference executor has to.
    */
   run(word: number, low: number, high: number, access: 0 | 1): boolean {
-    const hart = this.#hart;
     const plan = this.#plan(word);
-    if (plan === undefined || plan.access !== access || hart.records.active) return false;
-    const { size } = plan;
+    return plan !== undefined && plan.access === access && this.#do(plan, low, high);
+  }
+
+  /** The same, of which only the instruction is known. */
+  runAnywhere(word: number): boolean {
+    const plan = this.#plan(word);
+    if (plan === undefined) return false;
+    const at = (this.#hart.base + HART.x) / 4 + 2 * plan.base;
+    const sum = this.#u32[at]! + plan.offset;
+    const carry = sum < 0 ? -1 : sum > 0xffff_ffff ? 1 : 0;
+    return this.#do(plan, sum >>> 0, this.#hart.xlen === 64 ? (this.#u32[at + 1]! + carry) >>> 0 : 0);
+  }
+
+  #do(plan: Plan, low: number, high: number): boolean {
+    const hart = this.#hart;
+    if (hart.records.active) return false;
+    const { size, access } = plan;
     if (low % size !== 0) return false;
     const { addressing, bus } = hart;
     if (addressing.translate(low, high, access) !== TRANSLATED) return false;
@@ -92,6 +109,7 @@ export class DeviceAccess {
 function planOf({ base, operands, length }: Decoded): Plan | undefined {
   let plan: Plan | undefined;
   let simple = true;
+  const place = { base: operands.rs1, offset: operands.imm, length };
   const width = (size: MemorySize): 1 | 2 | 4 => size === 8 ? (simple = false, 4) : size;
   // The values are what they stand for.
   const letters: Partial<Sem<string, string>> = {
@@ -101,12 +119,12 @@ function planOf({ base, operands, length }: Decoded): Plan | undefined {
     add: (a, b) => `${a} + ${b}`,
     load(addr, size, extend) {
       if (addr !== "rs1 + imm") simple = false;
-      plan = { access: Access.Load, size: width(size), signed: extend === "signed", register: operands.rd, length };
+      plan = { ...place, access: Access.Load, size: width(size), signed: extend === "signed", register: operands.rd };
       return "loaded";
     },
     store(addr, value, size) {
       if (addr !== "rs1 + imm" || value !== "rs2") simple = false;
-      plan = { access: Access.Store, size: width(size), signed: false, register: operands.rs2, length };
+      plan = { ...place, access: Access.Store, size: width(size), signed: false, register: operands.rs2 };
     },
     rd: (value) => void (value === "loaded" || (simple = false)),
   };

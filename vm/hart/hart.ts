@@ -306,6 +306,11 @@ export class Hart {
     return this.#u64[this.slotOf(number) / 8]!;
   }
 
+  /** The low word of such a CSR, unsigned. */
+  low(number: number): number {
+    return this.#u32[this.slotOf(number) / 4]!;
+  }
+
   /** Sets a CSR kept as plain storage, to exactly this value. */
   store(number: number, value: bigint): void {
     this.#u64[this.slotOf(number) / 8] = value;
@@ -339,8 +344,7 @@ export class Hart {
 
   /** Must follow every change of privilege or of the fields of mstatus that decide about addresses. */
   modeChanged(): void {
-    const status = this.#u32[this.slotOf(CSR.mstatus) / 4]!;
-    this.#u32[(this.base + HART.tlb) / 4] = this.addressing.enter(this.privilege, status);
+    this.#u32[(this.base + HART.tlb) / 4] = this.addressing.enter(this.privilege, this.low(CSR.mstatus));
     this.#u32[(this.base + HART.level) / 4] = this.addressing.flat ? LEVEL.flat : this.privilege;
     this.attention = true;
   }

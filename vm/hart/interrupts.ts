@@ -65,7 +65,7 @@ export class Interrupts {
     this.#u32[(hart.base + HART.ready) >>> 2] = enabled;
     if (enabled === 0) return;
     hart.wake();
-    const interrupt = nextInterrupt(hart);
+    const interrupt = nextInterrupt(hart, enabled);
     if (interrupt === undefined) return;
     const { pc, privilege, records, clock } = hart;
     takeTrap(hart, true, interrupt, 0n);

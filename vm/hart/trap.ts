@@ -15,17 +15,20 @@ const PRIORITY: readonly Interrupt[] = [
   Interrupt.STI,
 ];
 
-/** The interrupt to take now, or undefined. */
-export function nextInterrupt(hart: Hart): Interrupt | undefined {
-  const ready = hart.pending() & hart.stored(CSR.mie);
-  if (ready === 0n) return undefined;
-  const delegated = hart.stored(CSR.mideleg);
-  const status = hart.mstatus;
-  const machine = hart.privilege < Privilege.M || (status & MSTATUS.MIE) !== 0n;
-  const supervisor = hart.privilege < Privilege.S || (hart.privilege === Privilege.S && (status & MSTATUS.SIE) !== 0n);
-  const enabled = (machine ? ready & ~delegated : 0n) || (supervisor ? ready & delegated : 0n);
-  if (enabled === 0n) return undefined;
-  return PRIORITY.find((i) => (enabled >> BigInt(i)) & 1n);
+/** Where mstatus enables interrupts, in its low word. */
+const MIE = Number(MSTATUS.MIE);
+const SIE = Number(MSTATUS.SIE);
+
+/** Of the interrupts that wait and that mie enables, bits of mip, the one to take now; undefined if none may be. */
+export function nextInterrupt(hart: Hart, ready: number): Interrupt | undefined {
+  const delegated = hart.low(CSR.mideleg);
+  const status = hart.low(CSR.mstatus);
+  const { privilege } = hart;
+  const machine = privilege < Privilege.M || (status & MIE) !== 0;
+  const supervisor = privilege < Privilege.S || (privilege === Privilege.S && (status & SIE) !== 0);
+  const enabled = (machine ? ready & ~delegated : 0) || (supervisor ? ready & delegated : 0);
+  if (enabled === 0) return undefined;
+  return PRIORITY.find((i) => (enabled >>> i) & 1);
 }
 
 /**

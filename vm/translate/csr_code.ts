@@ -22,6 +22,8 @@ export interface CsrCode {
   readonly write: bigint;
   /** mstatus only: the bits that emitted code may change; and reading needs SD. */
   readonly free?: bigint;
+  /** Bits that enable interrupts. */
+  readonly enables?: bigint;
   /** The lowest privilege mode that may access it. */
   readonly privilege: number;
 }
@@ -39,7 +41,11 @@ export function csrCode(hart: Hart, { base, operands }: Decoded): CsrCode | unde
     write: bits.write(hart),
     privilege: csrPrivilege(number),
   };
-  return bits.free === undefined ? code : { ...code, free: bits.free };
+  return {
+    ...code,
+    ...(bits.free !== undefined && { free: bits.free }),
+    ...(bits.enables !== undefined && { enables: bits.enables }),
+  };
 }
 
 /** What an emitter must have for it. */
@@ -57,6 +63,8 @@ export interface CsrEmitter {
   rd(): void;
   /** Leaves if the i32 on the stack is not 0, before anything of the instruction has been done. */
   leaveIf(): void;
+  /** An interrupt may be due after the instruction if the i32 on the stack is not 0: leaves, or has the hart look. */
+  dueIf(): void;
 }
 
 /** Emits one access. `immediate` is the operand of csrrwi and the like, `rd` whether the register is read. */
@@ -94,7 +102,8 @@ export function emitCsr(
       op("Or");
     }
     f.set(e.next);
-    if (code.free !== undefined) statusChecks(code.free);
+    if (code.free !== undefined) statusCheck(code.free);
+    if (code.enables !== undefined && operation !== "clear") interruptCheck(code.enables);
     f.i32(0).get(e.next).memory(wide ? Op.I64Store : Op.I32Store, code.at);
   }
   if (rd) {
@@ -105,20 +114,21 @@ export function emitCsr(
     e.rd();
   }
 
-  /** Leaves where more changes than where interrupts are enabled, and where an interrupt may be due then. */
-  function statusChecks(free: bigint): void {
+  /** Leaves where more changes than where interrupts are enabled. */
+  function statusCheck(free: bigint): void {
     const operand = BigInt(immediate ?? -1) & code.write;
-    if (operation === "write" || (operand & ~free) !== 0n) {
-      f.get(e.old).get(e.next);
-      op("Xor");
-      constant(~free);
-      op("And");
-      // Bits above 31 are constants, so that their change is no change.
-      test();
-      e.leaveIf();
-    }
-    if (operation === "clear") return;
-    const enables = MSTATUS.SIE | MSTATUS.MIE;
+    if (operation !== "write" && (operand & ~free) === 0n) return;
+    f.get(e.old).get(e.next);
+    op("Xor");
+    constant(~free);
+    op("And");
+    // Bits above 31 are constants, so that their change is no change.
+    test();
+    e.leaveIf();
+  }
+
+  /** An interrupt may be due where a bit is set that was not: of mstatus if one is ready, of mie whichever it is. */
+  function interruptCheck(enables: bigint): void {
     f.get(e.next).get(e.old);
     constant(-1n);
     op("Xor");
@@ -126,8 +136,8 @@ export function emitCsr(
     constant(enables);
     op("And");
     test();
-    f.i32(0).i32(0).memory(Op.I32Load, e.hart + HART.ready).op(Op.Select);
-    e.leaveIf();
+    if (code.free !== undefined) f.i32(0).i32(0).memory(Op.I32Load, e.hart + HART.ready).op(Op.Select);
+    e.dueIf();
   }
 
   /** The constant fields, and SD: FS is Dirty. */

@@ -180,11 +180,16 @@ export class Interpreter implements Engine {
   #step(): void {
     if (this.regions !== undefined) this.#noteBlock();
     const word = this.#fetched();
-    if (word === undefined || (word & 0x7f) !== SYSTEM || !this.#system.run(word)) {
+    if (word === undefined || !this.#known(word)) {
       this.#reference.step(word);
       this.#executed++;
     }
     this.#hart.clock.inSlice++;
+  }
+
+  /** Does what there is a quick way for; translated code leaves loads and stores of devices to it too. */
+  #known(word: number): boolean {
+    return (word & 0x7f) === SYSTEM ? this.#system.run(word) : this.#devices.runAnywhere(word);
   }
 
   /** The instruction at pc, if the TLB knows all of it. */

@@ -197,6 +197,7 @@ export class RegionEmitter extends KnownPages {
       rs1: () => this.rs1(),
       rd: () => this.rd("value"),
       leaveIf: () => this.leaveIf(),
+      dueIf: () => this.leaveIf(),
     };
     const writes = operation === "write" || rs1 !== 0;
     emitCsr(emitter, code, operation, { immediate: source === "uimm" ? rs1 : undefined, writes, rd: rd !== 0 });
