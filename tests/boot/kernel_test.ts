@@ -74,6 +74,11 @@ Deno.test("kernel: an EFI stub says how long the file is, and for which width", 
   // Cut within its own table of sections.
   assertThrows(() => readKernel(efiImage(0x5064, 0x400, 0x400).subarray(0, 0x80), options), ImageError, "is cut off");
   assertThrows(
+    () => readKernel(efiImage(0x5064, 0x400, 0x400).subarray(0, 0x14), options),
+    ImageError,
+    "64 bytes, got 20",
+  );
+  assertThrows(
     () => readKernel(efiImage(0x5064, 0x400), { ...options, xlen: 32 }),
     ImageError,
     "Image: the kernel is for RV64: expected RV32, which the ISA asks for",

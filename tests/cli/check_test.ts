@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { rules } from "../../vm/check/rules.ts";
 import { CommandFolder } from "../support/command.ts";
 
 // Reads DeviceID alone, then writes DRIVER to the status of slot 0; ends well.
@@ -70,8 +71,10 @@ Deno.test("options of the check that make no sense are refused, and a wrong line
   const known = folder.write("known", "\nno-such-rule\n");
   assertEquals(await refused("--check", "--check-suppress", known), [
     66,
-    `ringside: ${known}: line 2: no rule is called "no-such-rule"\n`,
+    `ringside: ${known}: line 2: no rule is called "no-such-rule"; docs/RULES.md has them all\n`,
   ]);
+  const near = folder.write("near", "queue-misalined # why\n");
+  assertMatch((await refused("--check", "--check-suppress", near))[1] as string, /; did you mean queue-misaligned\?$/m);
 });
 
 Deno.test("explain prints a rule's page, and the nearest rules for what is none", async () => {
@@ -84,5 +87,36 @@ Deno.test("explain prints a rule's page, and the nearest rules for what is none"
     2,
     'ringside: no rule is called "queue-sise"; did you mean queue-size?\n',
   ]);
-  assertEquals((await folder.run(["explain"])).status, 2);
+  const list = await folder.run(["explain"]);
+  assertEquals(list.status, 0);
+  for (const { name } of rules) assertMatch(list.stdout, new RegExp(`^  ${name} +(error|warning|advice): `, "m"));
+});
+
+Deno.test("where a finding is: by lines, by symbols alone, by --symbols of another file, or by its address", async () => {
+  using folder = new CommandFolder();
+  const elf = Deno.readFileSync("images/gallery/queue_misaligned.elf");
+  const whole = folder.write("whole.elf", elf);
+  // A file whose debug sections have other names has none; one without section headers has no symbols either.
+  const noDebug = elf.slice();
+  const name = new TextEncoder().encode(".debug_");
+  for (let at = 0; at < noDebug.length; at++) {
+    if (name.every((byte, i) => noDebug[at + i] === byte)) noDebug[at + 1] = "x".charCodeAt(0);
+  }
+  const stripped = elf.slice();
+  stripped.fill(0, 40, 48);
+  stripped.fill(0, 60, 64);
+  const where = async (...args: string[]) => {
+    const { stderr } = await folder.run(["--check", ...args]);
+    const calls = stderr.split("the last call first:\n")[1]?.split("\n") ?? [];
+    return [/^ {2}where {2}(.*?);/m.exec(stderr)?.[1], calls.filter((line) => line.startsWith("    ")).length > 2];
+  };
+  const lines = await where(whole);
+  assertMatch(lines[0] as string, /^vm_activate, guest\/virtio\/virtio_mmio\.c:\d+, 0x8000[0-9a-f]{4}$/);
+  assertEquals(lines[1], true, "calls by .debug_frame");
+  const [symbol] = await where(folder.write("symbols.elf", noDebug));
+  assertMatch(symbol as string, /^vm_activate\+0x[0-9a-f]+ \(0x8000[0-9a-f]{4}\)$/);
+  const { stderr } = await folder.run(["--check", "symbols.elf"]);
+  assertMatch(stderr, /the last call first:\n {4}vm_activate +0x\w+\n {4}vm_find_vqs +0x\w+\n {2}what/, "by ra alone");
+  assertMatch((await where(folder.write("stripped.elf", stripped)))[0] as string, /^0x8000[0-9a-f]{4}$/);
+  assertEquals(await where("--symbols", whole, "stripped.elf"), lines);
 });

@@ -19,6 +19,11 @@ interface TraceEvent {
   readonly args?: any;
 }
 
+/** Spans in the order in which a viewer nests them. */
+function byNesting(a: TraceEvent, b: TraceEvent): number {
+  return a.ts! - b.ts! || b.dur! - a.dur!;
+}
+
 /** Reads a time line, and checks what the format asks of every event. */
 function parse(sink: MemorySink): TraceEvent[] {
   const { traceEvents } = JSON.parse(sink.text()) as { traceEvents: TraceEvent[] };
@@ -43,6 +48,12 @@ function parse(sink: MemorySink): TraceEvent[] {
       assert(event.ts! >= open.get(key)!.ts!, `${key} ends before it begins`);
       open.delete(key);
     }
+  }
+  const ends = new Map<string, number[]>();
+  for (const { pid, tid, ts, dur, name } of traceEvents.filter(({ ph }) => ph === "X").toSorted(byNesting)) {
+    const around = (ends.get(`${pid}.${tid}`) ?? []).filter((end) => end > ts!);
+    assert(around.every((end) => ts! + dur! <= end), `${name} at ${ts} reaches out of the span that it begins in`);
+    ends.set(`${pid}.${tid}`, [...around, ts! + dur!]);
   }
   assertEquals(open.size, 0);
   assert([...depth.values()].every((d) => d === 0), "a beginning without an end");

@@ -56,6 +56,10 @@ export function readKernel(bytes: Uint8Array, { name, xlen, after }: KernelOptio
     );
   }
   const header = linuxHeader(bytes);
+  if (header === undefined && bytes.length < HEADER.bytes && bytes[0] === 0x4d && bytes[1] === 0x5a) {
+    // "MZ" and nothing after it: so an Image with an EFI stub begins.
+    throw new ImageError(`${name}: is cut off: an Image has a header of ${HEADER.bytes} bytes, got ${bytes.length}`);
+  }
   if (header === undefined) return image;
   if (((bytes[HEADER.flags] ?? 0) & FLAG_BIG_ENDIAN) !== 0) {
     throw new ImageError(`${name}: is a big-endian kernel: expected a little-endian one`);

@@ -1,5 +1,5 @@
 /** A rule's page for a terminal, by what somebody has of it: its id, its name, or the number of its statement. */
-import { fields, WIDTH, wrap } from "./fields.ts";
+import { field, fields, WIDTH, wrap } from "./fields.ts";
 import { type Rule, statementsOf } from "./rule.ts";
 import { ruleGroups, rules } from "./rules.ts";
 import { unchecked, uncheckedStatement } from "./statements.ts";
@@ -26,6 +26,17 @@ export function reasonPage(query: string): string | undefined {
 export function ruleWords(): string[] {
   const without = unchecked.flatMap(({ statements }) => statementsOf(statements));
   return [...rules.flatMap(({ id, name, statement }) => [name, id, ...statementsOf(statement)]), ...without];
+}
+
+/** Every rule in a line or two, by group; ends in a newline. */
+export function ruleList(): string {
+  const width = Math.max(...rules.map(({ name }) => name.length)) + 4;
+  const groups = ruleGroups.map(({ title, rules }) => [
+    title,
+    ...rules.flatMap(({ name, severity, wrong }) => field(name, `${severity}: ${wrong}`, width)),
+    "",
+  ]);
+  return `${[...groups.flat(), "explain NAME tells more of a rule."].join("\n")}\n`;
 }
 
 /** A rule's page; ends in a newline. */

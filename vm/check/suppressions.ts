@@ -22,11 +22,11 @@ export function ruleCalled(word: string): Rule | undefined {
 }
 
 /**
- * Reads a file of suppressions.
+ * Reads a file of suppressions; `alike` says what else a word may mean that is no rule, for the message.
  *
  * @throws a RangeError that says which line is wrong and why
  */
-export function parseSuppressions(text: string): Suppression[] {
+export function parseSuppressions(text: string, alike: (word: string) => string = () => ""): Suppression[] {
   return text.split("\n").flatMap((raw, i) => {
     const words = raw.replace(/#.*/, "").trim().split(/\s+/);
     const [id, symbol, more] = words;
@@ -35,7 +35,7 @@ export function parseSuppressions(text: string): Suppression[] {
       throw new RangeError(`line ${i + 1}: ${why}`);
     };
     if (more !== undefined) fail(`expected a rule and a symbol, got "${words.join(" ")}"`);
-    const rule = id === "*" ? undefined : ruleCalled(id) ?? fail(`no rule is called "${id}"`);
+    const rule = id === "*" ? undefined : ruleCalled(id) ?? fail(`no rule is called "${id}"${alike(id)}`);
     if (rule === undefined && symbol === undefined) fail("* needs a symbol: without one nothing would be left");
     return [{ line: i + 1, text: words.join(" "), rule, symbol }];
   });

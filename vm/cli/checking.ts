@@ -32,9 +32,14 @@ export interface RunningCheck {
 }
 
 /** Starts the checker with `profile`. What is wrong with its files is an InputError now, not after the run. */
-export function startCheck(settings: Settings, profile: Profile, machine: Machine, names: ImageNames): RunningCheck {
+export async function startCheck(
+  settings: Settings,
+  profile: Profile,
+  machine: Machine,
+  names: ImageNames,
+): Promise<RunningCheck> {
   const { checkSuppress, checkOutput, checkLevel, checkFail, checkFormat } = settings;
-  const suppressions = checkSuppress === undefined ? [] : readSuppressions(checkSuppress);
+  const suppressions = checkSuppress === undefined ? [] : await readSuppressions(checkSuppress);
   const output = checkOutput === undefined ? undefined : OutputFile.open(checkOutput, filesOf(settings).read, []);
   const checker = new Checker(profile, guestView(machine));
   checker.attach(machine.events);
@@ -66,9 +71,11 @@ export function startCheck(settings: Settings, profile: Profile, machine: Machin
   };
 }
 
-function readSuppressions(file: string): Suppression[] {
+async function readSuppressions(file: string): Promise<Suppression[]> {
+  const text = new TextDecoder().decode(readInput(file, SUPPRESSIONS_MAX));
+  const { rulesAlike } = await import("./explain.ts");
   try {
-    return parseSuppressions(new TextDecoder().decode(readInput(file, SUPPRESSIONS_MAX)));
+    return parseSuppressions(text, rulesAlike);
   } catch (error) {
     throw error instanceof RangeError ? new InputError(file, error.message) : error;
   }

@@ -19,6 +19,8 @@ const STEPS_PER_US = 1000;
 /** Groups of tracks. */
 const HARTS = 1;
 const INTERRUPTS = 2;
+/** Tracks of claims are numbered from here on, above every source of a PLIC (plic §2). */
+const CLAIMS = 1024;
 const DEVICES = 10;
 /** Handlers within handlers that are shown. */
 const DEPTH_MAX = 64;
@@ -258,8 +260,11 @@ export class Timeline {
 
   #irq({ step, source, device, context }: IrqEvent, { now }: Where): void {
     const name = device ?? `source ${source}`;
-    if (step !== "claimed" || source !== 0) this.#label(INTERRUPTS, "interrupts", source, name);
-    const [since, begins] = step === "raised" || step === "lowered"
+    // A claim outlasts the line: spans of one track must lie within each other.
+    const ofLine = step === "raised" || step === "lowered";
+    const tid = ofLine ? source : source + CLAIMS;
+    if (source !== 0) this.#label(INTERRUPTS, "interrupts", tid, ofLine ? name : `${name} in the handler`);
+    const [since, begins] = ofLine
       ? [this.#raised, step === "raised"] as const
       : [this.#claimed, step === "claimed"] as const;
     if (begins) {
@@ -270,7 +275,7 @@ export class Timeline {
     since.delete(source);
     if (start === undefined) return;
     const what = step === "lowered" ? "line up" : `claimed by context ${context}`;
-    this.#span(INTERRUPTS, source, `${name}: ${what}`, start, now, {});
+    this.#span(INTERRUPTS, tid, `${name}: ${what}`, start, now, {});
   }
 
   #trap({ interrupt, cause, epc, handler }: TrapEvent, { hart, now }: Where): void {
