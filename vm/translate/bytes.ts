@@ -71,7 +71,18 @@ export class Bytes {
   opUnsigned(code: number, n: number): this {
     if (this.length + MOST > this.#bytes.length) this.#room(MOST);
     this.#bytes[this.length++] = code;
-    this.#unsigned(n);
+    // Most have one byte, and calls are what costs while V8 has not compiled this.
+    if (n >= 0 && n < 128) this.#bytes[this.length++] = n;
+    else this.#unsigned(n);
+    return this;
+  }
+  /** Up to three opcodes; below 0: none. */
+  ops(first: number, second: number, third: number): this {
+    if (this.length + MOST > this.#bytes.length) this.#room(MOST);
+    this.#bytes[this.length++] = first;
+    if (second < 0) return this;
+    this.#bytes[this.length++] = second;
+    if (third >= 0) this.#bytes[this.length++] = third;
     return this;
   }
   /** An opcode with an integer that a number holds exactly, in signed LEB128. */
@@ -80,6 +91,11 @@ export class Bytes {
     const bytes = this.#bytes;
     let at = this.length;
     bytes[at++] = code;
+    if (n >= -64 && n < 64) {
+      bytes[at] = n & 127;
+      this.length = at + 1;
+      return this;
+    }
     let rest = n;
     // Beyond 32 bits.
     while (rest !== (rest | 0)) {

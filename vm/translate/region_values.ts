@@ -57,12 +57,19 @@ interface Pushed {
   /** It is that register. */
   readonly register?: number;
   readonly constant?: number;
-  /** Pushes its low half as an i32 instead. */
+  /** Pushes its low half as an i32 instead; of registers and constants that is known without. */
   readonly low?: () => void;
   /** It is below 2^32, and its low half is this. */
   readonly unsigned?: boolean;
   /** It is that register shifted left by 32. */
   readonly high?: number;
+}
+
+const NOTHING: Partial<Pushed> = {};
+
+/** Whether it is known how to push a value's low half. */
+function hasLow({ low, register, constant }: Pushed): boolean {
+  return low !== undefined || register !== undefined || constant !== undefined;
 }
 
 /** Registers in locals. */
@@ -141,10 +148,11 @@ export abstract class RegionValues extends Emitter {
 
   /** Pushes a register other than x0. */
   protected pushRegister(n: number): OnStack {
-    const from = this.f.length;
-    if (this.here.locals >>> n & 1) this.f.get(this.#local(n));
+    const { f } = this;
+    const from = f.length;
+    if (this.here.locals >>> n & 1) f.get(this.#local(n));
     else this.#pushHome(n);
-    return this.#push({ from, to: this.f.length, register: n, low: () => this.#pushLow(n) });
+    return this.xlen === 32 ? "value" : this.#push({ from, to: f.length, register: n });
   }
   /** Pushes what the hart's state has of a register. */
   #pushHome(n: number): void {
@@ -161,7 +169,8 @@ export abstract class RegionValues extends Emitter {
   /** Takes the top into a register other than x0. */
   protected setRegister(n: number): void {
     const { f } = this;
-    const { high, from } = this.#top() ?? {};
+    // Nothing of this on RV32.
+    const { high, from } = this.xlen === 64 ? this.#top() ?? NOTHING : NOTHING;
     for (const [shifted, of] of this.#high) if ("register" in of && of.register === n) this.#high.delete(shifted);
     this.#high.delete(n);
     if (high === n && from !== undefined) {
@@ -223,31 +232,38 @@ export abstract class RegionValues extends Emitter {
   // --- operations on 64 bits of which 32 are wanted ----------------------------------------------------------------
 
   /** An operation whose low half depends on its operands' low halves only. */
-  #lowHalf(wide: () => OnStack, narrow: number): OnStack {
-    const two = this.xlen === 64 ? this.#two() : undefined;
-    wide();
-    const [a, b] = two ?? [];
-    if (a?.low === undefined || b?.low === undefined) return "value";
+  #lowHalf(name: "Add" | "Sub" | "And", narrow: number): OnStack {
+    if (this.xlen === 32) return this.plain(name);
+    const two = this.#two();
+    this.plain(name);
+    if (two === undefined || !hasLow(two[0]) || !hasLow(two[1])) return "value";
+    const [a, b] = two;
     const low = () => {
-      a.low!();
-      b.low!();
+      this.#pushLowOf(a);
+      this.#pushLowOf(b);
       this.f.op(narrow);
     };
     return this.#push({ from: a.from, to: this.f.length, low });
   }
+  #pushLowOf({ low, register, constant }: Pushed): void {
+    if (register !== undefined) this.#pushLow(register);
+    else if (constant !== undefined) this.f.i32(constant);
+    else low!();
+  }
   override constant(value: number): OnStack {
+    if (this.xlen === 32) return super.constant(value);
     const from = this.f.length;
     super.constant(value);
-    return this.#push({ from, to: this.f.length, constant: value, low: () => this.f.i32(value) });
+    return this.#push({ from, to: this.f.length, constant: value });
   }
-  override add(a: OnStack, b: OnStack): OnStack {
-    return this.#lowHalf(() => super.add(a, b), Op.I32Add);
+  override add(_a: OnStack, _b: OnStack): OnStack {
+    return this.#lowHalf("Add", Op.I32Add);
   }
-  override sub(a: OnStack, b: OnStack): OnStack {
-    return this.#lowHalf(() => super.sub(a, b), Op.I32Sub);
+  override sub(_a: OnStack, _b: OnStack): OnStack {
+    return this.#lowHalf("Sub", Op.I32Sub);
   }
-  override and(a: OnStack, b: OnStack): OnStack {
-    return this.#lowHalf(() => super.and(a, b), Op.I32And);
+  override and(_a: OnStack, _b: OnStack): OnStack {
+    return this.#lowHalf("And", Op.I32And);
   }
   override sll(x: OnStack, amount: OnStack): OnStack {
     const two = this.xlen === 64 ? this.#two() : undefined;
@@ -258,10 +274,9 @@ export abstract class RegionValues extends Emitter {
     const to = this.f.length;
     if (b.constant === 32 && a.register !== undefined) return this.#push({ from, to, high: a.register });
     const { constant } = b;
-    const bits = a.low;
-    if (constant >= 32 || bits === undefined) return "value";
+    if (constant >= 32 || !hasLow(a)) return "value";
     const low = () => {
-      bits();
+      this.#pushLowOf(a);
       this.f.i32(constant).op(Op.I32Shl);
     };
     return this.#push({ from, to, low });
@@ -289,18 +304,17 @@ export abstract class RegionValues extends Emitter {
       return "value";
     }
     wide();
-    const { low: bits, unsigned } = a;
-    if (unsigned !== true || bits === undefined || amount >= 32 || narrow !== Op.I32ShrU) return "value";
+    if (a.unsigned !== true || !hasLow(a) || amount >= 32 || narrow !== Op.I32ShrU) return "value";
     const low = () => {
-      bits();
+      this.#pushLowOf(a);
       f.i32(amount).op(narrow);
     };
     return this.#push({ from: a.from, to: f.length, low, unsigned: true });
   }
   override zext(x: OnStack, bits: 8 | 16 | 32): OnStack {
     const top = bits === 32 && this.xlen === 64 ? this.#top() : undefined;
-    const low = top?.low;
-    if (top === undefined || low === undefined) return super.zext(x, bits);
+    if (top === undefined || !hasLow(top)) return super.zext(x, bits);
+    const low = () => this.#pushLowOf(top);
     this.#pushed.pop();
     this.f.cut(top.from);
     low();
@@ -309,10 +323,10 @@ export abstract class RegionValues extends Emitter {
   }
   override sext(x: OnStack, bits: 8 | 16 | 32): OnStack {
     const top = bits === 32 && this.xlen === 64 ? this.#top() : undefined;
-    if (top?.low === undefined || top.register !== undefined) return super.sext(x, bits);
+    if (top === undefined || top.register !== undefined || !hasLow(top)) return super.sext(x, bits);
     this.#pushed.pop();
     this.f.cut(top.from);
-    top.low();
+    this.#pushLowOf(top);
     this.f.op(Op.I64ExtendI32S);
     return "value";
   }

@@ -51,23 +51,29 @@ export function writtenRegister({ row, base, operands }: Decoded): number {
 
 /** Says for each node of a region, by its order, where registers are. */
 export function registerHomes({ nodes }: Structure): readonly Homes[] {
-  const byLoop = localsByLoop(nodes);
+  /** The registers that each node writes. */
+  const written = new Int32Array(nodes.length);
+  const byLoop = localsByLoop(nodes, written);
   const locals = new Int32Array(nodes.length);
   for (const { order, loop, block: { end } } of nodes) {
     locals[order] = loop < 0 && end.kind === "enter" ? 0 : byLoop[loop + 1]!;
   }
-  return dirtySets(nodes, locals);
+  return dirtySets(nodes, locals, written);
 }
 
-/** The registers in locals by loop, one later: first those of code that is in none. */
-function localsByLoop(nodes: readonly Node[]): readonly RegisterSet[] {
+/** The registers in locals by loop, one later: first those of code that is in none. Fills `written`. */
+function localsByLoop(nodes: readonly Node[], written: Int32Array): readonly RegisterSet[] {
   const uses: (Int32Array | undefined)[] = [new Int32Array(32)];
   for (const { header } of nodes) uses.push(header ? new Int32Array(32) : undefined);
-  for (const { block: { instructions }, loop } of nodes) {
+  for (let i = 0; i < nodes.length; i++) {
+    const { block: { instructions }, loop } = nodes[i]!;
     const counts = uses[loop + 1]!;
-    for (const { decoded } of instructions) {
+    for (let k = 0; k < instructions.length; k++) {
+      const { decoded } = instructions[k]!;
       for (let rest = readRegisters(decoded); rest !== 0; rest &= rest - 1) counts[firstOf(rest)]!++;
-      counts[writtenRegister(decoded)]!++;
+      const n = writtenRegister(decoded);
+      counts[n]!++;
+      written[i]! |= 1 << n;
     }
   }
   const found: RegisterSet[] = new Array(uses.length).fill(0);
@@ -94,13 +100,8 @@ function mostUsed(counts: Int32Array, most: number): RegisterSet {
 }
 
 /** A local is dirty from where it is written until the register is put into the hart's state. */
-function dirtySets(nodes: readonly Node[], locals: Int32Array): Homes[] {
-  const dirty = new Int32Array(nodes.length);
-  for (const { order, block: { instructions } } of nodes) {
-    let written = 0;
-    for (const { decoded } of instructions) written |= 1 << writtenRegister(decoded);
-    dirty[order] = written & locals[order]! & ~1;
-  }
+function dirtySets(nodes: readonly Node[], locals: Int32Array, written: Int32Array): Homes[] {
+  const dirty = written.map((set, i) => set & locals[i]! & ~1);
   for (let changed = true; changed;) {
     changed = false;
     for (let i = 0; i < nodes.length; i++) {

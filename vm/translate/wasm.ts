@@ -182,9 +182,7 @@ export class FunctionBody {
 
   /** Appends plain opcodes. Without a list of them, as all that is called for every instruction. */
   op(first: number, second = -1, third = -1): this {
-    this.#code.byte(first);
-    if (second >= 0) this.#code.byte(second);
-    if (third >= 0) this.#code.byte(third);
+    this.#code.ops(first, second, third);
     return this;
   }
   i32(value: number): this {
@@ -256,7 +254,8 @@ export class FunctionBody {
   end(): this {
     if (this.#level === 0) throw new Error("wasm: no block is open");
     this.#labels[--this.#level] = undefined;
-    return this.op(Op.End);
+    this.#code.ops(Op.End, -1, -1);
+    return this;
   }
   /** Goes to a block by its name, or by the {@linkcode level} at which it was opened. */
   br(label: Label): this {
@@ -283,7 +282,8 @@ export class FunctionBody {
 
   #open(code: number, label: string | undefined): this {
     this.#labels[this.#level++] = label;
-    return this.op(code, 0x40);
+    this.#code.ops(code, 0x40, -1);
+    return this;
   }
   #depth(label: Label): number {
     const at = typeof label === "number" ? label : this.#labels.lastIndexOf(label);
