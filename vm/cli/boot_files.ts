@@ -2,11 +2,10 @@
 import { type Boot, imageBoot } from "../boot/boot.ts";
 import { ImageError } from "../boot/error.ts";
 import { readImage } from "../boot/image.ts";
-import { parseIsa } from "../isa/table.ts";
-import { bootFileNames, shownName } from "./boot_names.ts";
 import { InputError } from "./errors.ts";
 import { readInput } from "./files.ts";
 import type { Settings } from "./options.ts";
+import { parseIsa } from "../isa/table.ts";
 
 /** A boot, and the width of the machine that it is for. */
 export interface PlannedBoot {
@@ -39,4 +38,23 @@ function readPlain(settings: Settings, file: string): PlannedBoot {
   const { dtb, append } = settings;
   const tree = dtb === undefined ? undefined : { name: dtb, bytes: readInput(dtb) };
   return { boot: { ...imageBoot(image), dtb: tree, append }, xlen: asked.xlen ?? image.xlen ?? 64 };
+}
+
+/** Names of the files that are booted. */
+
+/** How messages call a file of the command line. */
+export function shownName(file: string): string {
+  return file === "-" ? "standard input" : file;
+}
+
+/** Files of the command line that are booted or handed to the guest. */
+export function bootFileNames(settings: Settings): string[] {
+  const { image, bios, kernel, initrd, dtb, flash } = settings;
+  const firmware = bios === "builtin" || bios === "none" ? undefined : bios;
+  return [image, firmware, kernel, initrd, dtb, ...flash].filter((file) => file !== undefined);
+}
+
+/** Whether there is anything to boot: a device tree can be written without. */
+export function boots(settings: Settings): boolean {
+  return bootFileNames(settings).length > 0;
 }

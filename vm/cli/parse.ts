@@ -1,7 +1,7 @@
 /** Turns the command line into {@linkcode Settings} by the table of options. */
 import { parseArgs } from "@std/cli/parse-args";
 import { FLASH_BANKS } from "../board.ts";
-import { boots } from "./boot_names.ts";
+import { boots } from "./boot_files.ts";
 import { assignSlots } from "./device_spec.ts";
 import { UsageError } from "./errors.ts";
 import { didYouMean } from "./nearest.ts";

@@ -1,5 +1,5 @@
 /** The command that would have worked, for a run that Deno denied a permission. */
-import { bootFileNames } from "./boot_names.ts";
+import { bootFileNames } from "./boot_files.ts";
 import type { DeviceSpec } from "./device_parameters.ts";
 import type { Settings } from "./options.ts";
 import { targetNeeds } from "./port_target.ts";

@@ -1,7 +1,31 @@
-/** Compressed instructions (unpriv §26): each does what a base instruction does with the same operands. */
-import { type CompressedMore, compressedRow } from "./compressed_rows.ts";
+/** Compressed instructions (unpriv §26, "Zcb"): each does what a base instruction does with the same operands. */
 import * as f from "./format.ts";
 import { type Extension, extension, QUADRANTS, type Row } from "./row.ts";
+import { rvZba, rvZbb } from "./rv_b.ts";
+import { rvD, rvF } from "./rv_float.ts";
+import { rvI } from "./rv_i.ts";
+import { rvM } from "./rv_m.ts";
+
+let bases: ReadonlyMap<string, Row> | undefined;
+
+/** What a compressed row may say beside that. */
+type CompressedMore = Partial<Pick<Row, "xlen" | "needs" | "except" | "spec">>;
+
+/** The short form of the instruction called `as`; `spec` is where it is defined unless `more` says so. */
+function compressedRow(
+  name: string,
+  bits: string,
+  format: f.Format,
+  asm: string,
+  as: string,
+  spec: string,
+  more: CompressedMore = {},
+): Row {
+  bases ??= new Map([rvI, rvM, rvF, rvD, rvZba, rvZbb].flatMap((e) => e.rows).map((row) => [row.name, row]));
+  const base = bases.get(as);
+  if (base === undefined) throw new Error(`row ${name}: there is no ${as} to be short for`);
+  return { name, bits, format, asm, as, class: base.class, spec, ...more };
+}
 
 function row(name: string, bits: string, format: f.Format, asm: string, as: string, more: CompressedMore = {}): Row {
   return compressedRow(name, bits, format, asm, as, "unpriv §26.5", more);
@@ -63,4 +87,24 @@ export const rvC: Extension = extension("c", QUADRANTS, () => [
   row("c.flwsp", "011 . ..... ..... 10", f.CIflwsp, "frd, imm(rs1)", "flw", single),
   row("c.fsdsp", "101 ...... ..... 10", f.CSSfd, "frs2, imm(rs1)", "fsd", double),
   row("c.fswsp", "111 ...... ..... 10", f.CSSfw, "frs2, imm(rs1)", "fsw", single),
+]);
+
+function zcbRow(name: string, bits: string, format: f.Format, asm: string, as: string, more: CompressedMore = {}): Row {
+  return compressedRow(name, bits, format, asm, as, "unpriv Zcb", more);
+}
+
+/** Zcb: more compressed instructions, some of which need the extension that has the long form (unpriv "Zcb"). */
+export const rvZcb: Extension = extension("zcb", QUADRANTS, () => [
+  zcbRow("c.lbu", "100 000 ... .. ... 00", f.CLb, "rd, imm(rs1)", "lbu"),
+  zcbRow("c.lhu", "100 001 ... 0 . ... 00", f.CLh, "rd, imm(rs1)", "lhu"),
+  zcbRow("c.lh", "100 001 ... 1 . ... 00", f.CLh, "rd, imm(rs1)", "lh"),
+  zcbRow("c.sb", "100 010 ... .. ... 00", f.CSb, "rs2, imm(rs1)", "sb"),
+  zcbRow("c.sh", "100 011 ... 0 . ... 00", f.CSh, "rs2, imm(rs1)", "sh"),
+  zcbRow("c.zext.b", "100 1 11 ... 11 000 01", f.CUbyte, "rd", "andi"),
+  zcbRow("c.sext.b", "100 1 11 ... 11 001 01", f.CU, "rd", "sext.b", { needs: "zbb" }),
+  zcbRow("c.zext.h", "100 1 11 ... 11 010 01", f.CU, "rd", "zext.h", { needs: "zbb" }),
+  zcbRow("c.sext.h", "100 1 11 ... 11 011 01", f.CU, "rd", "sext.h", { needs: "zbb" }),
+  zcbRow("c.zext.w", "100 1 11 ... 11 100 01", f.CUzero, "rd", "add.uw", { xlen: 64, needs: "zba" }),
+  zcbRow("c.not", "100 1 11 ... 11 101 01", f.CUnot, "rd", "xori"),
+  zcbRow("c.mul", "100 1 11 ... 10 ... 01", f.CA, "rd, rs2", "mul", { needs: "m" }),
 ]);

@@ -1,19 +1,13 @@
 /** ISA strings and the rows they stand for. */
 import { rvA } from "./rv_a.ts";
 import { rvZba, rvZbb, rvZbc, rvZbkb, rvZbkc, rvZbkx, rvZbs } from "./rv_b.ts";
-import { rvC } from "./rv_c.ts";
-import { rvD } from "./rv_d.ts";
-import { rvF } from "./rv_f.ts";
+import { rvC, rvZcb } from "./rv_c.ts";
+import { rvD, rvF, rvZfh, rvZfhmin } from "./rv_float.ts";
 import { rvI, rvZifencei } from "./rv_i.ts";
 import { rvM } from "./rv_m.ts";
-import { rvPriv, svinval } from "./rv_priv.ts";
-import { rvZawrs } from "./rv_zawrs.ts";
-import { rvZcb } from "./rv_zcb.ts";
+import { rvPriv, rvZawrs, rvZcmop, rvZicsr, rvZimop, svinval } from "./rv_system.ts";
 import { rvZicbom, rvZicbop, rvZicboz } from "./rv_zicbo.ts";
 import { rvZicond } from "./rv_zicond.ts";
-import { rvZfh, rvZfhmin } from "./rv_zfh.ts";
-import { rvZicsr } from "./rv_zicsr.ts";
-import { rvZcmop, rvZimop } from "./rv_zimop.ts";
 import { type Extension, opcodeOf, type Row, type Xlen } from "./row.ts";
 
 /**

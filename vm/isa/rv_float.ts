@@ -1,13 +1,13 @@
-/** The rows that F, D and Zfh have in common, by format: one text for all three (unpriv §20, §21, §32). */
+/** Floating point: F, D and Zfh, whose rows are one text for all three formats (unpriv §20, §21, §32). */
 import { FFF, FFFF, FFFround, FFround, Fload, Fstore, FX, FXround, XF, XFF, XFround } from "./format.ts";
 import type { FloatArithmetic, FloatFormat, IntegerKind } from "./float_sem.ts";
 import { RM_BITS } from "./rounding.ts";
-import type { Row } from "./row.ts";
+import { type Extension, extension, FLOAT_OPCODES, type Row } from "./row.ts";
 
 type More = Partial<Pick<Row, "xlen" | "needs" | "except">>;
 
 /** Where the manual defines one format's instructions. */
-export interface FloatSpecs {
+interface FloatSpecs {
   readonly memory: string;
   readonly compute: string;
   readonly convert: string;
@@ -30,7 +30,7 @@ const integers: readonly (readonly [name: string, code: string, kind: IntegerKin
 ];
 
 /** `flw`, `fsw`: what of a format only moves values (Zfhmin has just these, moves and conversions). */
-export function memoryRows(format: FloatFormat, name: string, spec: string): Row[] {
+function memoryRows(format: FloatFormat, name: string, spec: string): Row[] {
   return [
     {
       name: `fl${name}`,
@@ -60,7 +60,7 @@ export function memoryRows(format: FloatFormat, name: string, spec: string): Row
 }
 
 /** `fmv.x.w` and back, with the name that the format has there. */
-export function moveRows(format: FloatFormat, name: string, spec: string, more: More = {}): Row[] {
+function moveRows(format: FloatFormat, name: string, spec: string, more: More = {}): Row[] {
   return [
     {
       name: `fmv.x.${name}`,
@@ -92,7 +92,7 @@ export function moveRows(format: FloatFormat, name: string, spec: string, more: 
 }
 
 /** `fcvt.s.d`: to one format from another; to a wider one nothing is rounded. */
-export function convertRow(to: FloatFormat, from: FloatFormat, spec: string, more: More = {}): Row {
+function convertRow(to: FloatFormat, from: FloatFormat, spec: string, more: More = {}): Row {
   const widens = FORMAT_ORDER.indexOf(to) > FORMAT_ORDER.indexOf(from);
   return {
     name: `fcvt.${to}.${from}`,
@@ -260,7 +260,7 @@ function integerConversions(format: FloatFormat, spec: string): Row[] {
 }
 
 /** Everything that computes in one format. */
-export function computeRows(format: FloatFormat, specs: FloatSpecs): Row[] {
+function computeRows(format: FloatFormat, specs: FloatSpecs): Row[] {
   return [
     ...arithmetic(format, specs.compute),
     ...fused(format, specs.compute),
@@ -269,3 +269,50 @@ export function computeRows(format: FloatFormat, specs: FloatSpecs): Row[] {
     ...integerConversions(format, specs.convert),
   ];
 }
+
+/** The F extension. */
+export const rvF: Extension = extension("f", FLOAT_OPCODES, () => [
+  ...memoryRows("s", "w", "unpriv §20.5"),
+  ...computeRows("s", {
+    memory: "unpriv §20.5",
+    compute: "unpriv §20.6",
+    convert: "unpriv §20.7",
+    compare: "unpriv §20.8",
+    classify: "unpriv §20.9",
+  }),
+  ...moveRows("s", "w", "unpriv §20.7"),
+]);
+
+/** The D extension. */
+export const rvD: Extension = extension("d", FLOAT_OPCODES, () => [
+  ...memoryRows("d", "d", "unpriv §21.3"),
+  ...computeRows("d", {
+    memory: "unpriv §21.3",
+    compute: "unpriv §21.4",
+    convert: "unpriv §21.5",
+    compare: "unpriv §21.6",
+    classify: "unpriv §21.7",
+  }),
+  convertRow("s", "d", "unpriv §21.5"),
+  convertRow("d", "s", "unpriv §21.5"),
+  ...moveRows("d", "d", "unpriv §21.5", { xlen: 64 }),
+]);
+
+/** Zfhmin. */
+export const rvZfhmin: Extension = extension("zfhmin", FLOAT_OPCODES, () => [
+  ...memoryRows("h", "h", "unpriv §32.1"),
+  ...moveRows("h", "h", "unpriv §32.3"),
+  convertRow("s", "h", "unpriv §32.3"),
+  convertRow("h", "s", "unpriv §32.3"),
+  convertRow("d", "h", "unpriv §32.3", { needs: "d" }),
+  convertRow("h", "d", "unpriv §32.3", { needs: "d" }),
+]);
+
+/** Zfh, without what Zfhmin has. */
+export const rvZfh: Extension = extension("zfh", FLOAT_OPCODES, () => (computeRows("h", {
+  memory: "unpriv §32.1",
+  compute: "unpriv §32.2",
+  convert: "unpriv §32.3",
+  compare: "unpriv §32.4",
+  classify: "unpriv §32.5",
+})));
