@@ -13,12 +13,12 @@ for (const listed of LISTED) {
   });
 }
 
-// Deno needs 0.15 ms for a module and 2 ms for 100 kB of them, whether their code is executed or not.
+// What Deno needs for a module, an import and a byte is in docs/PERFORMANCE.md.
 Deno.test("what every run loads before its guest's first instruction stays small", () => {
   const loaded = [...loadedWith(["vm/main.ts"], all)];
   const bytes = loaded.reduce((sum, path) => sum + (all.get(path)?.size ?? 0), 0);
-  assert(loaded.length <= 160, `${loaded.length} modules, expected 160 at most: import() what few runs need`);
-  assert(bytes <= 840_000, `${bytes} bytes of modules, expected 840,000 at most: import() what few runs need`);
+  assert(loaded.length <= 142, `${loaded.length} modules, expected 142 at most: import() what few runs need`);
+  assert(bytes <= 820_000, `${bytes} bytes of modules, expected 820,000 at most: import() what few runs need`);
 });
 
 // V8 keeps a text with any other character in two bytes each, and copies them all when it first collects garbage, which
