@@ -207,6 +207,56 @@ for (const name of ["rv64imac", "rv32imac"]) {
   });
 }
 
+for (const name of ["rv64imac", "rv32imac"]) {
+  Deno.test(`${name}: loops that are unrolled read and write up to the end of RAM, and no further`, () => {
+    const machines = pair(
+      `
+              la a0, handler
+              csrw mtvec, a0
+              li s1, ${BARE.ram + BARE.ramSize}
+              li s3, ${BARE.ram + 0x3000}
+      again:  addi s0, s1, -37
+              mv s4, s3
+      loop:   lbu a1, 0(s0)
+              lbu a2, 3(s0)
+              add a3, a3, a1
+              add a3, a3, a2
+              addi a3, a3, 5
+              sb a3, 0(s4)
+              sb a3, -1(s0)
+              addi s0, s0, 1
+              addi s4, s4, 1
+              bne s0, s1, loop
+              # Backwards, from behind the end.
+              li s6, 20
+      back:   addi s0, s0, -1
+              sb a3, 2(s0)
+              lbu a2, -1(s0)
+              add a3, a3, a2
+              addi s6, s6, -1
+              bnez s6, back
+              j again
+              .align 2
+      handler: csrr t0, mepc
+              lhu t1, 0(t0)
+              andi t1, t1, 3
+              addi t1, t1, -3
+              seqz t1, t1
+              slli t1, t1, 1
+              addi t1, t1, 2
+              add t0, t0, t1
+              csrw mepc, t0
+              addi t2, t2, 1
+              mret
+    `,
+      name,
+    );
+    runBoth(machines, 30_000);
+    assertGreater(machines.regions.regions!.stats.made, 0);
+    assertGreater(machines.auto.hart.x(7), 100n);
+  });
+}
+
 Deno.test("a store into translated code takes effect at the next instruction", () => {
   const machines = pair(
     `

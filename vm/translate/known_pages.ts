@@ -4,8 +4,7 @@
  * neither page tables nor the TLB: it leaves for that.
  */
 import { PAGE_SIZE } from "../bus/memory.ts";
-import type { AccessGroup } from "./access_groups.ts";
-import type { FlowInstruction } from "./flow.ts";
+import type { AccessGroup, GroupedAccess } from "./access_groups.ts";
 import { RegionValues } from "./region_values.ts";
 import { I32, Op } from "./wasm.ts";
 
@@ -24,18 +23,19 @@ export abstract class KnownPages extends RegionValues {
   /** By group. */
   readonly #pageOf = new Map<AccessGroup, KnownPage>();
 
-  protected override beginBlock(instructions: readonly FlowInstruction[]): void {
-    super.beginBlock(instructions);
+  protected override beginBlock(node: number, groups: readonly (GroupedAccess | undefined)[]): void {
+    super.beginBlock(node, groups);
     this.#pageOf.clear();
     if (this.isFlat) return;
-    const worth = [...new Set(this.groups)].filter((group) => group !== undefined);
+    const worth = [...new Set(groups.map((access) => access?.group))].filter((group) => group !== undefined);
     worth.sort((a, b) => b.count - a.count).slice(0, PAGES).forEach((group, i) => {
       this.#pageOf.set(group, this.#pages[i] ??= { tag: this.f.local(this.type), addend: this.f.local(I32) });
     });
   }
 
   protected override probe(tag: number, size: number, aligned: boolean): void {
-    const { group, f } = this;
+    const { grouped, f } = this;
+    const group = grouped?.group;
     const page = aligned || group === undefined ? undefined : this.#pageOf.get(group);
     if (page === undefined) return super.probe(tag, size, aligned);
     if (this.begins) {

@@ -8,6 +8,7 @@
 import { HART } from "../hart/layout.ts";
 import type { Decoded } from "../isa/decode.ts";
 import { RM_BITS, RM_WIDTH } from "../isa/rounding.ts";
+import { accessGroups } from "./access_groups.ts";
 import { emitCsr } from "./csr_code.ts";
 import type { OnStack } from "./emit.ts";
 import type { Edge, EnterCase, FlowInstruction } from "./flow.ts";
@@ -58,6 +59,8 @@ export class RegionEmitter extends KnownPages {
   readonly #aside: number;
   /** Where registers are in each node. */
   readonly #homes: readonly Homes[];
+  /** The groups that accesses are in, by node and place. */
+  readonly #groups: ReturnType<typeof accessGroups>;
   /** The sets of registers that differ from the hart's state where the region is left. */
   readonly #sets: number[] = [];
   #instruction: FlowInstruction = { offset: 0, decoded: undefined as unknown as Decoded };
@@ -89,6 +92,7 @@ export class RegionEmitter extends KnownPages {
     this.#aside = f.local(I32);
     this.#next = f.local(this.type);
     this.#homes = registerHomes(structure);
+    this.#groups = accessGroups(structure.nodes, code.flat !== undefined);
   }
 
   // --- operands ----------------------------------------------------------------------------------------------------
@@ -100,8 +104,7 @@ export class RegionEmitter extends KnownPages {
     return this.#read(this.#instruction.decoded.operands.rs2);
   }
   #read(n: number): OnStack {
-    if (n === 0) return this.constant(0);
-    return this.pushRegister(n);
+    return n === 0 ? this.constant(0) : this.pushRegister(n);
   }
   imm(): OnStack {
     return this.constant(this.#instruction.decoded.operands.imm);
@@ -157,16 +160,13 @@ export class RegionEmitter extends KnownPages {
     if (decoded.operands.rd !== 0) this.rd(this.#address(offset + decoded.length));
   }
 
-  protected override leaveIf(): void {
-    this.f.ifSeldom();
-    this.#leaveAt(this.#instruction.offset, this.#rest, RegionExit.Slow);
-    this.f.end();
-  }
-  protected override missIf(kind: "load" | "store"): void {
-    const exit = kind === "load" ? RegionExit.LoadMiss : RegionExit.StoreMiss;
+  protected override leaveIf(exit: number = RegionExit.Slow): void {
     this.f.ifSeldom();
     this.#leaveAt(this.#instruction.offset, this.#rest, exit);
     this.f.end();
+  }
+  protected override missIf(kind: "load" | "store"): void {
+    this.leaveIf(kind === "load" ? RegionExit.LoadMiss : RegionExit.StoreMiss);
   }
   #leaveAt(offset: number, rest: number, exit: number): void {
     this.#site.set(offset, exit, offset - this.#blockOffset, rest);
@@ -345,7 +345,7 @@ export class RegionEmitter extends KnownPages {
     const f = this.f;
     const { instructions, end, offset } = node.block;
     this.#blockOffset = offset;
-    this.beginBlock(instructions);
+    this.beginBlock(node.order, this.#groups[node.order]!);
     f.get(this.#left).i32(instructions.length).op(Op.I32Sub).set(this.#left);
     for (const [i, instruction] of instructions.entries()) {
       this.#instruction = instruction;

@@ -8,8 +8,7 @@ import type { Xlen } from "../isa/row.ts";
 import type { CsrCode } from "./csr_code.ts";
 import { Emitter } from "./emit.ts";
 import type { OnStack } from "./emit.ts";
-import type { FlowInstruction } from "./flow.ts";
-import { type AccessGroup, accessGroups } from "./access_groups.ts";
+import type { GroupedAccess } from "./access_groups.ts";
 import type { FloatFunctions } from "./float_functions.ts";
 import type { IntegerFunctions } from "./integer.ts";
 import { firstOf, type Homes, NO_LOCALS, type RegisterSet } from "./register_homes.ts";
@@ -86,9 +85,9 @@ export abstract class RegionValues extends Emitter {
   /** Where registers are now. */
   protected here: Homes = NO_LOCALS;
   readonly #value: number;
-  /** The block that is being written, the groups that its accesses are in, and which of its instructions it is at. */
-  #instructions: readonly FlowInstruction[] = [];
-  #groups: readonly (AccessGroup | undefined)[] = [];
+  /** The groups that accesses of the node that is being written are in, its order, and which of its instructions it is at. */
+  #groups: readonly (GroupedAccess | undefined)[] = [];
+  #node = 0;
   #place = 0;
   /** By base register and kind: the local with the place in RAM of the group that began last. */
   readonly #begun: (number | undefined)[] = [];
@@ -114,17 +113,14 @@ export abstract class RegionValues extends Emitter {
   protected get isFlat(): boolean {
     return this.#flat !== undefined;
   }
-  /** The groups of the block's accesses, by place. */
-  protected get groups(): readonly (AccessGroup | undefined)[] {
-    return this.#groups;
-  }
-  /** The group that the access which is being written is in with others. */
-  protected get group(): AccessGroup | undefined {
+  /** The access that is being written, if it is in a group with others. */
+  protected get grouped(): GroupedAccess | undefined {
     return this.#groups[this.#place];
   }
   /** Whether it is the first of them. */
   protected get begins(): boolean {
-    return this.group?.first === this.#place;
+    const group = this.grouped?.group;
+    return group?.place === this.#place && group.node === this.#node;
   }
 
   /** Must be called before each instruction, with its place in the block. */
@@ -133,10 +129,10 @@ export abstract class RegionValues extends Emitter {
     this.#place = place;
   }
 
-  /** Must be called where control may come from elsewhere. */
-  protected beginBlock(instructions: readonly FlowInstruction[]): void {
-    this.#instructions = instructions;
-    this.#groups = accessGroups(instructions);
+  /** Must be called before each node, with the groups that its accesses are in. */
+  protected beginBlock(node: number, groups: readonly (GroupedAccess | undefined)[]): void {
+    this.#node = node;
+    this.#groups = groups;
     this.#high.clear();
     this.#pushed = [];
   }
@@ -337,8 +333,8 @@ export abstract class RegionValues extends Emitter {
     const flat = this.#flat;
     this.hostOffset = 0;
     if (flat === undefined || aligned) return super.probe(tag, size, aligned);
-    const { group } = this;
-    if (group !== undefined) return this.#probeGroup(tag, flat, group);
+    const { grouped } = this;
+    if (grouped !== undefined) return this.#probeGroup(tag, flat, grouped);
     const { f } = this;
     // RV64: the offset into RAM, and its low half, which V8 need not compute twice; a base of 2^31 fits into an
     // instruction when it is added. RV32: RAM's first few bytes count as outside, so that one comparison for both ends,
@@ -356,9 +352,8 @@ export abstract class RegionValues extends Emitter {
   }
 
   /** The first access of a group looks whether all of them are allowed, the others go by that. */
-  #probeGroup(tag: number, flat: FlatMemory, group: AccessGroup): void {
+  #probeGroup(tag: number, flat: FlatMemory, { group: { base, low, high }, at: begin }: GroupedAccess): void {
     const { f } = this;
-    const { base, low, high } = group;
     const key = 2 * base + (tag === TLB.read ? 0 : 1);
     const host = this.#begun[key] ??= f.local(I32);
     if (this.begins) {
@@ -375,7 +370,7 @@ export abstract class RegionValues extends Emitter {
       this.#allow(tag, flat, high - low, host, lines);
     }
     f.get(host).set(this.host);
-    this.hostOffset = flat.host + this.#instructions[this.#place]!.decoded.operands.imm - low;
+    this.hostOffset = flat.host + begin - low;
   }
 
   /**
