@@ -323,12 +323,12 @@ export class VirtioMmio implements Device {
     this.#irq.set(this.#interruptStatus !== 0);
   }
 
-  /** §4.2.2.1: an event is presented from the moment it takes place until it is acknowledged. */
   /** What InterruptStatus reads. */
   get interruptStatus(): number {
     return this.#interruptStatus;
   }
 
+  /** §4.2.2.1: an event is presented from the moment it takes place until it is acknowledged. */
   #interrupt(cause: number): void {
     this.#interruptStatus |= cause;
     this.#irq.set(true);

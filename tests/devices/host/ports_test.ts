@@ -214,6 +214,41 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "a pipe whose reader vanishes keeps what the guest sends for the next one, and then has no room",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (folder) => {
+      for (const end of ["in", "out"]) {
+        assert(new Deno.Command("mkfifo", { args: [`${folder}/p.${end}`] }).outputSync().success);
+      }
+      const host = new TestHost();
+      const port = await openPort({ kind: "pipe", path: `${folder}/p` }, host);
+      const reader = Deno.openSync(`${folder}/p.out`, { read: true });
+      port.write(bytes("first"));
+      await port.flush!();
+      assertEquals(await receiveFrom(reader, 5), "first");
+      reader.close();
+      let sent = 0;
+      const chunk = new Uint8Array(1 << 16).fill(0x63);
+      while (port.full !== true) {
+        port.write(chunk);
+        sent += chunk.length;
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        assert(sent < 8 << 20, "never full");
+      }
+      assertEquals([port.connected, host.reports], [true, []]);
+      const next = Deno.openSync(`${folder}/p.out`, { read: true });
+      assertEquals((await receiveFrom(next, sent)).length, sent);
+      await host.until(() => port.full === false);
+      port.close();
+      next.close();
+      // The read that was under way ends with what comes next.
+      Deno.writeTextFileSync(`${folder}/p.in`, "x");
+      await host.until(() => host.holds === 0);
+    }),
+});
+
 Deno.test("a file takes what the guest sends; one that takes no more is as if unplugged", () =>
   withFolder(async (folder) => {
     const host = new TestHost();

@@ -1,9 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { VirtioConsole } from "../../../devices/virtio/console.ts";
 import { featureBit } from "../../../devices/virtio/feature_set.ts";
 import { virtioStatus } from "../../../devices/virtio/registers.ts";
 import { TestPort } from "../../support/char_port.ts";
-import { type DriverQueue, type Part, TestDriver } from "../../support/virtio_driver.ts";
+import { PackedDriverQueue, RING_PACKED } from "../../support/packed_driver.ts";
+import { type DriverQueue, INDIRECT_DESC, type Part, TestDriver } from "../../support/virtio_driver.ts";
 
 const VERSIONS = [1, 2] as const;
 const SIZE = featureBit(3, "VIRTIO_CONSOLE_F_SIZE");
@@ -180,3 +181,30 @@ Deno.test("there is no MULTIPORT: two queues, max_nr_ports is not valid", () => 
   d.readConfig(4, 4);
   assertEquals(d.board.violations, ["config-feature"]);
 });
+
+for (const [name, version, packed] of [["version 1", 1, false], ["split", 2, false], ["packed", 2, true]] as const) {
+  Deno.test(`${name}: a console takes and fills buffers of indirect tables`, () => {
+    const port = new TestPort();
+    const d = new TestDriver(new VirtioConsole({ port }), { version, ...(packed && { switches: { packed } }) });
+    d.negotiate(packed ? [INDIRECT_DESC, RING_PACKED] : [INDIRECT_DESC]);
+    const [rx, tx] = [0, 1].map((index) => packed ? new PackedDriverQueue(d, index, 4) : d.setupQueue(index, 4));
+    d.driverOk();
+    for (let i = 0; i < 10; i++) {
+      const into = [0, 1].map(() => ({ addr: d.board.alloc(3), length: 3, write: true }));
+      const id = rx!.post(into, true);
+      port.type(`in ${i} `);
+      d.wait();
+      assertEquals(rx!.collect(), [{ id, length: 5 }]);
+      const bytes = into.flatMap(({ addr }) => [...d.board.get(addr, 3)]).slice(0, 5);
+      assertEquals(new TextDecoder().decode(Uint8Array.from(bytes)), `in ${i} `);
+      tx!.post(["out ", `${i} `].map((string) => ({ addr: d.board.put(string), length: string.length })), true);
+      d.wait();
+      assertEquals(tx!.collect().length, 1);
+    }
+    assertEquals(port.output, Array.from({ length: 10 }, (_, i) => `out ${i} `).join(""));
+    const chains = d.board.of("virtqueue").filter((fact) => fact.step === "chain");
+    assertEquals(chains.length, 20);
+    assert(chains.every(({ descriptors }) => descriptors.filter(({ table }) => table === "indirect").length === 2));
+    assertEquals(d.board.violations, []);
+  });
+}

@@ -1,6 +1,9 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type DummyOptions, VirtioDummy } from "../../../devices/virtio/dummy.ts";
-import { type DriverQueue, TestDriver } from "../../support/virtio_driver.ts";
+import { featureBit } from "../../../devices/virtio/feature_set.ts";
+import { virtioStatus } from "../../../devices/virtio/registers.ts";
+import { PackedDriverQueue, RING_PACKED, RING_RESET } from "../../support/packed_driver.ts";
+import { type DriverQueue, INDIRECT_DESC, TestDriver } from "../../support/virtio_driver.ts";
 
 const VERSIONS = [1, 2] as const;
 const LIMIT = 0;
@@ -114,3 +117,92 @@ Deno.test("options out of range are our mistake", () => {
   assertThrows(() => new VirtioDummy({ intervalUs: 0 }), RangeError, "interval of 0");
   assertThrows(() => new VirtioDummy({ limit: -1 }), RangeError, "limit of -1");
 });
+
+const SUSPEND = featureBit(0, "VIRTIO_F_SUSPEND");
+
+/** A buffer for the device, and where it is. */
+function buffer(d: TestDriver): { addr: number; length: number; write: true } {
+  return { addr: d.board.alloc(32), length: 32, write: true };
+}
+
+/** Checks that a buffer holds what the device makes `number`th. */
+function assertFilled(d: TestDriver, addr: number, number: number): void {
+  assertEquals([...d.board.get(addr, 32)], expected(number));
+}
+
+for (const [name, version, packed] of [["version 1", 1, false], ["split", 2, false], ["packed", 2, true]] as const) {
+  const bits = packed ? [LIMIT, RING_PACKED] : [LIMIT];
+  const start = (more: readonly number[]): { d: TestDriver; queue: () => DriverQueue | PackedDriverQueue } => {
+    const switches = { packed, ring_reset: true, suspend: true };
+    const options = { version, ...(version === 2 && { switches }) };
+    const d = new TestDriver(new VirtioDummy({ intervalUs: 1, limit: 20 }), options);
+    d.negotiate([...bits, ...more]);
+    assertEquals(version === 2 && (d.read("Status") & virtioStatus.FEATURES_OK) === 0, false);
+    return { d, queue: () => packed ? new PackedDriverQueue(d, 0, 8) : d.setupQueue(0) };
+  };
+
+  Deno.test(`${name}: the test device fills buffers of indirect tables`, () => {
+    const { d, queue } = start([INDIRECT_DESC]);
+    const q = queue();
+    d.driverOk();
+    for (let i = 0; i < 10; i++) {
+      const halves = [0, 1].map(() => ({ addr: d.board.alloc(16), length: 16, write: true }));
+      const id = q.post(halves, true);
+      d.wait();
+      assertEquals(q.collect(), [{ id, length: 32 }]);
+      assertEquals(halves.flatMap(({ addr }) => [...d.board.get(addr, 16)]), expected(i));
+    }
+    const chains = d.board.of("virtqueue").filter((fact) => fact.step === "chain");
+    assertEquals(chains.length, 10);
+    assert(chains.every(({ descriptors }) => descriptors.some(({ table }) => table === "indirect")));
+    assertEquals(d.board.violations, []);
+  });
+
+  if (version === 1) continue;
+
+  Deno.test(`${name}: a queue of the test device that is reset begins anew`, () => {
+    const { d, queue } = start([RING_RESET]);
+    const first = queue();
+    d.driverOk();
+    const filled = buffer(d);
+    first.post([filled]);
+    d.wait();
+    assertEquals(first.collect().length, 1);
+    assertFilled(d, filled.addr, 0);
+    const taken = buffer(d);
+    first.post([taken]);
+    d.write("QueueSel", 0);
+    d.write("QueueReset", 1);
+    assertEquals(d.read("QueueReady"), 0);
+    d.wait();
+    // Not touched any more.
+    assertEquals([...d.board.get(taken.addr, 32)], new Array(32).fill(0));
+    const again = queue();
+    const next = buffer(d);
+    const id = again.post([next]);
+    d.wait();
+    assertEquals(again.collect(), [{ id, length: 32 }]);
+    assertFilled(d, next.addr, 1);
+    assertEquals(d.board.violations, []);
+  });
+
+  Deno.test(`${name}: the test device that is suspended goes on where it was`, () => {
+    const { d, queue } = start([SUSPEND]);
+    const q = queue();
+    d.driverOk();
+    const { SUSPEND: S, DRIVER_OK } = virtioStatus;
+    const parts = [buffer(d), buffer(d)];
+    for (const part of parts) q.post([part]);
+    d.write("Status", d.read("Status") | S);
+    d.wait();
+    assertEquals(d.read("Status") & (S | DRIVER_OK), S);
+    const before = q.collect().length;
+    d.wait(1000 * US);
+    assertEquals(q.collect(), []);
+    d.write("Status", d.read("Status") | DRIVER_OK);
+    d.wait();
+    assertEquals(before + q.collect().length, 2);
+    parts.forEach(({ addr }, number) => assertFilled(d, addr, number));
+    assertEquals(d.board.violations, []);
+  });
+}
