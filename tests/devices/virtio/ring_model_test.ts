@@ -188,7 +188,7 @@ function fill(form: RingForm, rounds: number): void {
   through(1);
   assertEquals(model.inFlight, 0);
   assert(model.posted === rounds * (single + 2) + 1 && model.collected === model.posted);
-  tally.add(`sizes of ${form.packed ? "packed" : "split"} rings`);
+  tally.add(`${form.packed ? "packed" : "split"} rings filled over their end`);
 }
 
 /** Once around each of all sizes is work for minutes. */
