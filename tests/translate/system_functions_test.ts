@@ -164,3 +164,44 @@ for (const name of ["rv64ima", "rv32ima"]) {
     assertGreater(Number(hart.x(10)), 100);
   });
 }
+
+for (const [name, wide] of [["rv64ima", true], ["rv32ima", false]] as const) {
+  Deno.test(`${name}: SUM, set and cleared around accesses, opens pages of U-mode and closes them again`, () => {
+    const [load, leafAt] = wide ? ["ld", 8] : ["lw", 4];
+    const { bytes } = new Assembler(parseIsa(name)).program(
+      `
+            la t0, trap
+            csrw mtvec, t0
+            ${enterPaging(wide)}
+    start:  li s0, 0x40000
+            li s5, ${BARE.ram + 0x2000}
+            # The page becomes U-mode's.
+            mv t0, s5
+            ${leaf("t0")}
+            ${load} t2, 0(s1)
+            ori t2, t2, 16
+            ${wide ? "sd" : "sw"} t2, 0(s1)
+            sfence.vma
+    turn:   csrs sstatus, s0
+            ${load} a1, 0(s5)
+            add a2, a2, a1
+            csrrc a3, sstatus, s0
+            add a4, a4, a3
+            ${load} a1, ${leafAt}(s5)
+            add a5, a5, a1
+            j turn
+            ${HANDLER}
+      `,
+      BigInt(BARE.ram),
+    );
+    const image = new Uint8Array(0xc000);
+    image.set(bytes);
+    image[0x2000] = 1;
+    const both = twoEngines(image, name);
+    compareEngines(both, 12_000);
+    const { hart } = both[1];
+    assertGreater(Number(hart.x(12)), 100, "U-mode's page was never read");
+    assertGreater(Number(hart.x(10)), 100, "U-mode's page was open without SUM");
+    assertGreater(300, both[0].engine.statistics!().steps.executor);
+  });
+}

@@ -6,7 +6,8 @@
  * these are functions that know the instruction's operands, and need no numbers of 64 bits but the register's own.
  */
 import { Privilege } from "../events.ts";
-import { csrPrivilege } from "../hart/csr.ts";
+import { csrPrivilege, MSTATUS } from "../hart/csr.ts";
+import { CSR } from "../hart/csr_numbers.ts";
 import type { Hart } from "../hart/hart.ts";
 import { HART } from "../hart/layout.ts";
 import { fenceTranslation } from "../hart/translation_fence.ts";
@@ -73,8 +74,10 @@ export class SystemFunctions {
     const hart = this.#hart;
     const decoded = hart.decoder.decode(word);
     if (decoded === undefined) return undefined;
-    const code = csrCode(hart, decoded);
-    if (code === undefined) return decoded.base.class === "csr" ? this.#read(decoded) : this.#other(decoded);
+    const plain = csrCode(hart, decoded);
+    if (plain === undefined) return decoded.base.class === "csr" ? this.#read(decoded) : this.#other(decoded);
+    // A kernel's copies to and from a process change SUM around them. Regions cannot: another TLB is used then.
+    const code = plain.free === undefined ? plain : { ...plain, free: plain.free | MSTATUS.SUM };
     const { base, operands: { rd, rs1 } } = decoded;
     const wide = hart.xlen === 64;
     const type = wide ? I64 : I32;
@@ -108,7 +111,18 @@ export class SystemFunctions {
     module.add(f, "run");
     const bytes = module.encode(this.#memory.buffer.byteLength / 0x1_0000);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.#memory } });
-    return { privilege: code.privilege, length: 4, run: instance.exports["run"] as () => number };
+    const run = instance.exports["run"] as () => number;
+    return { privilege: code.privilege, length: 4, run: code.free === undefined ? run : () => this.#status(run) };
+  }
+
+  /** Does an access to mstatus, and what must follow where SUM has changed. */
+  #status(run: () => number): number {
+    const hart = this.#hart;
+    const at = hart.slotOf(CSR.mstatus) >>> 2;
+    const before = this.#u32[at]!;
+    const done = run();
+    if (((before ^ this.#u32[at]!) & Number(MSTATUS.SUM)) !== 0) hart.modeChanged();
+    return done;
   }
 
   /** A register that is only read, and not by emitted code: `time` and the like. */
