@@ -9,6 +9,7 @@ Deno.test("the words of a text are explained, those of the first texts before ot
   assertEquals(names(["PLIC"], new Set(["PLIC"])), []);
   const many = ["queue, descriptor, chain, available ring, used ring, notify, Status"];
   assertEquals(names(["PLIC", ...many]), ["queue", "descriptor", "chain", "available ring", "used ring", "PLIC"]);
+  assertEquals(names(["made available", "used ring and wrap counter"]), ["packed ring"]);
   assertEquals(wordLines([]), []);
 });
 

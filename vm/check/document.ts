@@ -14,7 +14,7 @@ const HEAD = [
   "`--check` compares what the guest's virtio drivers do with these rules while the guest runs, and tells at the end of " +
   "the run which were broken: once for each rule and place of the program, with how often. The guest is never stopped. " +
   "`--check=qemu` and `--check=firecracker` leave out what works on that monitor all the same, `--check=legacy` what " +
-  "drivers of virtio 0.9.5 were not asked for. `deno run vm/main.ts explain ID` prints one rule. docs/OPTIONS.md has " +
+  "drivers of virtio 0.9.5 were not asked for. `deno run vm/main.ts explain ID` prints one rule, `explain` alone a list. docs/OPTIONS.md has " +
   "the other options: findings as JSON, SARIF or JUnit, a file of known ones, and an exit status for CI.",
   "A rule is an **error** where the specification says MUST or the device cannot go on, a **warning** where it says " +
   "SHOULD or some devices refuse, and **advice** where most devices work and a careful driver does better.",

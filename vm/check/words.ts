@@ -54,8 +54,9 @@ export const words: readonly Word[] = [
     name: "packed ring",
     found: /\bpacked\b|wrap counter|Buffer ID|desc_event/i,
     means:
-      "the other form of a queue: one ring of descriptors that both sides write. The flags AVAIL and USED say whose " +
-      "an entry is, against a wrap counter, a bit that turns over at every round",
+      "the other form of a queue: one ring of descriptors that both sides write. The flags AVAIL and USED say whether an " +
+      "entry is available (to the device) or used (given back), against a wrap counter, a bit that turns over at every " +
+      "round",
   },
   {
     name: "notify",
@@ -131,9 +132,16 @@ export const words: readonly Word[] = [
 /** Words that are told at once: who needs more is better served by docs/RULES.md. */
 const WORDS_MAX = 6;
 
+/** Words of split queues. */
+const SPLIT_ONLY: readonly string[] = ["available ring", "used ring"];
+
 /** The words in `texts`, those in the first of them before others; not those in `known`. */
 export function wordsIn(texts: readonly string[], known: ReadonlySet<string> = new Set()): readonly Word[] {
   const found = new Set(texts.flatMap((text) => words.filter((word) => word.found.test(text))));
+  // A packed queue has neither of the two rings: there only its entries are available and used.
+  if ([...found].some(({ name }) => name === "packed ring")) {
+    for (const word of found) if (SPLIT_ONLY.includes(word.name)) found.delete(word);
+  }
   const told = new Set([...found].filter(({ name }) => !known.has(name)).slice(0, WORDS_MAX));
   return words.filter((word) => told.has(word));
 }

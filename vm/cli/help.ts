@@ -8,7 +8,7 @@ import { type OptionRow, options, sections, type Showing } from "./options.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = "deno run -A vm/main.ts [OPTIONS] IMAGE";
-const EXPLAIN = "deno run vm/main.ts explain RULE";
+const EXPLAIN = "deno run vm/main.ts explain [RULE]";
 
 const IMAGE =
   "IMAGE is a flat binary, loaded at 0x80000000, or an ELF file for RV32 or RV64; - reads it from standard " +
@@ -85,7 +85,7 @@ export function helpText(): string {
     "Ringside, a RISC-V virtual machine with virtio devices",
     "",
     `Usage: ${USAGE}`,
-    `       ${EXPLAIN}    (a rule of --check; an image of that name: ./explain)`,
+    `       ${EXPLAIN}    (rules of --check; an image of that name: ./explain)`,
     "",
     ...wrap(IMAGE, WIDTH),
     ...wrap(DEFAULTS, WIDTH),
