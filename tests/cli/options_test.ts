@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { defaultSettings, options } from "../../vm/cli/options.ts";
+import { VIRTIO_VERSION } from "../../vm/cli/settings.ts";
 import { virtBoard } from "../../vm/board.ts";
 
 Deno.test("the defaults that help tells are the defaults", () => {
@@ -12,6 +13,7 @@ Deno.test("the defaults that help tells are the defaults", () => {
     const expected = {
       ...defaultSettings(),
       ...(row.name === "trace-format" && { traceFormat: "text" as const }),
+      ...(row.name === "virtio-version" && { virtioVersion: VIRTIO_VERSION }),
       ...(row.name === "check-format" && { checkFormat: "text" as const }),
     };
     assertEquals(settings, expected, row.name);

@@ -14,7 +14,7 @@ import { OutputFile } from "./files.ts";
 import { HostConsole, type RunControl } from "./host_console.ts";
 import { ImageNames } from "./image_names.ts";
 import type { OpenMonitor } from "./open_monitor.ts";
-import { OPTIONS_SECTION, type Settings } from "./settings.ts";
+import { OPTIONS_SECTION, type Settings, VIRTIO_VERSION } from "./settings.ts";
 import { statusOf, type StopCause } from "./outcome.ts";
 import type { ReportContext } from "./report.ts";
 import type { Session } from "./session.ts";
@@ -27,9 +27,6 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 /** How long harts are followed before it is said why they are stuck, in milliseconds; and in instructions. */
 const FOLLOW_MS = 30;
 const FOLLOWED_STEPS = 16_384;
-
-/** Version of virtio-mmio where nobody asks for one. */
-const VIRTIO_VERSION = 2;
 
 /** How often traces that somebody may be watching are handed over, in milliseconds. */
 const TRACE_FLUSH_MS = 100;

@@ -100,6 +100,9 @@ export interface Settings {
 /** What can be printed in place of a run. */
 export type Showing = "help" | "version" | "chaos" | { readonly devices: "kinds" | Place };
 
+/** Version of virtio-mmio where neither the command line nor the image asks for one. */
+export const VIRTIO_VERSION = 2;
+
 /** Section of an ELF image in which it asks for options: `image_options.ts` reads it. */
 export const OPTIONS_SECTION = ".ringside";
 
