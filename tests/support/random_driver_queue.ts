@@ -124,7 +124,8 @@ export class RandomQueue {
     const last = pieces.at(-1)!;
     if (this.#slips("descriptor-address")) last.addr = 0x4000;
     if (this.#slips("descriptor-empty")) last.length = 0;
-    if (this.#slips("descriptor-order")) {
+    if (this.#slips("descriptor-order") && !this.room([...pieces, ...pieces.slice(0, 1), last])) this.#driver.later();
+    else if (this.#slips("descriptor-order")) {
       pieces.unshift(this.#driver.piece(4, true));
       pieces.push(this.#driver.piece(4, false));
     }
@@ -218,6 +219,7 @@ export class RandomQueue {
     if (this.#slips("barrier-notify")) return this.#notify(old);
     if (!this.#slips("barrier-suppression")) this.#driver.rig.fence();
     if (this.#wanted(old, slots)) this.#notify(old);
+    else if (this.#slips("notify-data")) this.#driver.later();
   }
 
   /** Tells the device of the queue, with VIRTIO_F_NOTIFICATION_DATA of the place too (virtio 1.2 §2.9). */

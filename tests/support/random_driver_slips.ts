@@ -39,7 +39,7 @@ export const slips: Readonly<Record<string, Fits>> = {
   "indirect-nested": both(split, indirect),
   "indirect-length": indirect,
   "in-order-next": both(split, direct, ({ inOrder }) => inOrder),
-  "packed-id-in-flight": both(packed, held),
+  "packed-id-in-flight": both(packed, held, ({ queues }) => queues === 1),
   "packed-indirect-flags": both(packed, indirect),
   "packed-list-unavailable": both(packed, direct, on("blk")),
   "notify-data": ({ data }) => data,

@@ -42,6 +42,8 @@ export class Kick {
   #told = 0;
   #idx = 0;
   #looks = 0;
+  /** Of a packed ring: the place that the device asks to be told of was made available. */
+  #reached = false;
 
   constructor(layout: Layout, peek: Peek, report: KickReport) {
     this.#layout = layout;
@@ -50,8 +52,8 @@ export class Kick {
   }
 
   /**
-   * Something was made available: `idx` is the new one. Of a packed ring it is the place of a descriptor that the device
-   * takes next, with the wrap counter as bit 15.
+   * Something was made available: `idx` is the new one. Of a packed ring it is the place of the descriptor, with the wrap
+   * counter as bit 15.
    */
   exposed(where: Where, idx: number, event: boolean): void {
     if (this.#exposed === undefined) this.#quiet = true;
@@ -60,11 +62,13 @@ export class Kick {
     this.#looks = 0;
     this.#asked = this.#ask(event);
     this.#quiet &&= this.#asked?.word === QUIET;
+    this.#reached ||= this.#asked?.word === idx;
   }
 
   /** The device has taken all that there is: nobody need tell it. */
   taken(): void {
     this.#exposed = undefined;
+    this.#reached = false;
   }
 
   /** The driver is about to notify the device. `crowded`: the ring is so full that it may do so to get room. */
@@ -84,6 +88,7 @@ export class Kick {
       }
     }
     this.#exposed = undefined;
+    this.#reached = false;
     this.#told = this.#idx;
   }
 
@@ -124,7 +129,7 @@ export class Kick {
 
   /** §2.7.10.1, §2.8.14: whether the driver has gone beyond where the device wants to be told, since it was told. */
   #passed(event: number): boolean {
-    if (this.#layout.format === "packed") return event === this.#idx;
+    if (this.#layout.format === "packed") return this.#reached;
     return ((this.#idx - event - 1) & 0xffff) < ((this.#idx - this.#told) & 0xffff);
   }
 

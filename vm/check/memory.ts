@@ -12,8 +12,10 @@ import { UsedSide } from "./used_side.ts";
 import {
   Fences,
   type Layout,
+  listLength,
   type MemoryReport,
   type MemorySight,
+  overlapOf,
   type Queue,
   type Stretch,
   unfenced,
@@ -170,6 +172,7 @@ export class MemoryWatch {
       chains: new Map(),
       idx: undefined,
       taken: 0,
+      next: 0,
       used: 0,
       filled: undefined,
       exposed: undefined,
@@ -235,6 +238,8 @@ export class MemoryWatch {
     const split = queue.layout.format === "split";
     const slots = descriptors.filter(({ table }) => table === "ring").length;
     queue.taken = split ? (position + 1) & 0xffff : (position + slots) % queue.layout.size;
+    // What was not seen to be made available was so all the same.
+    if (!split && (queue.next - position + queue.layout.size) % queue.layout.size < slots) queue.next = queue.taken;
     queue.slots += slots;
     if (this.#ahead(queue) === 0) queue.kick.taken();
     const ranges: WatchRange[] = [];
@@ -321,9 +326,10 @@ export class MemoryWatch {
       return;
     }
     const flags = Number(BigInt.asUintN(16, value >> BigInt(8 * (size - 2))));
-    // Only of the next one to take it is certain that it makes a buffer available.
-    const exposes = size === 2 && slot === queue.taken && ((flags >>> 7) & 1) !== ((flags >>> 15) & 1);
+    // Only of the driver's next one it is certain that it makes a buffer available.
+    const exposes = size === 2 && slot === queue.next && ((flags >>> 7) & 1) !== ((flags >>> 15) & 1);
     if (exposes) {
+      queue.next = (slot + listLength(queue.layout, slot, flags, this.#sight.peek)) % layout.size;
       this.#ordered(queue, "barrier-available", `the flags of descriptor ${slot}`, where);
       this.#expose(queue, slot | ((flags >>> 7) & 1) << 15, where);
     }
@@ -425,18 +431,6 @@ export class MemoryWatch {
   #pages({ start, end }: Stretch, visit: (page: number) => void): void {
     for (let page = Math.floor(start / PAGE); page * PAGE < end; page++) visit(page);
   }
-}
-
-/** What a buffer that the device writes lies on: something else that it writes, or a ring; undefined if on nothing. */
-function overlapOf(stretch: Stretch, others: ReadonlySet<Stretch>): string | undefined {
-  for (const other of others) {
-    if (other.start >= stretch.end || stretch.start >= other.end) continue;
-    const { kind, what } = other.buffer ?? { kind: "written", what: "a part of a ring" };
-    // Two requests may be for the same buffer on purpose.
-    const same = kind === "written" && other.start === stretch.start;
-    if (kind !== "read" && !same) return `${stretch.buffer!.what}, lies on ${what}`;
-  }
-  return undefined;
 }
 
 function unreadOf({ unread }: Queue): number {

@@ -73,6 +73,8 @@ export interface Queue {
   idx: number | undefined;
   /** Where the device takes next: split, a 16-bit index; packed, a place in the ring. */
   taken: number;
+  /** Where the driver of a packed ring makes the next buffer available. */
+  next: number;
   /** How many used elements the device has written. */
   used: number;
   /** The driver's last store to a descriptor or an entry, to idx, and its last load of the used idx. */
@@ -124,4 +126,29 @@ export class Fences {
 /** Accesses that a hart made and that are to be seen in order: whether `where` is that hart, with no fence since. */
 export function unfenced(mark: Mark | undefined, where: Where, order: FenceOrder, fences: Fences): mark is Mark {
   return mark !== undefined && mark.hart === where.hart && !fences.since(mark, order);
+}
+
+/** What a buffer that the device writes lies on: something else that it writes, or a ring; undefined if on nothing. */
+export function overlapOf(stretch: Stretch, others: ReadonlySet<Stretch>): string | undefined {
+  for (const other of others) {
+    if (other.start >= stretch.end || stretch.start >= other.end) continue;
+    const { kind, what } = other.buffer ?? { kind: "written", what: "a part of a ring" };
+    // Two requests may be for the same buffer on purpose.
+    const same = kind === "written" && other.start === stretch.start;
+    if (kind !== "read" && !same) return `${stretch.buffer!.what}, lies on ${what}`;
+  }
+  return undefined;
+}
+
+/** NEXT among a descriptor's flags. */
+const NEXT = 1;
+
+/** How many entries of a packed ring a list takes whose first has these flags; those behind it are there (§2.8.6). */
+export function listLength({ desc, size }: Layout, first: number, flags: number, peek: Peek): number {
+  let length = 1;
+  while ((flags & NEXT) !== 0 && length < size) {
+    flags = peek(desc + 16 * ((first + length) % size) + 14) ?? 0;
+    length++;
+  }
+  return length;
 }
