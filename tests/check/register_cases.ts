@@ -75,6 +75,7 @@ export const registerCases: Readonly<Record<string, RuleCase>> = {
   "probe-order": { broken: "R000 R008 R004" },
   "device-id-unread": { broken: `R000 R004 ${RESET} ${START}` },
   "slot-empty": { slot: empty, broken: `${PROBE} R010`, kept: `${PROBE} R00c` },
+  "slot-not-searched": { broken: (rig) => rig.play(PROBE).checker.end(), kept: (rig) => rig.play(LIVE).checker.end() },
   "register-access": { broken: `${PROBE} R070:1 R071:2 W080:8=0`, found: Array(3).fill("register-access") },
   "register-undefined": { broken: `${PROBE} R0c4` },
   "register-direction": { broken: `${LIVE} R014 W000=1`, found: ["register-direction", "register-direction"] },

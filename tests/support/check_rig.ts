@@ -64,6 +64,7 @@ export class CheckRig {
       stack: ({ pc }) => new CapturedStack({ xlen: 64, x: () => 0n, peek: () => 0 }, pc),
       memory: (addr, size) => memory.bytes(addr, size)?.slice(),
       hart: (index) => index === 0 ? this.#hart : undefined,
+      slots: () => [{ name: "virtio0", base: BASE, id: device.id }, { name: "virtio1", base: BASE + 0x1000, id: 2 }],
     });
     const { events } = this.d.board;
     this.checker.attach(events);

@@ -1,6 +1,7 @@
 /** docs/GALLERY.md, out of the table of mistakes and of what Ringside prints about them. */
 import { wrap } from "../../vm/check/fields.ts";
 import { bases, type Change, type Mistake } from "./mistake.ts";
+import { kinds } from "./kinds.ts";
 import { galleryGroups, mistakes } from "./table.ts";
 
 /** Width of the page's lines. */
@@ -37,7 +38,16 @@ export function galleryDocument(texts: GalleryTexts): string {
   );
   const count =
     `There are ${mistakes.length} of them, and ${bases.length} images without a mistake, of which nothing is said:`;
-  return [HEAD, count, correct.join("\n"), ...groups].join("\n\n").replace(/\n{3,}/g, "\n\n") + "\n";
+  const asked = kinds.map(({ what, images }) =>
+    `- ${wrap(`${what}: ${images.map((name) => `[${name}](#${name})`).join(", ")}`, WIDTH - 2).join("\n  ")}`
+  );
+  return [
+    HEAD,
+    `What people ask about, and what here is about it:\n\n${asked.join("\n")}`,
+    count,
+    correct.join("\n"),
+    ...groups,
+  ].join("\n\n").replace(/\n{3,}/g, "\n\n") + "\n";
 }
 
 function section(mistake: Mistake, text: string): string {

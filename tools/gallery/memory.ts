@@ -74,4 +74,12 @@ export const memoryMistakes: readonly Mistake[] = [
     changes: [[kick, `${kick}\t*(volatile u8 *)buf = 0;\n`]],
     finds: ["buffer-written-in-flight@virtrng_read"],
   },
+  {
+    name: "barrier_before_suppression",
+    base: "disk",
+    what: "Whether the device wants to be told is read with no full barrier after the index.",
+    file: "virtio/virtio_ring_split.c",
+    changes: [["\tvirtio_mb();\n\tvq->num_added = 0;\n", "\tvq->num_added = 0;\n"]],
+    finds: ["barrier-suppression@split_kick_prepare"],
+  },
 ];

@@ -65,6 +65,13 @@ export const bases: readonly Base[] = [
     denied: "BIT_ULL(VIRTIO_F_INDIRECT_DESC)",
     what: "the disk driver, split rings with EVENT_IDX",
   },
+  {
+    name: "disk_in_order",
+    ...disk,
+    denied: both,
+    devices: ["blk,in_order=on"],
+    what: "the disk driver, split rings with IN_ORDER",
+  },
   { name: "disk_legacy", ...disk, denied: both, version: 1, what: "the disk driver on the legacy interface" },
   {
     name: "disk_packed",
@@ -124,6 +131,13 @@ export const bases: readonly Base[] = [
     denied: both,
     devices: ["rng,notification_data=on"],
     what: "the entropy driver with NOTIFICATION_DATA",
+  },
+  {
+    name: "entropy_late_slot",
+    ...entropy,
+    denied: both,
+    devices: ["rng,slot=3", "blk,slot=4", "console,slot=0"],
+    what: "the entropy driver and an entropy source behind empty slots",
   },
   { name: "console", main: "gallery/console.c", driver: "virtio_console", denied: both, what: "the console driver" },
 ];

@@ -24,6 +24,27 @@ export const registerMistakes: readonly Mistake[] = [
     finds: ["slot-empty@vm_reset", "slot-empty@vm_get_status", "slot-empty@vm_set_status"],
   },
   {
+    name: "probe_first_slot",
+    base: "entropy",
+    what: "The first slot is taken for the one that has the device, as on the author's machine.",
+    file: mmio,
+    changes: [["i < platform.virtio_count; i++", "i < 1; i++"]],
+    finds: ["slot-not-searched@virtio_mmio_probe"],
+    ends: "fail",
+  },
+  {
+    name: "probe_empty_slot_is_error",
+    base: "entropy_late_slot",
+    what: "An empty slot is taken for an error, and ends the search.",
+    file: mmio,
+    changes: [[
+      "\t\tfound += virtio_mmio_probe(platform.virtio[i].base, platform.virtio[i].irq);\n",
+      "\t\tif (!virtio_mmio_probe(platform.virtio[i].base, platform.virtio[i].irq))\n\t\t\tbreak;\n",
+    ]],
+    finds: ["slot-not-searched@virtio_mmio_probe"],
+    ends: "fail",
+  },
+  {
     name: "register_one_byte",
     base: "entropy",
     what: "A register is read with an access of one byte, because its value is small.",
@@ -177,5 +198,16 @@ export const registerMistakes: readonly Mistake[] = [
     finds: ["interrupt-unacknowledged@plic_complete"],
     ends: "limit",
     stall: "storm",
+  },
+  {
+    name: "interrupt_acknowledged_late",
+    base: "disk",
+    what: "The interrupt is acknowledged when its buffers are taken: what is used in between is never told of.",
+    file: mmio,
+    changes: [
+      ["\tvm_writel(vm, VIRTIO_MMIO_INTERRUPT_ACK, status);\n", ""],
+      ["\tvm->vdev.event = true;\n", "\tvm->vdev.event = true;\n\tvm_writel(vm, VIRTIO_MMIO_INTERRUPT_ACK, status);\n"],
+    ],
+    finds: ["interrupt-ack-late@vm_interrupt"],
   },
 ];

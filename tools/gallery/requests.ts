@@ -135,4 +135,12 @@ export const requestMistakes: readonly Mistake[] = [
     finds: ["rng-direction@vm_notify"],
     ends: "fail",
   },
+  {
+    name: "blk_status_not_read",
+    base: "disk",
+    what: "Nobody looks at the status byte: a request that failed is taken for one that did not.",
+    file: "virtio/virtio_blk.c",
+    changes: [["\treturn req->status == VIRTIO_BLK_S_OK ? 0 : -EIO;\n", "\treturn 0;\n"]],
+    finds: ["blk-status-unread@vm_notify"],
+  },
 ];

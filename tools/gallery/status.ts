@@ -210,4 +210,22 @@ export const statusMistakes: readonly Mistake[] = [
     ]],
     finds: ["features-early@vm_finalize_features", "features-early@vm_finalize_features"],
   },
+  {
+    name: "features_without_code",
+    base: "disk",
+    what: "A feature is accepted that the driver has no code for.",
+    file: "virtio/virtio_blk.c",
+    changes: [["\tVIRTIO_BLK_F_FLUSH,\n", "\tVIRTIO_BLK_F_FLUSH,\n\tVIRTIO_BLK_F_TOPOLOGY,\n"]],
+    finds: ["feature-unused@vm_finalize_features"],
+  },
+  {
+    name: "features_order_ignored",
+    base: "disk_in_order",
+    what: "IN_ORDER is accepted by a driver that takes its descriptors from the table's end downwards.",
+    file: "virtio/virtio_ring_create.c",
+    changes: [["vq->state[id].next = (id + 1) % vq->num;", "vq->state[id].next = (id + vq->num - 1) % vq->num;"]],
+    finds: ["in-order-next@fill"],
+    ends: "limit",
+    stall: "open",
+  },
 ];

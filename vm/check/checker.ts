@@ -14,6 +14,7 @@
  * ```
  */
 import type { CapturedStack } from "../debug/captured_stack.ts";
+import { virtioStatus } from "../../devices/virtio/registers.ts";
 import { findRegister, type RegisterDef } from "../bus/register.ts";
 import type {
   EventDevice,
@@ -38,6 +39,7 @@ import { RegisterWatch } from "./registers.ts";
 import { checkRequest } from "./requests.ts";
 import { type Occasion, type Profile, reports, type Rule } from "./rule.ts";
 import { findRule, rules } from "./rules.ts";
+import { SlotSearch } from "./slot_search.ts";
 import { Suspension } from "./suspension.ts";
 import type { DeviceState, Unread } from "./watched_queue.ts";
 import { Writers } from "./writers.ts";
@@ -119,6 +121,7 @@ export class Checker {
   #memory: MemoryWatch | undefined;
   #events: EventStream | undefined;
   readonly #plic: PlicWatch;
+  readonly #search = new SlotSearch();
   #where: Where | undefined;
   /** Findings of an access that is told only after it: a read. */
   #open: Finding[] = [];
@@ -176,6 +179,7 @@ export class Checker {
   /** The run is over: tells what drivers never did. */
   end(): void {
     if (this.#events !== undefined) this.#plic.end(this.#events.where());
+    this.#search.end(this.#guest?.slots() ?? [], (...told) => this.#tell(...told));
     for (const { negotiation, registers } of this.#byName.values()) negotiation.end(registers.deviceId);
   }
 
@@ -222,6 +226,8 @@ export class Checker {
       this.#memory?.notify(watched.name, fact.value & 0xffff, where);
     }
     if (fact.write && def?.name === "InterruptACK") this.#memory?.acknowledged(watched.name, where);
+    if (def?.name === "DeviceID") this.#search.looked(watched.name, fact.value, where);
+    else if (def?.name === "Status" && fact.write && (fact.value & virtioStatus.DRIVER) !== 0) this.#search.drives();
     const access = { fact, where };
     if (fact.write && fact.value === 0 && def?.name === "Status") {
       watched.negotiation.end(registers.deviceId);
@@ -348,6 +354,7 @@ export class Checker {
     this.#writers.powerOn();
     this.#memory?.powerOn();
     this.#plic.powerOn();
+    this.#search.powerOn();
   }
 
   /** Two bytes of the guest's memory. */

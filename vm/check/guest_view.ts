@@ -1,6 +1,7 @@
 /** What a finding keeps of the guest beside the facts: who called, and what stood in a ring. */
 import type { CapturedStack } from "../debug/captured_stack.ts";
 import type { Where } from "../events.ts";
+import type { SlotView } from "./slot_search.ts";
 import type { HartView } from "../trace/hart_view.ts";
 
 /** A look at the guest at the moment of a fact; nothing is changed by it. */
@@ -11,4 +12,6 @@ export interface GuestView {
   memory(addr: number, size: number): Uint8Array | undefined;
   /** The hart with that number; undefined where there is none. */
   hart(index: number): HartView | undefined;
+  /** The machine's virtio slots. */
+  slots(): readonly SlotView[];
 }

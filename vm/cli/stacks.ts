@@ -1,5 +1,7 @@
 /** The stack of a hart, taken from a machine that stands still, and what else a finding shows of one. */
 import type { GuestView } from "../check/guest_view.ts";
+import { VirtioMmio } from "../../devices/virtio/mmio.ts";
+import { boardEntry } from "../board.ts";
 import { CapturedStack } from "../debug/captured_stack.ts";
 import { peek } from "../hart/peek.ts";
 import type { Machine } from "../machine.ts";
@@ -17,5 +19,11 @@ export function guestView(machine: Machine): GuestView {
     stack: ({ hart, pc }) => stackOf(machine, hart, pc),
     memory: (addr, size) => machine.memory.bytes(addr, size)?.slice(),
     hart: (index) => machine.harts[index],
+    slots: () =>
+      machine.slots.map((slot) => ({
+        name: slot.name,
+        base: boardEntry(slot.name).base,
+        id: slot instanceof VirtioMmio ? slot.core.device.id : 0,
+      })),
   };
 }

@@ -34,6 +34,19 @@ export const accessRules: Readonly<Record<string, RuleRow>> = {
     mend: "Stop without a word when DeviceID reads 0, and try the next slot; the device tree lists them all.",
     tolerated: ["qemu"],
   },
+  "slot-not-searched": {
+    statement: "mmio023",
+    section: "4.2.2.2",
+    keyword: "MUST",
+    severity: "advice",
+    occasion: "access",
+    wrong: "The program drives no device, and there are slots with devices that it has not looked into.",
+    why:
+      "Which slot holds which device is for the machine to say: an empty slot, or another device in it, is no error, and " +
+      "the one that is wanted may be in the next.",
+    mend: "Try every slot that the device tree lists, and give up only behind the last one.",
+    tolerated: ["qemu", "firecracker"],
+  },
   "register-access": {
     statement: "mmio016",
     section: "4.2.2.2",
