@@ -38,7 +38,7 @@ for (const name of ["rv64imac", "rv32imac", "rv64ima"]) {
     `;
     const { bytes } = new Assembler(parseIsa(name)).program(text, BigInt(BARE.ram));
     const both = twoEngines(bytes, name);
-    compareEngines(both, 30_000);
+    compareEngines(both, 60_000);
     const { regions, steps } = both[0].engine.statistics!();
     assertGreater(regions!.ends.jump + regions!.ends.code, 100);
     assertGreater(steps.translated, steps.interpreted / 3);
