@@ -24,6 +24,8 @@ const CLAIMS = 1024;
 const DEVICES = 10;
 /** Handlers within handlers that are shown. */
 const DEPTH_MAX = 64;
+/** Descriptors of a request that are listed. */
+const LISTED_MAX = 64;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -35,6 +37,7 @@ interface Place {
 
 /** A request between exposure and completion. */
 interface Request {
+  readonly head: number;
   readonly id: number;
   readonly exposed: Place;
   readonly args: Fields;
@@ -223,7 +226,7 @@ export class Timeline {
 
   #chain(queue: Queue, fact: Extract<VirtqueueEvent, { step: "chain" }>, { now, pc }: Where): void {
     const { exposed, writers, layout: { size } } = queue;
-    const descriptors = fact.descriptors.map(({ index, table, addr, length, flags }) => {
+    const descriptors = fact.descriptors.slice(0, LISTED_MAX).map(({ index, table, addr, length, flags }) => {
       const writer = table === "ring" ? writers[index] : undefined;
       return {
         index,
@@ -235,8 +238,28 @@ export class Timeline {
       };
     });
     const place = exposed[fact.position % size] ?? { now, pc };
-    const args = { head: fact.head, exposed_by: this.#name(place.pc), taken: now, descriptors };
-    queue.requests.set(fact.head, { id: ++this.#ids, exposed: place, args, text: `head ${fact.head}` });
+    const unlisted = fact.descriptors.length - descriptors.length;
+    const args = {
+      head: fact.head,
+      exposed_by: this.#name(place.pc),
+      taken: now,
+      descriptors,
+      ...(unlisted > 0 && { unlisted }),
+    };
+    const { requests } = queue;
+    // A driver may not expose a head that is in flight, nor more than the queue holds: the picture stays bounded if it does.
+    const gone = requests.get(fact.head) ?? (requests.size >= size ? requests.values().next().value : undefined);
+    if (gone !== undefined) {
+      this.#request(queue, gone, now, { unfinished: true });
+      requests.delete(gone.head);
+    }
+    requests.set(fact.head, {
+      head: fact.head,
+      id: ++this.#ids,
+      exposed: place,
+      args,
+      text: `head ${fact.head}`,
+    });
   }
 
   #used(queue: Queue, fact: Extract<VirtqueueEvent, { step: "used" }>, { now }: Where): void {
