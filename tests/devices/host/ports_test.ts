@@ -191,16 +191,21 @@ Deno.test("input that nobody takes stops being read", () =>
     await host.until(() => host.holds === 0);
   }));
 
+/** A port whose two pipes have just been made. */
+async function pipePort(path: string): Promise<{ host: TestHost; port: HostPort }> {
+  for (const end of ["in", "out"]) {
+    assert(new Deno.Command("mkfifo", { args: [`${path}.${end}`] }).outputSync().success);
+  }
+  const host = new TestHost();
+  return { host, port: await openPort({ kind: "pipe", path }, host) };
+}
+
 Deno.test({
   name: "pipes: PATH.in and PATH.out",
   ignore: Deno.build.os === "windows",
   fn: () =>
     withFolder(async (folder) => {
-      for (const end of ["in", "out"]) {
-        assert(new Deno.Command("mkfifo", { args: [`${folder}/p.${end}`] }).outputSync().success);
-      }
-      const host = new TestHost();
-      const port = await openPort({ kind: "pipe", path: `${folder}/p` }, host);
+      const { host, port } = await pipePort(`${folder}/p`);
       const input = Deno.openSync(`${folder}/p.in`, { read: true, write: true });
       const output = Deno.openSync(`${folder}/p.out`, { read: true, write: true });
       await exchange(host, port, { read: (b) => output.read(b), write: (b) => input.write(b), close: () => {} });
@@ -219,11 +224,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: () =>
     withFolder(async (folder) => {
-      for (const end of ["in", "out"]) {
-        assert(new Deno.Command("mkfifo", { args: [`${folder}/p.${end}`] }).outputSync().success);
-      }
-      const host = new TestHost();
-      const port = await openPort({ kind: "pipe", path: `${folder}/p` }, host);
+      const { host, port } = await pipePort(`${folder}/p`);
       const reader = Deno.openSync(`${folder}/p.out`, { read: true });
       port.write(bytes("first"));
       await port.flush!();
