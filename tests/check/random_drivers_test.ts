@@ -2,7 +2,7 @@
  * Property-based: drivers that do everything right, each time otherwise, are told nothing; the same driver with one
  * mistake is told of that one first. `DRIVERS_COUNT=n` runs that many, and a tenth as many with each mistake.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreater } from "@std/assert";
 import { findRule } from "../../vm/check/rules.ts";
 import { Random } from "../support/random.ts";
 import { RandomDriver, randomShape, type Shape } from "../support/random_driver.ts";
@@ -52,10 +52,14 @@ Deno.test(`${COUNT} random drivers that keep every rule are told nothing`, () =>
 for (const [slip, fits] of Object.entries(slips)) {
   Deno.test(`${slip}: a random driver with that one mistake is told of it first`, () => {
     assertEquals(findRule(slip)?.name, slip);
+    let erred = 0;
     for (const [seed, shape, random] of shapes(fits, EACH)) {
-      const [first] = new RandomDriver(shape, random, slip).run();
-      assertEquals(first, slip, `seed ${seed}: ${JSON.stringify(shape)}`);
+      const driver = new RandomDriver(shape, random, slip);
+      const [first] = driver.run();
+      assertEquals(first, driver.erred ? slip : undefined, `seed ${seed}: ${JSON.stringify(shape)}`);
+      if (driver.erred) erred++;
     }
+    assertGreater(erred, EACH / 2);
   });
 }
 

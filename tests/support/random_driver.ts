@@ -69,6 +69,7 @@ export class RandomDriver implements QueueDriver {
   /** The request that goes wrong. */
   #wrongAt: number;
   #count = 0;
+  #erred = false;
   readonly #tamper: (trace: string) => string;
 
   /** With a `slip` it does that wrong; `tamper` changes what it does with registers before DRIVER_OK. */
@@ -120,6 +121,11 @@ export class RandomDriver implements QueueDriver {
     return this.#slip === name && this.#count > this.#wrongAt;
   }
 
+  /** Whether there was an occasion for its mistake: there may be none in a short life. */
+  get erred(): boolean {
+    return this.#erred;
+  }
+
   later(): void {
     this.#wrongAt++;
   }
@@ -164,6 +170,7 @@ export class RandomDriver implements QueueDriver {
     if (queue.room(pieces)) {
       queue.submit(pieces);
       this.#count++;
+      this.#erred ||= this.#count > this.#wrongAt;
     }
     if (this.#slip !== undefined && this.rig.found.length > 0) return;
     while (this.#inFlight > 0 && (this.#inFlight > 3 * this.shape.queues || this.random.chance(50))) this.#finish();
